@@ -1,0 +1,1 @@
+"""Implementations that can be put under test, and the shape of the adapters that lead to them."""

@@ -1,0 +1,126 @@
+"""What an implementation of each technique is: the adapter's shape.
+
+An adapter says how to call somebody's code, and nothing about what the result should be. Five lines
+are enough (``my_adapter.py``):
+
+    from lawful.impl.contracts import LabelSmoothing
+    from my_losses import SmoothCE
+
+    def build(epsilon, **features):
+        return SmoothCE(epsilon, **features)
+
+    adapter = LabelSmoothing("mine", build, features=frozenset({"reduction"}))
+
+and ``lawful check my_adapter.py:adapter`` puts it under the laws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any, ClassVar
+
+TECHNIQUES = ("label_smoothing", "mixup", "lr_finder", "training")
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A law that this implementation is known not to obey, with the example that shows it.
+
+    The example is replayed first and alone. It fails with ``message`` found in the failure:
+    ``deviates``. It fails otherwise, or passes: ``broken``, so that this note is corrected or removed.
+    """
+
+    property: str
+    """The property's id, without the technique: ``many_classes_do_not_overflow``."""
+    reason: str
+    message: str
+    """A regular expression that the failure's message must match."""
+    example: Mapping[str, Any]
+    """The law's drawn arguments as plain values: numbers, strings, lists, dicts."""
+    dtypes: tuple[str, ...] | None = None
+    """Where it was seen; None is everywhere."""
+    devices: tuple[str, ...] | None = None
+    link: str | None = None
+    """A public report that was read; None where none is known."""
+    seen_in: str = ""
+    """Versions of the library in which it was seen."""
+
+    def covers(self, property: str, device: str, dtype: str) -> bool:
+        return (
+            self.property == property
+            and (self.devices is None or device in self.devices)
+            and (self.dtypes is None or dtype in self.dtypes)
+        )
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """What every technique's adapter has. Use the technique's own class below."""
+
+    technique: ClassVar[str]
+    known_features: ClassVar[frozenset[str]] = frozenset()
+
+    name: str
+    """Short and unique: it is in every report and test id."""
+    build: Callable[..., Any]
+    features: frozenset[str] = frozenset()
+    """The optional features that the implementation offers, of ``known_features``."""
+    documented: Mapping[str, str] = field(default_factory=dict)
+    """Conventions that the implementation promises; another one detected is then broken."""
+    deviations: tuple[Deviation, ...] = ()
+    library: str | None = None
+    """The distribution that must be installed; None where it is a plain file."""
+    imports: str = ""
+    """Lines that a stand-alone snippet starts with, such as ``import timm.loss``."""
+    feature_names: Mapping[str, str] = field(default_factory=dict)
+    """The keywords by which features go in ``called_as``, where they differ from the feature's name."""
+    called_as: str = ""
+    """The call as an expression for such a snippet; the technique's class names its variables."""
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.features) - self.known_features)
+        if unknown:
+            raise ValueError(
+                f"{type(self).__name__}(name={self.name!r}): features has {unknown}, "
+                f"expected some of {sorted(self.known_features)}"
+            )
+        if not callable(self.build):
+            raise TypeError(
+                f"{type(self).__name__}(name={self.name!r}): build is {self.build!r}, "
+                "expected something callable"
+            )
+
+    def version(self) -> str | None:
+        """The installed version of the library; None without a library or where it is absent."""
+        try:
+            return metadata.version(self.library) if self.library else None
+        except metadata.PackageNotFoundError:
+            return None
+
+    def installed(self) -> bool:
+        return self.library is None or self.version() is not None
+
+
+@dataclass(frozen=True)
+class LabelSmoothing(Adapter):
+    """``build(epsilon, **features) -> loss`` and ``loss(logits, target) -> tensor``.
+
+    logits: floating tensor (N, K) with classes in dimension 1; target: int64 (N,). The result is a
+    scalar, or (N,) where ``default_reduction`` is ``"none"``.
+
+    Features: ``reduction`` ("mean", "sum" or "none", a keyword of build), ``weight`` (tensor (K,), a
+    keyword of build), ``ignore_index`` (int, a keyword of build), ``dense`` (logits (N, K, d...) with
+    target (N, d...)), ``soft_targets`` (target (N, K) of probabilities).
+
+    In ``called_as``: ``logits``, ``target``, ``epsilon``, and ``features`` for the keywords, as in
+    ``"SmoothCE({epsilon}{features})(logits, target)"``.
+    """
+
+    technique: ClassVar[str] = "label_smoothing"
+    known_features: ClassVar[frozenset[str]] = frozenset(
+        {"reduction", "weight", "ignore_index", "dense", "soft_targets"}
+    )
+
+    default_reduction: str = "mean"

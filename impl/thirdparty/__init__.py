@@ -1,0 +1,24 @@
+"""One small adapter file a library. A library is imported when its adapter is built, not before."""
+
+from __future__ import annotations
+
+import importlib
+
+from lawful.impl.contracts import Adapter
+
+LIBRARIES = (
+    "torch",
+    "timm",
+    "fastai",
+    "transformers",
+    "keras",
+    "segmentation_models_pytorch",
+)
+
+
+def adapters(library: str) -> tuple[Adapter, ...]:
+    """The shipped adapters of a library. Raises KeyError where there are none."""
+    if library not in LIBRARIES:
+        raise KeyError(library)
+    found: tuple[Adapter, ...] = importlib.import_module(f"{__name__}.{library}").ADAPTERS
+    return found

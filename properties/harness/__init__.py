@@ -1,0 +1,1 @@
+"""Runs laws on implementations: verdicts, pytest plugin, command line, reports."""

@@ -1,0 +1,256 @@
+"""The ways to ask from Python: ``check`` in a notebook, ``conformance`` in a test suite, ``battery`` for us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lawful.impl.contracts import Adapter
+from lawful.properties.harness.plan import Plan
+from lawful.properties.harness.profiles import PROFILES, Profile
+from lawful.properties.harness.report import Implementation, Report, Result
+from lawful.properties.harness.runner import Case, LawTest, cases
+from lawful.properties.harness.targets import Found, UsageError, find
+from lawful.properties.harness.inference import understand_target
+from lawful.properties.registry import did_you_mean, find_law
+from lawful.properties.subjects.subject import Subject, silence
+from lawful.properties.tolerances import UNIT_ROUNDOFF
+
+Target = Any
+
+
+def check(
+    target: Target,
+    *,
+    technique: str | None = None,
+    profile: str = "quick",
+    seed: int = 0,
+    device: str = "auto",
+    dtypes: list[str] | None = None,
+    only: list[str] | None = None,
+    require: Mapping[str, str] | None = None,
+) -> Report:
+    """Puts an implementation under the laws, here and now, and returns a report that prints as a table.
+
+    ``target``: a class or function, an adapter of ``lawful.impl.contracts``, or text as on the
+    command line. The other arguments are those of ``lawful check``. Code that hangs or kills its
+    process takes this one along: ``lawful check`` isolates it.
+
+    >>> from lawful.impl.native import LabelSmoothedCrossEntropy
+    >>> report = check(LabelSmoothedCrossEntropy, only=["shift_invariant"])
+    >>> report.counts()["broken"]
+    0
+
+    Raises UsageError for an argument that cannot be, NotUnderstood where we cannot call the target.
+    """
+    plan = Plan([], technique, device, dtypes, profile, seed, only, dict(require or {}))
+    found = Found([_subject(target, technique)]) if not isinstance(target, str) else find(target, technique)
+    report, planned = plan_report(plan, found)
+    tests = {}
+    for case in planned:
+        if case.law.id not in tests:
+            test = LawTest(case.law, PROFILES[profile], seed)
+            tests[case.law.id] = (test, test.function())
+        test, function = tests[case.law.id]
+        with silence():
+            report.results.append(test.run(case, function))
+    return report
+
+
+def conformance(
+    target: Target,
+    *,
+    technique: str | None = None,
+    profile: str = "standard",
+    seed: int = 0,
+    device: str = "auto",
+    dtypes: list[str] | None = None,
+    only: list[str] | None = None,
+    require: Mapping[str, str] | None = None,
+) -> type:
+    """A test class for your own suite: one Hypothesis test a law, a case for each device and dtype.
+
+        TestSmoothCE = conformance(SmoothCE, technique="label_smoothing")
+
+    Arguments and errors as for :func:`check`.
+    """
+    plan = Plan([], technique, device, dtypes, profile, seed, only, dict(require or {}))
+    found = Found([_subject(target, technique)]) if not isinstance(target, str) else find(target, technique)
+    report, planned = plan_report(plan, found)
+    members: dict[str, Any] = {
+        f"test_{function.law_test.law.name}": staticmethod(function)
+        for function in _tests(planned, PROFILES[profile], seed)
+    }
+    for row in report.results:
+        members[f"test_{row.property.replace(' ', '_').replace('=', '_')}"] = staticmethod(
+            _requirement_test(row)
+        )
+    name = report.implementations[0].name if report.implementations else "Nothing"
+    return type(f"Test{name}", (), {"__test__": True, "__doc__": f"Laws for {name}.", **members})
+
+
+def battery(plan_file: str) -> dict[str, Any]:
+    """The test functions of a plan, by name: what a run of ``lawful check`` collects."""
+    plan = Plan.read(Path(plan_file))
+    torch.set_num_threads(1)
+    _, planned = plan_report(plan, find_all(plan))
+    return {
+        function.law_test.law.id: function
+        for function in _tests(planned, PROFILES[plan.profile], plan.seed)
+    }
+
+
+def find_all(plan: Plan) -> Found:
+    everything = Found()
+    for target in plan.targets:
+        found = find(target, plan.technique)
+        everything.subjects += found.subjects
+        everything.notes += found.notes
+    return everything
+
+
+def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
+    """What will be asked: the report with its requirements answered, and the cases.
+
+    Raises UsageError.
+    """
+    for name in plan.only or []:
+        try:
+            find_law(name, plan.technique)
+        except KeyError as error:
+            raise UsageError(error.args[0]) from error
+    for dtype in plan.dtypes or []:
+        if dtype not in UNIT_ROUNDOFF:
+            raise UsageError(did_you_mean("dtype", dtype, list(UNIT_ROUNDOFF)))
+    if plan.profile not in PROFILES:
+        raise UsageError(did_you_mean("profile", plan.profile, list(PROFILES)))
+    devices, notes = available_devices(plan.device)
+    _check_required(plan.require, found.subjects)
+    report = Report(plan.profile, plan.seed, [], notes=[*found.notes, *notes])
+    planned: list[Case] = []
+    for subject in found.subjects:
+        adapter = subject.adapter
+        report.implementations.append(
+            Implementation(
+                adapter.name,
+                adapter.technique,
+                adapter.version(),
+                called_as(subject),
+                dict(subject.conventions),
+            )
+        )
+        required = {k: v for k, v in plan.require.items() if k in subject.convention_values}
+        report.results += requirement_rows(subject, required)
+        try:
+            planned += cases(
+                subject.requiring(required), devices=devices, dtypes=plan.dtypes, only=plan.only
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+    return report, planned
+
+
+def available_devices(wanted: str) -> tuple[list[str], list[str]]:
+    """The devices to ask on, and a note on those that are not there. Raises UsageError."""
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if wanted == "auto":
+        absent = [name for name, here in there.items() if not here]
+        notes = [f"not available here, so not asked: {', '.join(absent)}"] if absent else []
+        return [name for name, here in there.items() if here], notes
+    if wanted not in there:
+        raise UsageError(did_you_mean("device", wanted, ["auto", *there]) + "; auto, cpu, cuda, mps")
+    if not there[wanted]:
+        raise UsageError(
+            f"device is {wanted!r}, which torch {torch.__version__} does not see here; "
+            "--device auto asks on what is there"
+        )
+    return [wanted], []
+
+
+def requirement_rows(subject: Subject, required: Mapping[str, str]) -> list[Result]:
+    rows = []
+    for convention, value in required.items():
+        detected = subject.conventions.get(convention, "not detected")
+        met = detected == value
+        rows.append(
+            Result(
+                subject.adapter.name,
+                f"require {convention}={value}",
+                "cpu",
+                "float32",
+                "holds" if met else "broken",
+                examples=1,
+                message=None if met else f"{convention} is {detected}, and {value} is required",
+            )
+        )
+    return rows
+
+
+def called_as(subject: Subject) -> str:
+    """One line that says how the implementation is called."""
+    text = subject.adapter.called_as or f"{subject.adapter.name}, through its adapter"
+    for name in ("logits", "target", "epsilon"):
+        text = text.replace(f"{{{name}}}", name)
+    named = sorted(subject.features & set(subject.adapter.features))
+    return text.replace("{features}", "") + (f"  (offers {', '.join(named)})" if named else "")
+
+
+def _subject(target: Target, technique: str | None) -> Subject:
+    if isinstance(target, Adapter):
+        return understand_target(target, target.name, "")
+    if not callable(target):
+        raise UsageError(f"target is {target!r}, expected a class, a function or an adapter")
+    name = getattr(target, "__name__", type(target).__name__)
+    with silence():
+        return understand_target(target, name, getattr(target, "__module__", "mine"), technique)
+
+
+def _tests(planned: Iterable[Case], profile: Profile, seed: int) -> list[Any]:
+    by_law: dict[str, list[Case]] = {}
+    for case in planned:
+        by_law.setdefault(case.law.id, []).append(case)
+    tests = []
+    for group in by_law.values():
+        function = LawTest(group[0].law, profile, seed).function()
+        parameters = [
+            pytest.param(case, id=case.group, marks=_marks(case, profile)) for case in group
+        ]
+        tests.append(pytest.mark.parametrize("case", parameters)(function))
+    return tests
+
+
+def _marks(case: Case, profile: Profile) -> list[Any]:
+    """A time limit; and one worker a device, as a device-side assertion ruins the CUDA context."""
+    marks = [pytest.mark.timeout(profile.time_limit)]
+    if case.subject.device != "cpu":
+        marks.append(pytest.mark.xdist_group(case.subject.device))
+    return marks
+
+
+def _requirement_test(row: Result) -> Callable[[], None]:
+    def test() -> None:
+        if row.verdict != "holds":
+            pytest.fail(row.message or "", pytrace=False)
+
+    return test
+
+
+def _check_required(required: Mapping[str, str], subjects: list[Subject]) -> None:
+    known: dict[str, tuple[str, ...]] = {}
+    for subject in subjects:
+        known |= subject.convention_values
+    for convention, value in required.items() if subjects else ():
+        if convention not in known:
+            raise UsageError(did_you_mean("convention", convention, list(known)))
+        if value not in known[convention]:
+            raise UsageError(
+                f"{convention} is required to be {value!r}, expected {' or '.join(known[convention])}"
+            )

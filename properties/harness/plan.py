@@ -1,0 +1,26 @@
+"""What a run of the command line was told to ask, as a file that its processes share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    targets: list[str]
+    technique: str | None = None
+    device: str = "auto"
+    dtypes: list[str] | None = None
+    profile: str = "standard"
+    seed: int = 0
+    only: list[str] | None = None
+    require: dict[str, str] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, path: Path) -> Plan:
+        return cls(**json.loads(path.read_text()))

@@ -1,0 +1,116 @@
+"""The pytest plugin: turns an item that is a law's case into a verdict, and says how much was asked.
+
+It is loaded in every project whose environment has ``lawful``, so this module imports neither torch
+nor a property: what it needs arrives with the first law that somebody collects.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_ROWS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("lawful").addoption(
+        "--lawful-results",
+        metavar="FILE",
+        help="append a JSON line to FILE for every case as its verdict comes in",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_ROWS] = []
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Collector(config), "lawful-collector")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
+    """Runs a law's case. Other tests are left to pytest."""
+    test = getattr(pyfuncitem.obj, "law_test", None)
+    if test is None:
+        return None
+    from dataclasses import asdict
+
+    result = test.run(pyfuncitem.callspec.params["case"], pyfuncitem.obj)
+    pyfuncitem.user_properties.append(("lawful", {**asdict(result), "id": pyfuncitem.name}))
+    if result.verdict == "unsupported":
+        pytest.skip(result.message or "unsupported")
+    if result.verdict == "deviates":
+        pytest.xfail(result.message or "deviates")
+    if result.verdict != "holds":
+        pytest.fail(_failure(test.law, result), pytrace=False)
+    return True
+
+
+def _failure(law: Any, result: Any) -> str:
+    lines = [f"{result.verdict}: {law.id}", f"  law       {law.formula}", f"  because   {law.why}"]
+    lines.append(f"  found     {result.message}")
+    if result.counterexample is not None:
+        lines.append(f"  smallest  {result.counterexample}")
+    if result.reproduce:
+        lines += ["", *(f"    {line}" for line in result.reproduce.splitlines())]
+    return "\n".join(lines)
+
+
+class _Collector:
+    """In the process that reports: gathers the rows, also of workers that died."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        path = config.getoption("--lawful-results")
+        self._path = Path(path) if path else None
+        self._started: dict[str, float] = {}
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._started[nodeid] = time.monotonic()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        rows = [value for name, value in report.user_properties if name == "lawful"]
+        if report.when == "call":
+            for row in rows:
+                self._write(row)
+        elif report.when == "???":
+            seconds = time.monotonic() - self._started.get(report.nodeid, time.monotonic())
+            self._write(
+                {
+                    "id": report.nodeid.rpartition("::")[2],
+                    "verdict": "error",
+                    "seconds": round(seconds, 1),
+                    "message": "the process died while this was asked",
+                }
+            )
+
+    def _write(self, row: Any) -> None:
+        self._config.stash[_ROWS].append(row)
+        if self._path:
+            with self._path.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        rows = self._config.stash[_ROWS]
+        if rows:
+            counts = {v: sum(row["verdict"] == v for row in rows) for v in _verdicts()}
+            asked = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+            terminalreporter.write_line(f"lawful: {len(rows)} cases: {asked}")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        """A run of laws that asked nothing is no success."""
+        rows = self._config.stash[_ROWS]
+        if rows and all(row["verdict"] == "unsupported" for row in rows):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        return (yield)
+
+
+def _verdicts() -> tuple[str, ...]:
+    from lawful.properties.harness.report import VERDICTS
+
+    return VERDICTS

@@ -1,0 +1,74 @@
+"""How long a law is asked: private settings objects, never registered, and seeds keyed by the law.
+
+Verdicts repeat and everybody gets the same questions: each law's examples come from its id and
+``--seed`` alone. Hypothesis's ``derandomize`` would not do, it ignores the seed and gives each
+parametrised implementation other inputs. Nor would its own provider: it mixes in constants that it
+finds in the modules loaded, so that a target's source code would change the questions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
+
+
+class SameQuestionsProvider(HypothesisProvider):
+    """Hypothesis's generator without the constants of whatever code is loaded."""
+
+    def _maybe_draw_constant(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+AVAILABLE_PROVIDERS["lawful"] = SameQuestionsProvider
+
+
+@dataclass(frozen=True)
+class Profile:
+    name: str
+    examples: int
+    time_limit: int
+    """Seconds for one case, after which its process is ended."""
+    repeatable: bool = True
+
+    def settings(self) -> settings:
+        """Every value spelled out: what is left out would come from the user's own profile."""
+        phases = [Phase.explicit, Phase.generate, Phase.shrink]
+        if not self.repeatable:
+            phases += [Phase.reuse, Phase.target]
+        database = None if self.repeatable else DirectoryBasedExampleDatabase(".hypothesis/lawful")
+        return settings(
+            max_examples=self.examples,
+            derandomize=False,
+            database=database,
+            backend="lawful" if self.repeatable else "hypothesis",
+            phases=phases,
+            deadline=None,
+            print_blob=False,
+            report_multiple_bugs=False,
+            stateful_step_count=1,
+            verbosity=Verbosity.normal,
+            suppress_health_check=list(HealthCheck),
+        )
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("quick", 25, 60),
+        Profile("standard", 100, 120),
+        Profile("deep", 2000, 1200, repeatable=False),
+    )
+}
+
+
+def seed_of(law_id: str, seed: int, profile: Profile) -> int:
+    """The seed of a law's examples, the same for every implementation, device and dtype."""
+    if not profile.repeatable:
+        return int.from_bytes(os.urandom(8))
+    return int.from_bytes(hashlib.sha256(f"{law_id} {seed}".encode()).digest()[:8])

@@ -1,0 +1,273 @@
+"""Asks one law of one implementation, and says how it came out: a case in, a result out."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from hypothesis import errors, example, given, seed, target
+from hypothesis import strategies as st
+
+from lawful.impl.contracts import Deviation
+from lawful.properties.harness.profiles import Profile, seed_of
+from lawful.properties.harness.report import Result
+from lawful.properties.registry import Law, did_you_mean, laws_of, to_plain
+from lawful.properties.subjects.subject import (
+    Answer,
+    LawBroken,
+    NotAsked,
+    Raised,
+    Subject,
+    first_line,
+)
+
+@dataclass(frozen=True, repr=False)
+class Case:
+    """One implementation x property x device x dtype."""
+
+    law: Law
+    subject: Subject
+
+    def __repr__(self) -> str:
+        return self.id
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Hypothesis prints its arguments for every explicit example: a name will do."""
+        printer.text(self.id)
+
+    @property
+    def group(self) -> str:
+        """The parameter's id: ``timm-cpu-float32``."""
+        return f"{self.subject.adapter.name}-{self.subject.device}-{self.subject.dtype}"
+
+    @property
+    def id(self) -> str:
+        return f"{self.law.id}[{self.group}]"
+
+    def result(self, verdict: str, **details: Any) -> Result:
+        subject = self.subject
+        return Result(
+            subject.adapter.name, self.law.name, subject.device, subject.dtype, verdict, **details
+        )
+
+
+@dataclass
+class Record:
+    """What one case was asked so far."""
+
+    attempts: int = 0
+    completed: int = 0
+    failing: tuple[dict[str, Any], list[Answer], BaseException] | None = None
+    """Of the last failure, which is the smallest once Hypothesis is done."""
+
+
+@dataclass
+class LawTest:
+    """A law as a Hypothesis test that takes a case: what pytest collects, and what ``check`` calls."""
+
+    law: Law
+    profile: Profile
+    seed: int
+    record: Record = field(default_factory=Record)
+
+    def function(self) -> Callable[[Case], None]:
+        """A genuine Hypothesis test with one argument, ``case``, left for pytest to fill."""
+
+        def body(case: Case, **drawn: Any) -> None:
+            drawn.pop("attempt")
+            self._ask(case, drawn)
+
+        strategies = {name: drawn.strategy for name, drawn in self.law.drawn.items()}
+        test: Any = given(attempt=st.builds(self._attempted), **strategies)(body)
+        for arguments in reversed(self.law.boundary_examples()):
+            test = example(attempt=None, **arguments)(test)
+        test = seed(seed_of(self.law.id, self.seed, self.profile))(self.profile.settings()(test))
+        test.__name__ = test.__qualname__ = self.law.id
+        test.law_test = self
+        test.__test__ = True
+        found: Callable[[Case], None] = test
+        return found
+
+    def run(self, case: Case, function: Callable[[Case], None] | None = None) -> Result:
+        """Asks the case. Never raises, but for an interrupt from the keyboard."""
+        started = time.perf_counter()
+        self.record = Record()
+        case.subject.worst_error = 0.0
+        function = function or self.function()
+        with global_state_kept(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                details = self._verdict(case, function)
+            except NotAsked as error:
+                details = {"verdict": "error", "message": str(error)}
+        details.setdefault("examples", self.record.completed)
+        worst = case.subject.worst_error
+        return case.result(
+            details.pop("verdict"),
+            **details,
+            worst_error=worst if self.record.completed else None,
+            seconds=round(time.perf_counter() - started, 4),
+        )
+
+    def _verdict(self, case: Case, function: Callable[[Case], None]) -> dict[str, Any]:
+        reason, prefix = why_unsupported(case)
+        if reason:
+            return {"verdict": "unsupported", "message": reason}
+        for deviation in case.subject.adapter.deviations:
+            if deviation.covers(self.law.name, case.subject.device, case.subject.dtype):
+                return self._replay(case, deviation)
+        try:
+            function(case)
+        except errors.Unsatisfiable:
+            return {"verdict": "error", "message": "asked nothing: no example could be drawn"}
+        except errors.Flaky as error:
+            if self.record.failing is None:
+                return {"verdict": "error", "message": first_line(error)}
+            return self._broken(case, prefix, " (not every time that it was asked)")
+        except (LawBroken, Raised):
+            return self._broken(case, prefix)
+        except Exception as error:
+            return {"verdict": "error", "message": f"the law itself failed: {first_line(error)}"}
+        explicit = len(self.law.boundary_examples())
+        if 2 * (self.record.completed - explicit) < self.record.attempts:
+            return {
+                "verdict": "error",
+                "message": f"asked nothing: of {self.record.attempts} examples drawn "
+                f"{self.record.completed - explicit} were completed",
+            }
+        return {"verdict": "holds"}
+
+    def _replay(self, case: Case, deviation: Deviation) -> dict[str, Any]:
+        """The stored counterexample, first and alone."""
+        try:
+            self._ask(case, self.law.decode(deviation.example))
+        except (LawBroken, Raised) as error:
+            if re.search(deviation.message, str(error)):
+                details = self._broken(case, "")
+                link = f" ({deviation.link})" if deviation.link else ""
+                return {
+                    **details,
+                    "verdict": "deviates",
+                    "message": f"{deviation.reason}{link}; {error}",
+                }
+            details = self._broken(case, "drifted: ")
+            expected = f"; the deviation expects a failure like {deviation.message!r}"
+            return {**details, "message": details["message"] + expected}
+        return {
+            "verdict": "broken",
+            "message": "no longer deviates: the stored counterexample passes; "
+            "remove the deviation from the adapter",
+            "counterexample": dict(deviation.example),
+        }
+
+    def _ask(self, case: Case, drawn: dict[str, Any]) -> None:
+        subject = case.subject
+        subject.begin()
+        with global_state_kept():
+            try:
+                self.law.body(subject, **drawn)
+            except (LawBroken, Raised) as error:
+                self.record.failing = (drawn, list(subject.answers), error)
+                raise
+        self.record.completed += 1
+        if not self.profile.repeatable:
+            target(subject.worst_error)
+
+    def _broken(self, case: Case, prefix: str, suffix: str = "") -> dict[str, Any]:
+        assert self.record.failing is not None
+        drawn, answers, error = self.record.failing
+        return {
+            "verdict": "broken",
+            "message": f"{prefix}{error}{suffix}",
+            "counterexample": {name: to_plain(value) for name, value in drawn.items()},
+            "reproduce": case.subject.snippet(answers, error, f"{self.law.id}: {self.law.formula}"),
+        }
+
+    def _attempted(self) -> None:
+        self.record.attempts += 1
+
+
+def why_unsupported(case: Case) -> tuple[str | None, str]:
+    """The reason why a law is not asked, or what to say first where it breaks.
+
+    An absent feature is passed anyway. Refused, it is unsupported; taken, its laws are asked.
+    """
+    subject, law = case.subject, case.law
+    if subject.dtype in subject.refused_dtypes:
+        return f"refuses {subject.dtype}: {subject.refused_dtypes[subject.dtype]}", ""
+    for convention, value in law.when.items():
+        if subject.conventions.get(convention) != value:
+            return f"a law only where {convention} is {value}", ""
+    prefix = ""
+    for feature in law.needs:
+        if feature not in subject.features:
+            refusal = subject.offers(feature)
+            if refusal:
+                return f"no {feature}, refused with {refusal}", ""
+            prefix = f"accepted and ignored: {feature}; "
+    return None, prefix
+
+
+def cases(
+    subject: Subject,
+    *,
+    devices: list[str],
+    dtypes: list[str] | None = None,
+    only: list[str] | None = None,
+) -> list[Case]:
+    """Every case of an implementation, in a fixed order.
+
+    Raises ValueError for a deviation that names no property or can match no case.
+    """
+    check_deviations(subject)
+    return [
+        Case(law, subject.on(device, dtype))
+        for law in laws_of(subject.technique)
+        if only is None or law.name in only or law.id in only
+        for device in devices
+        if device in law.devices
+        for dtype in law.dtypes
+        if dtypes is None or dtype in dtypes
+    ]
+
+
+def check_deviations(subject: Subject) -> None:
+    laws = {law.name: law for law in laws_of(subject.technique)}
+    for deviation in subject.adapter.deviations:
+        where = f"adapter {subject.adapter.name!r}: deviation"
+        law = laws.get(deviation.property)
+        if law is None:
+            raise ValueError(f"{where}: {did_you_mean('property', deviation.property, list(laws))}")
+        if not any(
+            deviation.covers(law.name, device, dtype)
+            for device in law.devices
+            for dtype in law.dtypes
+        ):
+            raise ValueError(
+                f"{where} from {law.name} matches no case: it has dtypes={deviation.dtypes} and "
+                f"devices={deviation.devices}, the law is asked in {law.dtypes} on {law.devices}"
+            )
+        law.decode(deviation.example)
+        re.compile(deviation.message)
+
+
+@contextlib.contextmanager
+def global_state_kept() -> Iterator[None]:
+    """Puts back what somebody else's code may leave changed in torch. (NumPy's and random's
+    generators are kept by Hypothesis.)"""
+    dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
+    generator, threads = torch.get_rng_state(), torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(grad)
+        torch.set_rng_state(generator)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)

@@ -1,0 +1,190 @@
+"""Runs a plan in processes of its own: one that understands the targets, then pytest with workers.
+
+Nothing that the code under test does to its process can take the command line along. What pytest
+reports is written to a file, line by line; a case that is planned and never reported is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lawful.properties.harness.plan import Plan
+from lawful.properties.harness.report import Implementation, Report, Result
+
+_SMOKE_LIMIT = 120
+_RUN_FILE = """\
+from lawful.properties.harness.asking import battery
+
+globals().update(battery({plan!r}))
+"""
+_PLUGINS = ("xdist", "pytest_timeout", "_hypothesis_pytestplugin", "lawful.properties.harness.plugin")
+
+
+class Refused(Exception):
+    """Bad usage, or a target that is not importable or not understood: exit status 2."""
+
+
+def ask(plan: Plan, workers: str = "auto") -> Report:
+    """Every case of the plan, with its verdict. Raises Refused."""
+    with tempfile.TemporaryDirectory(prefix="lawful-") as folder:
+        place = Path(folder)
+        plan.write(place / "plan.json")
+        understood = _understand(place)
+        report = Report(
+            plan.profile,
+            plan.seed,
+            [Implementation(**each) for each in understood["implementations"]],
+            [Result(**row) for row in understood["requirements"]],
+            understood["notes"],
+        )
+        if not understood["cases"]:
+            return report
+        rows = _run(place, understood, workers)
+        log = (place / "pytest.log").read_text(errors="replace")
+    for case_id, planned in understood["cases"].items():
+        row = rows.get(case_id)
+        if row is None:
+            message = f"not asked: the run ended without a word on it\n{log[-2000:]}"
+            report.results.append(Result(**{**planned, "message": message}))
+            continue
+        if row.get("message") == "the process died while this was asked" and (
+            row["seconds"] >= 0.9 * understood["time_limit"]
+        ):
+            row["message"] = f"no answer within {understood['time_limit']} s: it was ended"
+        details = {name: value for name, value in row.items() if name != "id"}
+        report.results.append(Result(**{**planned, **details}))
+    return report
+
+
+def smoked(target: str, technique: str | None) -> dict[str, Any]:
+    """How one target is understood. Raises Refused."""
+    with tempfile.TemporaryDirectory(prefix="lawful-") as folder:
+        Plan([target], technique).write(Path(folder) / "plan.json")
+        return _understand(Path(folder))
+
+
+def writable(path: Path | None) -> None:
+    """Before anything is asked: can the report be written? Raises Refused."""
+    if path is None:
+        return
+    try:
+        existed = path.exists()
+        with path.open("a"):
+            pass
+        if not existed:
+            path.unlink()
+    except OSError as error:
+        raise Refused(f"the report {path} cannot be written: {error.strerror}") from error
+
+
+def _understand(place: Path) -> dict[str, Any]:
+    answer = place / "understood.json"
+    command = [sys.executable, "-m", "lawful.properties.harness.understanding"]
+    try:
+        done = subprocess.run(
+            [*command, str(place / "plan.json"), str(answer)],
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SMOKE_LIMIT,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Refused(
+            f"not understood: no answer to a few calls within {_SMOKE_LIMIT} s"
+        ) from error
+    if not answer.exists():
+        said = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
+        raise Refused(
+            f"not understood: its process ended with status {done.returncode} during import or the "
+            f"first calls ({said})"
+        )
+    understood: dict[str, Any] = json.loads(answer.read_text())
+    if "usage" in understood:
+        raise Refused(understood["usage"])
+    if "not_understood" in understood:
+        raise Refused(f"not understood\n{understood['not_understood']}")
+    return understood
+
+
+def _run(place: Path, understood: dict[str, Any], workers: str) -> dict[str, dict[str, Any]]:
+    """Rows by case, as pytest reports them."""
+    (place / "test_run.py").write_text(_RUN_FILE.format(plan=str(place / "plan.json")))
+    (place / "pytest.ini").write_text("[pytest]\n")
+    results = place / "results.jsonl"
+    results.touch()
+    command = [sys.executable, "-m", "pytest", "test_run.py", "-c", "pytest.ini", "-q"]
+    command += ["--import-mode=importlib", "-p", "no:cacheprovider", "--tb=line"]
+    for plugin in _PLUGINS:
+        command += ["-p", plugin]
+    command += ["-n", workers, "--dist", "loadgroup", "--max-worker-restart", "100000"]
+    command += ["--timeout-method", "thread", "--lawful-results", str(results)]
+    count = workers if workers != "auto" else str(os.cpu_count() or 1)
+    command[command.index("-n") + 1] = str(min(int(count), max(1, len(understood["cases"]))))
+    with (place / "pytest.log").open("w") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=place,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            _follow(process, results, len(understood["cases"]))
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+    rows = [json.loads(line) for line in results.read_text().splitlines()]
+    return {row["id"]: row for row in rows}
+
+
+def _follow(process: subprocess.Popen[bytes], results: Path, total: int) -> None:
+    """Waits, with a progress bar where somebody is looking."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        process.wait()
+        return
+    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[broken]}"))
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("asking", total=total, broken="")
+        _poll(process, lambda: _advance(progress, task, results))
+
+
+def _poll(process: subprocess.Popen[bytes], look: Callable[[], None]) -> None:
+    while process.poll() is None:
+        look()
+        time.sleep(0.2)
+
+
+def _advance(progress: Any, task: Any, results: Path) -> None:
+    text = results.read_text()
+    broken = text.count('"verdict": "broken"')
+    progress.update(task, completed=text.count("\n"), broken=f"{broken} broken" if broken else "")
+
+
+def _environment() -> dict[str, str]:
+    """The caller's, without other pytest options and plugins, and with its folder to import from."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    path = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))
+    return {
+        **kept,
+        "PYTHONPATH": path,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "OMP_NUM_THREADS": "1",
+    }

@@ -1,0 +1,509 @@
+"""The laws of label-smoothed cross-entropy.
+
+z logits, y target, K classes, N samples, p = softmax(z), e epsilon,
+q = (1-e) onehot(y) + e/K, or the detected convention's q.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import softmax
+
+from lawful.properties import tolerances
+from lawful.properties.registry import FLOATS, SINGLE, draws, law
+from lawful.properties.strategies import (
+    Batch,
+    bad_epsilons,
+    batches,
+    class_weights,
+    epsilons,
+    extremes,
+    fractions,
+    ignore_indices,
+    inner_epsilons,
+    masks,
+    one_of,
+    permutation,
+    permutation_keys,
+    pick,
+    shifts,
+)
+from lawful.properties.subjects.label_smoothing import Loss
+from lawful.reference import label_smoothing as reference
+
+_SZEGEDY = "Szegedy et al. 2016 (arXiv 1512.00567), section 7"
+_TORCH = "documentation of torch.nn.CrossEntropyLoss"
+_CROSS_ENTROPY = "Cover and Thomas, Elements of Information Theory, 2006, chapter 2"
+
+
+@law(
+    "label_smoothing",
+    "L(z, y) = -sum_k q_k log p_k",
+    why="It is the definition, computed in float64 from the same rounded logits.",
+    source=_SZEGEDY,
+    dtypes=FLOATS,
+)
+@draws(batch=batches(), epsilon=epsilons())
+def matches_reference(loss: Loss, batch: Batch, epsilon: float) -> None:
+    epsilon = loss.allowed(epsilon)
+    answer = loss(batch.logits, batch.target, epsilon)
+    loss.agree("loss", answer.value, *loss.expected(batch.logits, batch.target, epsilon))
+
+
+@law(
+    "label_smoothing",
+    "L at e = 0 is -log p_y, also where z_k = -inf for k != y",
+    why="Nothing is spread, so a class that is masked out with -inf costs 0, never 0 * inf = NaN.",
+    source=f"{_SZEGEDY}; 0 log 0 = 0: {_CROSS_ENTROPY}",
+    needs=("epsilon_zero",),
+    dtypes=FLOATS,
+)
+@draws(batch=batches(), masked=masks())
+def zero_epsilon_is_cross_entropy(loss: Loss, batch: Batch, masked: list[bool]) -> None:
+    struck = pick(masked, batch.num_classes)
+    logits = [
+        [-np.inf if struck[k] and k != y else z for k, z in enumerate(row)]
+        for row, y in zip(batch.logits, batch.target, strict=True)
+    ]
+    answer = loss(logits, batch.target, 0.0)
+    loss.agree("loss at epsilon 0", answer.value, *loss.expected(logits, batch.target, 0.0))
+
+
+@law(
+    "label_smoothing",
+    "L(z, y) = L(z, y') at e = 1",
+    why="All mass is spread evenly, so q does not depend on y.",
+    source=_SZEGEDY,
+    needs=("epsilon_one",),
+    when={"off_target": "uniform"},
+)
+@draws(batch=batches(), step=one_of(1, 2, 3))
+def one_epsilon_ignores_target(loss: Loss, batch: Batch, step: int) -> None:
+    other = [(y + step) % batch.num_classes for y in batch.target]
+    first = loss(batch.logits, batch.target, 1.0)
+    second = loss(batch.logits, other, 1.0)
+    _, bound = loss.expected(batch.logits, batch.target, 1.0)
+    loss.agree("loss at epsilon 1 with other targets", second.value, first.value, 2 * bound)
+
+
+@law(
+    "label_smoothing",
+    "L = KL(q, p) + H(q);  without the constant: L = KL(q, p)",
+    why="Cross-entropy splits into the divergence that training can remove and the entropy it cannot.",
+    source=f"Mueller et al. 2019 (arXiv 1906.02629); {_CROSS_ENTROPY}",
+)
+@draws(batch=batches(), epsilon=epsilons())
+def equals_kl_plus_entropy(loss: Loss, batch: Batch, epsilon: float) -> None:
+    epsilon = loss.allowed(epsilon)
+    answer = loss(batch.logits, batch.target, epsilon)
+    q = reference.smoothed_targets(batch.target, batch.num_classes, epsilon, loss.off_target)
+    parts = reference.kl_divergence(q, loss.rounded(batch.logits))
+    parts = parts + loss.entropy(batch.target, batch.num_classes, epsilon)
+    _, bound = loss.expected(batch.logits, batch.target, epsilon)
+    loss.agree("loss", answer.value, loss.reduced(parts), bound)
+
+
+@law(
+    "label_smoothing",
+    "L_e = (1 - e) L_0 + e L_1",
+    why="q is affine in e, and cross-entropy is linear in q (without H(q), once H(q) is added).",
+    source=_SZEGEDY,
+    needs=("epsilon_zero", "epsilon_one"),
+)
+@draws(batch=batches(), epsilon=inner_epsilons())
+def affine_in_epsilon(loss: Loss, batch: Batch, epsilon: float) -> None:
+    ends = [loss(batch.logits, batch.target, end).value for end in (0.0, 1.0)]
+    answer = loss(batch.logits, batch.target, epsilon)
+    offsets = [
+        _left_out(loss, batch.target, batch.num_classes, share) for share in (0.0, 1.0, epsilon)
+    ]
+    mixed = (1 - epsilon) * (ends[0] + offsets[0]) + epsilon * (ends[1] + offsets[1])
+    bounds = [loss.expected(batch.logits, batch.target, e)[1] for e in (0.0, 1.0, epsilon)]
+    loss.agree(f"loss at epsilon {epsilon}", answer.value, mixed - offsets[2], sum(bounds))
+
+
+@law(
+    "label_smoothing",
+    "L(z) >= H(q), with equality at z = log q",
+    why="KL(q, p) >= 0 and is 0 at p = q alone: a smoothed loss cannot be driven to 0.",
+    source=f"Gibbs' inequality, {_CROSS_ENTROPY}",
+)
+@draws(batch=batches(), epsilon=inner_epsilons())
+def bounded_below_by_entropy(loss: Loss, batch: Batch, epsilon: float) -> None:
+    floor = loss.reduced(loss.entropy(batch.target, batch.num_classes, epsilon))
+    answer = loss(batch.logits, batch.target, epsilon)
+    _, bound = loss.expected(batch.logits, batch.target, epsilon)
+    loss.at_least("loss", answer.value, floor - bound)
+
+    q = reference.smoothed_targets(batch.target, batch.num_classes, epsilon, loss.off_target)
+    perfect = np.log(q).tolist()
+    answer = loss(perfect, batch.target, epsilon)
+    right, bound = loss.expected(perfect, batch.target, epsilon)
+    rounding_of_log_q = right - floor
+    loss.agree("loss at z = log q", answer.value, floor + 0 * right, bound + rounding_of_log_q)
+
+
+@law(
+    "label_smoothing",
+    "dL/dz = (p - q)/N for the mean",
+    why="The derivative of log-sum-exp is softmax; so the gradient's sum over classes is 0.",
+    source=f"{_SZEGEDY} (the gradient of section 7's loss)",
+    dtypes=FLOATS,
+)
+@draws(batch=batches(), epsilon=epsilons())
+def gradient_is_softmax_minus_target(loss: Loss, batch: Batch, epsilon: float) -> None:
+    epsilon = loss.allowed(epsilon)
+    answer = loss(batch.logits, batch.target, epsilon, with_gradient=True)
+    right = loss.expected_gradient(batch.logits, batch.target, epsilon)
+    loss.agree("gradient of the logits", answer.gradient, *right)
+
+
+@law(
+    "label_smoothing",
+    "d2L/dz2 v = (diag(p) - p p^T) v / N for the mean",
+    why="q drops out of the second derivative: what is left is the Hessian of log-sum-exp.",
+    source="Boyd and Vandenberghe, Convex Optimization, 2004, section 3.1.5",
+    dtypes=("float64",),
+)
+@draws(batch=batches(), epsilon=epsilons(), key=permutation_keys())
+def second_derivative_is_softmax_hessian(
+    loss: Loss, batch: Batch, epsilon: float, key: int
+) -> None:
+    epsilon = loss.allowed(epsilon)
+    direction = np.asarray([permutation(key + i, batch.num_classes) for i in range(batch.size)])
+    answer = loss(batch.logits, batch.target, epsilon, along=direction.tolist())
+    z = loss.rounded(batch.logits)
+    p = softmax(z, axis=1)
+    curved = p * (direction - (p * direction).sum(axis=1, keepdims=True))
+    share = batch.size if loss.adapter.default_reduction == "mean" else 1
+    bound = tolerances.gradient_error(loss.dtype, z, p, p) * 4 * batch.num_classes**2
+    loss.agree("second derivative", answer.second, curved / share, bound)
+
+
+@law(
+    "label_smoothing",
+    "L(t a + (1-t) b) <= t L(a) + (1-t) L(b)",
+    why="Log-sum-exp is convex and the rest is linear in z.",
+    source="Boyd and Vandenberghe, Convex Optimization, 2004, section 3.1.5",
+)
+@draws(batch=batches(), epsilon=epsilons(), t=fractions(), key=permutation_keys())
+def convex_in_logits(loss: Loss, batch: Batch, epsilon: float, t: float, key: int) -> None:
+    epsilon = loss.allowed(epsilon)
+    a = np.asarray(batch.logits)
+    b = a[:, permutation(key, batch.num_classes)][permutation(key, batch.size)]
+    ends = [loss(z.tolist(), batch.target, epsilon).value for z in (a, b)]
+    between = (t * a + (1 - t) * b).tolist()
+    answer = loss(between, batch.target, epsilon)
+    bounds = [loss.expected(z, batch.target, epsilon)[1] for z in (a, b, between)]
+    slack = sum(bounds) + 2 * tolerances.UNIT_ROUNDOFF[loss.dtype] * np.abs(a).max()
+    loss.at_most("loss between a and b", answer.value, t * ends[0] + (1 - t) * ends[1] + slack)
+
+
+@law(
+    "label_smoothing",
+    "L(z + c) = L(z)",
+    why="Softmax does not see a constant that is added to every logit.",
+    source="Goodfellow, Bengio and Courville, Deep Learning, 2016, section 4.1",
+    dtypes=FLOATS,
+)
+@draws(batch=batches(), epsilon=epsilons(), shift=shifts())
+def shift_invariant(loss: Loss, batch: Batch, epsilon: float, shift: int) -> None:
+    epsilon = loss.allowed(epsilon)
+    eighths = np.clip(batch.logits, -8, 8)
+    moved = (eighths + (shift if loss.dtype == "bfloat16" else 4 * shift)).tolist()
+    answers = [loss(z, batch.target, epsilon) for z in (eighths.tolist(), moved)]
+    bounds = [loss.expected(z, batch.target, epsilon)[1] for z in (eighths, moved)]
+    loss.agree("loss of shifted logits", answers[1].value, answers[0].value, sum(bounds))
+
+
+@law(
+    "label_smoothing",
+    "L(P z, P y) = L(z, y) for every relabelling P of the classes",
+    why="No class is special: names of classes are arbitrary.",
+    source=_SZEGEDY,
+)
+@draws(batch=batches(), epsilon=epsilons(), key=permutation_keys())
+def class_permutation_equivariant(loss: Loss, batch: Batch, epsilon: float, key: int) -> None:
+    epsilon = loss.allowed(epsilon)
+    order = permutation(key, batch.num_classes)
+    logits = [[row[k] for k in order] for row in batch.logits]
+    target = [order.index(y) for y in batch.target]
+    first = loss(batch.logits, batch.target, epsilon)
+    second = loss(logits, target, epsilon)
+    _, bound = loss.expected(batch.logits, batch.target, epsilon)
+    loss.agree("loss with classes relabelled", second.value, first.value, 2 * bound)
+
+
+@law(
+    "label_smoothing",
+    "L(z_s, y_s) = L(z, y) for every order s of the samples; none: permuted alike",
+    why="Samples do not see each other.",
+    source=_TORCH,
+)
+@draws(batch=batches(), epsilon=epsilons(), key=permutation_keys())
+def sample_order_does_not_matter(loss: Loss, batch: Batch, epsilon: float, key: int) -> None:
+    epsilon = loss.allowed(epsilon)
+    order = permutation(key, batch.size)
+    first = loss(batch.logits, batch.target, epsilon)
+    second = loss([batch.logits[i] for i in order], [batch.target[i] for i in order], epsilon)
+    _, bound = loss.expected(batch.logits, batch.target, epsilon)
+    per_sample = loss.adapter.default_reduction == "none"
+    right = first.value[order] if per_sample else first.value
+    bound = bound[order] if per_sample else bound
+    loss.agree("loss in another order", second.value, right, 2 * bound)
+
+
+@law(
+    "label_smoothing",
+    "mean = sum/N,  sum = sum over none",
+    why="The three reductions are one computation; mixup needs `none`.",
+    source=_TORCH,
+    needs=("reduction",),
+    dtypes=FLOATS,
+)
+@draws(batch=batches(), epsilon=epsilons())
+def reductions_agree(loss: Loss, batch: Batch, epsilon: float) -> None:
+    epsilon = loss.allowed(epsilon)
+    for reduction in ("none", "sum", "mean"):
+        answer = loss(batch.logits, batch.target, epsilon, reduction=reduction)
+        right = loss.expected(batch.logits, batch.target, epsilon, reduction=reduction)
+        loss.agree(f"loss with reduction {reduction!r}", answer.value, *right)
+
+
+@law(
+    "label_smoothing",
+    "L and dL/dz are those of the samples kept; dL/dz = 0 at ignored ones",
+    why="An ignored sample is absent: from the target term, the spread term and the mean's divisor.",
+    source=f"{_TORCH}, ignore_index; pytorch/pytorch issue 73205 (uniform term)",
+    needs=("ignore_index",),
+)
+@draws(batch=batches(), epsilon=epsilons(), ignored=masks(), index=ignore_indices())
+def ignored_targets_do_not_count(
+    loss: Loss, batch: Batch, epsilon: float, ignored: list[bool], index: int
+) -> None:
+    epsilon = loss.allowed(epsilon)
+    struck = pick(ignored, batch.size)
+    target = [index if out else y for y, out in zip(batch.target, struck, strict=True)]
+    answer = loss(batch.logits, target, epsilon, with_gradient=True, ignore_index=index)
+    right = loss.expected(batch.logits, target, epsilon, ignore_index=index)
+    loss.agree("loss beside ignored samples", answer.value, *right)
+    if not all(struck):
+        slope = loss.expected_gradient(batch.logits, target, epsilon, ignore_index=index)
+        loss.agree("gradient beside ignored samples", answer.gradient, *slope)
+
+
+@law(
+    "label_smoothing",
+    "L_i = -sum_k w_k q_k log p_k;  mean = sum_i L_i / sum_i w_{y_i}",
+    why="The weight belongs to the class whose log-probability it multiplies, smoothed mass included.",
+    source=f"{_TORCH}, weight; discussed in pytorch/pytorch issue 104776",
+    needs=("weight",),
+)
+@draws(batch=batches(), epsilon=epsilons(), weight=class_weights())
+def class_weights_follow_convention(
+    loss: Loss, batch: Batch, epsilon: float, weight: list[float]
+) -> None:
+    epsilon, weight = loss.allowed(epsilon), weight[: batch.num_classes]
+    answer = loss(batch.logits, batch.target, epsilon, weight=weight)
+    right = loss.expected(batch.logits, batch.target, epsilon, weight=weight)
+    loss.agree("weighted loss", answer.value, *right)
+
+
+@law(
+    "label_smoothing",
+    "L of (N, K, d...) is L of its flattening to (N d..., K)",
+    why="Dimension 1 holds the classes, whatever follows.",
+    source=f"{_TORCH}, shape",
+    needs=("dense",),
+)
+@draws(batch=batches(), epsilon=epsilons(), depth=one_of(1, 2, 3), key=permutation_keys())
+def class_dimension_is_one(loss: Loss, batch: Batch, epsilon: float, depth: int, key: int) -> None:
+    epsilon = loss.allowed(epsilon)
+    layers = [permutation(key + d, batch.num_classes) for d in range(depth)]
+    logits = np.stack([np.asarray(batch.logits)[:, order] for order in layers], axis=-1)
+    target = np.stack([np.roll(batch.target, d) for d in range(depth)], axis=-1)
+    answer = loss(logits, target, epsilon)
+    right = loss.expected(logits, target, epsilon)
+    loss.agree("loss of (N, K, d) logits", answer.value, *right)
+
+
+@law(
+    "label_smoothing",
+    "L(z, onehot(y)) = L(z, y)",
+    why="A class index is the distribution that has all its mass there.",
+    source=f"{_TORCH}, class probabilities",
+    needs=("soft_targets",),
+)
+@draws(batch=batches(), epsilon=epsilons(), other=permutation_keys())
+def soft_target_agrees_with_hard(loss: Loss, batch: Batch, epsilon: float, other: int) -> None:
+    epsilon = loss.allowed(epsilon)
+    hard = np.eye(batch.num_classes)[batch.target]
+    partner = hard[permutation(other, batch.size)]
+    for soft in (hard, 0.75 * hard + 0.25 * partner):
+        answer = loss(batch.logits, soft.tolist(), epsilon)
+        right = loss.expected(batch.logits, soft.tolist(), epsilon)
+        loss.agree("loss of soft targets", answer.value, *right)
+
+
+@law(
+    "label_smoothing",
+    "L is finite and right for |z| up to 1e4, in float16 up to 3e4",
+    why="The largest logit is subtracted before exp, so nothing overflows.",
+    source="Blanchard, Higham and Higham, Accurately computing log-sum-exp and softmax, 2021",
+    dtypes=FLOATS,
+)
+@draws(shares=extremes(), epsilon=epsilons())
+def extreme_logits_stay_finite(loss: Loss, shares: Batch, epsilon: float) -> None:
+    epsilon = loss.allowed(epsilon)
+    logits = (np.asarray(shares.logits) * tolerances.LARGEST_LOGIT[loss.dtype]).tolist()
+    answer = loss(logits, shares.target, epsilon)
+    loss.agree("loss of extreme logits", answer.value, *loss.expected(logits, shares.target, epsilon))
+
+
+@law(
+    "label_smoothing",
+    "L is finite and right for K up to 50 000 in half precision",
+    why="The loss is about log K, 11 at most: only a sum over classes kept in half precision overflows.",
+    source="huggingface/transformers issue 10674",
+    dtypes=("bfloat16", "float16"),
+)
+@draws(
+    num_classes=one_of(20_000, 50_000),
+    epsilon=one_of(0.1, 0.5),
+    target=one_of(0, 7),
+    top=one_of(0.0, 8.0),
+)
+def many_classes_do_not_overflow(
+    loss: Loss, num_classes: int, epsilon: float, target: int, top: float
+) -> None:
+    logits = np.zeros((1, num_classes))
+    logits[0, 0] = top
+    answer = loss(logits, [target], epsilon)
+    loss.agree(
+        f"loss over {num_classes} classes", answer.value, *loss.expected(logits, [target], epsilon)
+    )
+
+
+@law(
+    "label_smoothing",
+    "the error is of float64's size, and so is the result's dtype",
+    why="A constant or a step in float32 loses nine digits, silently.",
+    source="torch's promotion rules: the documentation of torch.result_type",
+    dtypes=("float64",),
+)
+@draws(batch=batches(), epsilon=epsilons())
+def float64_keeps_float64(loss: Loss, batch: Batch, epsilon: float) -> None:
+    epsilon = loss.allowed(epsilon)
+    answer = loss(batch.logits, batch.target, epsilon)
+    loss.same("dtype of the result", answer.dtype, "float64")
+    loss.agree("loss", answer.value, *loss.expected(batch.logits, batch.target, epsilon))
+
+
+@law(
+    "label_smoothing",
+    "e < 0, e > 1 and NaN raise",
+    why="q would not be a distribution, and the loss would be a plausible number.",
+    source=_SZEGEDY,
+    dtypes=SINGLE,
+)
+@draws(epsilon=bad_epsilons())
+def rejects_bad_epsilon(loss: Loss, epsilon: float) -> None:
+    loss.refuses(f"epsilon {epsilon}", lambda: loss([[1.0, 0.0, -1.0]], [0], epsilon))
+
+
+@law(
+    "label_smoothing",
+    "y >= K, and y < 0 unless ignored, raise",
+    why="There is no such class; a one-hot row of zeros or class 0 in its place is a silent wrong loss.",
+    source=f"{_TORCH}, shape: 0 <= target < C",
+    dtypes=SINGLE,
+    devices=("cpu",),
+)
+@draws(batch=batches(), bad=one_of("K", "K+1", -1, -2, -100), place=one_of(0, 1, 2))
+def rejects_bad_target(loss: Loss, batch: Batch, bad: object, place: int) -> None:
+    wrong = {"K": batch.num_classes, "K+1": batch.num_classes + 1}.get(str(bad), bad)
+    target = list(batch.target)
+    target[place % batch.size] = wrong  # type: ignore[call-overload]
+    ignoring = None
+    if wrong == -100:
+        ignoring = loss.expected(batch.logits, target, 0.1, ignore_index=-100)
+    loss.refuses(f"target {target}", lambda: loss(batch.logits, target, 0.1), unless=ignoring)
+
+
+@law(
+    "label_smoothing",
+    "len(y) != N raises",
+    why="Broadcasting would pair samples with targets that are not theirs.",
+    source=f"{_TORCH}, shape",
+    dtypes=SINGLE,
+)
+@draws(batch=batches(min_size=2), kept=one_of(1, 0))
+def rejects_bad_shapes(loss: Loss, batch: Batch, kept: int) -> None:
+    target = batch.target[:kept] if kept else [*batch.target, 0]
+    loss.refuses(
+        f"{len(target)} targets for {batch.size} samples",
+        lambda: loss(batch.logits, target, 0.1),
+    )
+
+
+@law(
+    "label_smoothing",
+    "z, y and w hold the same values after the call",
+    why="The caller may use them again, as gradient accumulation and metrics do.",
+    source="the same fault in labels: Megvii-BaseDetection/YOLOX pull 275",
+)
+@draws(batch=batches(), epsilon=epsilons())
+def inputs_not_modified(loss: Loss, batch: Batch, epsilon: float) -> None:
+    epsilon = loss.allowed(epsilon)
+    features = {}
+    if "weight" in loss.features:
+        features["weight"] = [1.0 + k for k in range(batch.num_classes)]
+    if "ignore_index" in loss.features:
+        features["ignore_index"] = batch.target[0]
+    answer = loss(batch.logits, batch.target, epsilon, look_after=True, **features)
+    loss.same("logits after the call", answer.after["logits"], loss.rounded(batch.logits))
+    loss.same("target after the call", answer.after["target"], np.asarray(batch.target, float))
+    if "weight" in features:
+        loss.same("weight after the call", answer.after["weight"], loss.rounded(features["weight"]))
+
+
+@law(
+    "label_smoothing",
+    "K = 1: L = 0;  N = 0: NaN (mean), 0 (sum), empty (none), or an error",
+    why="One class is certain; the mean over nothing is not a number, least of all a plausible one.",
+    source=f"{_TORCH}; IEEE 754: 0/0 is NaN",
+)
+@draws(empty=one_of(False, True), epsilon=epsilons(), size=one_of(1, 2))
+def edge_batches(loss: Loss, empty: bool, epsilon: float, size: int) -> None:
+    epsilon = loss.allowed(epsilon)
+    if not empty:
+        answer = loss([[1.5]] * size, [0] * size, epsilon)
+        loss.agree("loss of one class", answer.value, loss.reduced([0.0] * size), 2e-5)
+        return
+    values = {"mean": np.asarray(np.nan), "sum": np.asarray(0.0), "none": np.zeros(0)}
+    right = values[loss.adapter.default_reduction]
+    loss.refuses(
+        "an empty batch", lambda: loss(np.zeros((0, 3)), [], epsilon), unless=(right, 0.0)
+    )
+
+
+@law(
+    "label_smoothing",
+    "L(z, y) twice gives the same bits",
+    why="Nothing in the formula is random, and no state is kept between calls.",
+    source=_SZEGEDY,
+    devices=("cpu",),
+)
+@draws(batch=batches(), epsilon=epsilons())
+def repeats(loss: Loss, batch: Batch, epsilon: float) -> None:
+    epsilon = loss.allowed(epsilon)
+    first, second = (loss(batch.logits, batch.target, epsilon) for _ in range(2))
+    loss.same("loss of the second call", second.value, first.value)
+
+
+def _left_out(loss: Loss, target: list[int], num_classes: int, epsilon: float) -> object:
+    """H(q), reduced, where the convention leaves it out of the loss."""
+    if loss.offset != "kl":
+        return 0.0
+    q = reference.smoothed_targets(target, num_classes, epsilon, loss.off_target)
+    return loss.reduced(reference.entropy(q))

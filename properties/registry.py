@@ -1,0 +1,198 @@
+"""How a law is declared and found.
+
+A law is a plain function: the subject first, then named arguments that Hypothesis draws.
+
+    @law("label_smoothing", "L(z + c) = L(z)", why="...", source="...")
+    @draws(batch=batches(), epsilon=epsilons(), shift=shifts())
+    def shift_invariant(loss, batch, epsilon, shift): ...
+
+The same body serves Hypothesis, the replay of a stored counterexample, and a notebook.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import inspect
+import math
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis.strategies import SearchStrategy
+
+from lawful.impl.contracts import TECHNIQUES
+
+FLOATS = ("float64", "float32", "bfloat16", "float16")
+WIDE_FLOATS = ("float64", "float32")
+SINGLE = ("float32",)
+
+_MOST_BOUNDARY_EXAMPLES = 12
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What Hypothesis draws for an argument, and the values at the edges, which are asked first."""
+
+    strategy: SearchStrategy[Any]
+    boundary: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Law:
+    """One property. ``body(subject, **drawn)`` raises LawBroken where it does not hold."""
+
+    technique: str
+    name: str
+    formula: str
+    why: str
+    source: str
+    body: Callable[..., None]
+    drawn: Mapping[str, Drawn]
+    needs: tuple[str, ...] = ()
+    """Features without which the law cannot be asked."""
+    when: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Conventions under which it is a law."""
+    dtypes: tuple[str, ...] = WIDE_FLOATS
+    devices: tuple[str, ...] = ("cpu", "cuda", "mps")
+
+    @property
+    def id(self) -> str:
+        return f"{self.technique}.{self.name}"
+
+    def boundary_examples(self) -> list[dict[str, Any]]:
+        """Every edge of every argument at least once, the lists turning against each other."""
+        sizes = [len(drawn.boundary) for drawn in self.drawn.values()]
+        if not sizes:
+            return []
+        count = max(max(sizes), min(math.lcm(*sizes), _MOST_BOUNDARY_EXAMPLES))
+        return [
+            {name: drawn.boundary[i % len(drawn.boundary)] for name, drawn in self.drawn.items()}
+            for i in range(count)
+        ]
+
+    def decode(self, example: Mapping[str, Any]) -> dict[str, Any]:
+        """Arguments from their plain values: numbers, strings, lists and dicts.
+
+        Raises ValueError where a name is missing or none of the law's.
+        """
+        if set(example) != set(self.drawn):
+            raise ValueError(
+                f"example for {self.id} has {sorted(example)}, expected {sorted(self.drawn)}"
+            )
+        hints = typing.get_type_hints(self.body)
+        return {name: from_plain(value, hints.get(name)) for name, value in example.items()}
+
+
+def draws(**drawn: Drawn) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Says what Hypothesis draws for each argument of a law."""
+
+    def attach(body: Callable[..., None]) -> Callable[..., None]:
+        parameters = list(inspect.signature(body).parameters)[1:]
+        if sorted(parameters) != sorted(drawn):
+            raise TypeError(f"{body.__name__} takes {parameters}, @draws gives {list(drawn)}")
+        body.drawn = drawn  # type: ignore[attr-defined]
+        return body
+
+    return attach
+
+
+def law(
+    technique: str,
+    formula: str,
+    *,
+    why: str,
+    source: str,
+    needs: tuple[str, ...] = (),
+    when: Mapping[str, str] | None = None,
+    dtypes: tuple[str, ...] = WIDE_FLOATS,
+    devices: tuple[str, ...] = ("cpu", "cuda", "mps"),
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Declares a function to be a law; the function stays a function, with its ``law`` attached."""
+
+    def attach(body: Callable[..., None]) -> Callable[..., None]:
+        body.law = Law(  # type: ignore[attr-defined]
+            technique,
+            body.__name__,
+            formula,
+            why,
+            source,
+            body,
+            getattr(body, "drawn", {}),
+            needs,
+            when or {},
+            dtypes,
+            devices,
+        )
+        return body
+
+    return attach
+
+
+def laws_of(technique: str) -> list[Law]:
+    """The laws of a technique in the order in which they are written."""
+    return [
+        body.law
+        for module in _modules(technique)
+        for body in vars(module).values()
+        if inspect.isfunction(body) and hasattr(body, "law") and body.law.technique == technique
+    ]
+
+
+def all_laws() -> list[Law]:
+    return [law for technique in written_techniques() for law in laws_of(technique)]
+
+
+def written_techniques() -> list[str]:
+    return [technique for technique in TECHNIQUES if importlib.util.find_spec(_name(technique))]
+
+
+def find_law(name: str, technique: str | None = None) -> Law:
+    """The law of an id, with or without its technique. Raises KeyError with a did-you-mean."""
+    laws = laws_of(technique) if technique else all_laws()
+    found = [law for law in laws if name in (law.name, law.id)]
+    if found:
+        return found[0]
+    raise KeyError(
+        did_you_mean("property", name, [n for law in laws for n in (law.name, law.id)])
+        + "; `lawful list` shows all"
+    )
+
+
+def did_you_mean(kind: str, name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+    return f"no {kind} {name!r}" + (f", did you mean {close[0]!r}?" if close else "")
+
+
+def to_plain(value: Any) -> Any:
+    """A drawn value as numbers, strings, lists and dicts; non-finite floats as strings (JSON has none)."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def from_plain(value: Any, hint: Any = None) -> Any:
+    """The reverse of :func:`to_plain`; dicts become the dataclass that the argument is annotated with."""
+    if isinstance(value, Mapping) and dataclasses.is_dataclass(hint):
+        return hint(**{k: from_plain(v) for k, v in value.items()})  # type: ignore[operator]
+    if isinstance(value, list | tuple):
+        return [from_plain(item) for item in value]
+    if value in ("nan", "inf", "-inf"):
+        return float(value)
+    return value
+
+
+def _modules(technique: str) -> Iterator[Any]:
+    if technique not in TECHNIQUES:
+        raise KeyError(did_you_mean("technique", technique, list(TECHNIQUES)))
+    yield importlib.import_module(_name(technique))
+
+
+def _name(technique: str) -> str:
+    return f"lawful.properties.{technique}"

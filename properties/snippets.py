@@ -1,0 +1,151 @@
+"""Stand-alone programs that show a broken law again, with torch and the implementation alone.
+
+The calls of the failing example are written out with their values, then the assertion that fails.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from lawful.properties.subjects.subject import Answer, Subject
+
+_LONG = 64
+
+
+def label_smoothing_snippet(
+    subject: Subject, answers: list[Answer], broken: BaseException, headline: str
+) -> str:
+    lines, names = [], _Names()
+    for number, answer in enumerate(answers, 1):
+        asked = answer.asked
+        logits, target, result = f"logits_{number}", f"target_{number}", f"result_{number}"
+        lines += tensor_lines(logits, asked["logits"], subject.dtype, subject.device)
+        if asked["with_gradient"] or asked["along"] is not None:
+            lines.append(f"{logits}.requires_grad_()")
+        soft = np.issubdtype(np.asarray(asked["target"]).dtype, np.floating)
+        dtype = subject.dtype if soft and np.size(asked["target"]) else "int64"
+        lines += tensor_lines(target, asked["target"], dtype, subject.device)
+        features = ""
+        for name, value in asked["features"].items():
+            if name == "weight":
+                lines += tensor_lines(f"weight_{number}", value, subject.dtype, subject.device)
+                value_text = f"weight_{number}"
+            else:
+                value_text = literal(value)
+            keyword = subject.adapter.feature_names.get(name, name)
+            features += f", {keyword}={value_text}"
+        called = subject.adapter.called_as.format(
+            logits=logits, target=target, epsilon=literal(asked["epsilon"]), features=features
+        )
+        lines.append(f"{result} = {called}")
+        if asked["with_gradient"]:
+            lines.append(f"{result}.sum().backward()")
+        if asked["along"] is not None:
+            lines += tensor_lines("along", asked["along"], subject.dtype, subject.device)
+            lines += [
+                f"(slope,) = torch.autograd.grad({result}.sum(), {logits}, create_graph=True)",
+                f"(second,) = torch.autograd.grad((slope * along).sum(), {logits})",
+            ]
+        names.learn(answer.second, "second.double().cpu()")
+        names.learn(answer.value, f"{result}.detach().double().cpu()")
+        names.learn(answer.gradient, f"{logits}.grad.double().cpu()")
+        names.learn(answer.dtype, f'str({result}.dtype).removeprefix("torch.")')
+        for name, after in answer.after.items():
+            names.learn(after, f"{name}_{number}.detach().double().cpu()")
+    return program(headline, subject.adapter.imports, lines, names, broken)
+
+
+def program(
+    headline: str, imports: str, lines: list[str], names: _Names, broken: BaseException
+) -> str:
+    return "\n".join([f"# {headline}", "import torch", *_imports(imports), "", *lines]) + (
+        "\n" + "\n".join(_assertion(broken, names)) + "\n"
+    )
+
+
+def tensor_lines(name: str, values: Any, dtype: str, device: str) -> list[str]:
+    """``name = torch.tensor(...)``; a long, mostly constant one as ``torch.full`` and its exceptions."""
+    array = np.asarray(values)
+    place = f"dtype=torch.{dtype}" + (f', device="{device}"' if device != "cpu" else "")
+    if array.size <= _LONG or not array.size:
+        if array.size == 0:
+            return [f"{name} = torch.empty({tuple(array.shape)}, {place})"]
+        return [f"{name} = torch.tensor({literal(array.tolist())}, {place})"]
+    common = Counter(array.ravel().tolist()).most_common(1)[0][0]
+    lines = [f"{name} = torch.full({tuple(array.shape)}, {literal(common)}, {place})"]
+    for index in np.argwhere(array != common)[:_LONG]:
+        place_text = ", ".join(str(i) for i in index)
+        lines.append(f"{name}[{place_text}] = {literal(array[tuple(index)].item())}")
+    return lines
+
+
+def literal(value: Any) -> str:
+    """A value as Python source; floats that have no literal as ``float("nan")``."""
+    if isinstance(value, list | tuple):
+        inside = ", ".join(literal(item) for item in value)
+        return f"[{inside}]"
+    if isinstance(value, np.ndarray):
+        return literal(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    return repr(value)
+
+
+class _Names:
+    """Which expression of the snippet holds a value that the law looked at."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[Any, str]] = []
+
+    def learn(self, value: Any, expression: str) -> None:
+        if value is not None:
+            self._known.append((value, expression))
+
+    def of(self, value: Any) -> str | None:
+        return next((name for known, name in self._known if known is value), None)
+
+    def or_literal(self, value: Any) -> str:
+        known = self.of(value)
+        if known:
+            return known
+        if isinstance(value, str):
+            return repr(value)
+        return f"torch.tensor({literal(np.asarray(value, float))}, dtype=torch.float64)"
+
+
+def _assertion(broken: BaseException, names: _Names) -> list[str]:
+    """The lines that fail; none where the last call itself raises."""
+    relation = getattr(broken, "relation", None)
+    if relation is None:
+        return [f"# the last call raises {type(broken).__name__}"]
+    actual, expected, bound = (getattr(broken, name) for name in ("actual", "expected", "bound"))
+    got = names.of(actual)
+    if relation == "an error, not":
+        return [f'raise AssertionError(f"expected an error, got {{{got}}}")']
+    if got is None:
+        return [f"# {broken}"]
+    if isinstance(actual, str):
+        return [f"assert {got} == {expected!r}, {got}"]
+    if relation == "of shape":
+        return [f"assert tuple({got}.shape) == {tuple(expected)}, {got}.shape"]
+    lines = [f"got, expected = {got}, {names.or_literal(expected)}"]
+    condition = {
+        "about": "(got == expected) | (got.isnan() & expected.isnan())"
+        " | ((got - expected).abs() <= bound)",
+        "exactly": "(got == expected) | (got.isnan() & expected.isnan())",
+        "at most": "got <= expected",
+        "at least": "got >= expected",
+    }[relation]
+    if relation == "about":
+        lines.append(f"bound = torch.tensor({literal(np.asarray(bound, float))})")
+    return [*lines, f"right = {condition}", 'assert right.all(), f"expected {expected}, got {got}"']
+
+
+def _imports(imports: str) -> list[str]:
+    return [line for line in imports.splitlines() if line.strip() not in ("", "import torch")]
+

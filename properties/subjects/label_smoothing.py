@@ -1,0 +1,295 @@
+"""A label-smoothed loss as its laws see it: called with plain values, compared with the reference."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+
+from lawful.impl.contracts import Adapter, LabelSmoothing
+from lawful.properties import tolerances
+from lawful.properties.snippets import label_smoothing_snippet
+from lawful.properties.subjects.subject import (
+    Answer,
+    LawBroken,
+    NotAsked,
+    NotUnderstood,
+    Raised,
+    Subject,
+    asking,
+    dtype_name,
+    first_line,
+    silence,
+    to_float64,
+    torch_dtype,
+)
+from lawful.reference import label_smoothing as reference
+
+_PROBE_LOGITS = [[1.5, -0.5, 0.25], [0.5, 2.0, -1.0]]
+_PROBE_TARGET = [0, 2]
+
+
+@dataclass
+class Loss(Subject):
+    """``loss(logits, target, epsilon, **features)`` gives an Answer; ``expected`` what it should be."""
+
+    technique: ClassVar[str] = "label_smoothing"
+    convention_values: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "off_target": ("uniform", "others"),
+        "offset": ("cross_entropy", "kl"),
+        "ignored_mean": ("kept", "all"),
+        "all_ignored": ("nan", "zero"),
+    }
+
+    adapter: LabelSmoothing  # type: ignore[assignment]
+
+    def __call__(
+        self,
+        logits: Any,
+        target: Any,
+        epsilon: float,
+        *,
+        with_gradient: bool = False,
+        along: Any = None,
+        look_after: bool = False,
+        **features: Any,
+    ) -> Answer:
+        """One call of the implementation. ``features`` as in the contract; weight as a list.
+
+        ``along`` (N, K) asks for the second derivative in that direction.
+        """
+        self.answers.append(
+            answer := Answer(
+                {
+                    "logits": logits,
+                    "target": target,
+                    "epsilon": epsilon,
+                    "features": features,
+                    "with_gradient": with_gradient,
+                    "along": along,
+                }
+            )
+        )
+        z, y = self.logits(logits), self.target(target)
+        z.requires_grad_(with_gradient or along is not None)
+        keywords = dict(features)
+        if keywords.get("weight") is not None:
+            keywords["weight"] = self.logits(keywords["weight"])
+        with asking():
+            result = self.adapter.build(epsilon, **keywords)(z, y)
+        if not isinstance(result, torch.Tensor):
+            raise LawBroken("type of the result", "a", "torch.Tensor", type(result).__name__)
+        answer.dtype, answer.value = dtype_name(result.dtype), to_float64(result)
+        if with_gradient:
+            with asking():
+                result.sum().backward()
+            answer.gradient = np.zeros(z.shape) if z.grad is None else to_float64(z.grad)
+        if along is not None:
+            with asking():
+                (slope,) = torch.autograd.grad(result.sum(), z, create_graph=True)
+                (second,) = torch.autograd.grad((slope * self.logits(along)).sum(), z)
+            answer.second = to_float64(second)
+        if look_after:
+            inputs = {"logits": z, "target": y, "weight": keywords.get("weight")}
+            answer.after = {k: to_float64(t) for k, t in inputs.items() if t is not None}
+        return answer
+
+    def logits(self, values: Any) -> torch.Tensor:
+        return torch.tensor(np.asarray(values, float)).to(self.device, torch_dtype(self.dtype))
+
+    def target(self, values: Any) -> torch.Tensor:
+        array = np.asarray(values)
+        if np.issubdtype(array.dtype, np.floating) and array.size:
+            return self.logits(array)
+        return torch.tensor(array.astype(np.int64), device=self.device)
+
+    def rounded(self, values: Any) -> Any:
+        """Values as the implementation sees them, in float64."""
+        return to_float64(self.logits(values))
+
+    def allowed(self, epsilon: float) -> float:
+        """The epsilon nearest to the one drawn that the implementation takes: some refuse an end."""
+        if epsilon == 0.0 and "epsilon_zero" not in self.features:
+            return 2.0**-20
+        if epsilon == 1.0 and "epsilon_one" not in self.features:
+            return 1 - 2.0**-8
+        return epsilon
+
+    def expected(
+        self, logits: Any, target: Any, epsilon: float, *, reduction: str | None = None, **more: Any
+    ) -> tuple[Any, Any]:
+        """The reference's value under the detected conventions, and the error bound."""
+        z, weight = self.rounded(logits), more.pop("weight", None)
+        weight = None if weight is None else self.rounded(weight)
+        options = {"off_target": self.off_target, "offset": self.offset, "weight": weight, **more}
+        t = np.asarray(target)
+        if np.issubdtype(t.dtype, np.floating):
+            t = self.rounded(t)
+        losses = reference.smoothed_loss(z, t, epsilon, **options, reduction="none")
+        scale = 1.0 if weight is None else float(weight.max())
+        rows = np.moveaxis(z, 1, -1).reshape(-1, z.shape[1])
+        errors = scale * tolerances.row_error(self.dtype, rows).reshape(losses.shape)
+        reduction = reduction or self.adapter.default_reduction
+        if reduction == "none":
+            return losses, errors
+        value = reference.smoothed_loss(
+            z, t, epsilon, **options, reduction=reduction, **self._mean_conventions()
+        )
+        divisor = 1.0
+        if reduction == "mean":
+            whole = float(losses.sum() / value) if value else 0.0
+            divisor = whole if math.isfinite(whole) and whole > 0 else float(len(rows))
+        finite = losses[np.isfinite(losses)]
+        return value, tolerances.reduced_error(self.dtype, errors.ravel(), finite, divisor)
+
+    def expected_gradient(
+        self, logits: Any, target: Any, epsilon: float, *, reduction: str | None = None, **more: Any
+    ) -> tuple[Any, Any]:
+        """The reference's gradient of the result's sum, and the bound for each entry. (N, K)."""
+        z = self.rounded(logits)
+        reduction = reduction or self.adapter.default_reduction
+        shared = {"off_target": self.off_target, **more}
+        mean = {"ignored_mean": self.conventions.get("ignored_mean", "kept")}
+        value = reference.gradient(z, target, epsilon, **shared, **mean, reduction=reduction)
+        whole = reference.gradient(z, target, epsilon, **shared, reduction="sum")
+        kept = [t for t in target if t != more.get("ignore_index")]
+        classes = np.where(np.isin(target, kept), target, 0)
+        q = reference.smoothed_targets(classes, z.shape[1], epsilon, self.off_target)
+        bound = tolerances.gradient_error(self.dtype, z, np.abs(whole + q), q)
+        divisor = 1
+        if reduction == "mean":
+            divisor = len(target) if mean["ignored_mean"] == "all" else max(1, len(kept))
+        return value, bound / divisor + tolerances.SMALLEST[self.dtype]
+
+    def entropy(self, target: Any, num_classes: int, epsilon: float) -> Any:
+        """H(q) of each row; 0 where the convention leaves the constant out. (N,)."""
+        if self.offset == "kl":
+            return np.zeros(len(target))
+        q = reference.smoothed_targets(target, num_classes, epsilon, self.off_target)
+        return reference.entropy(q)
+
+    def reduced(self, losses: Any) -> Any:
+        """Per-sample values in the form in which this implementation gives its result."""
+        losses = np.asarray(losses, float)
+        chosen = self.adapter.default_reduction
+        return losses if chosen == "none" else losses.sum() if chosen == "sum" else losses.mean()
+
+    @property
+    def off_target(self) -> Any:
+        found = self.conventions.get("off_target", "uniform")
+        return "uniform" if found == "other" else found
+
+    @property
+    def offset(self) -> Any:
+        return self.conventions.get("offset", "cross_entropy")
+
+    def _mean_conventions(self) -> dict[str, Any]:
+        return {k: self.conventions[k] for k in ("ignored_mean", "all_ignored") if k in self.conventions}
+
+    @classmethod
+    def understand(cls, adapter: Adapter) -> Self:
+        subject = cls(adapter, features=adapter.features)
+        with silence():
+            subject._smoke()
+            refused = {}
+            for dtype in tolerances.UNIT_ROUNDOFF:
+                try:
+                    subject.on("cpu", dtype)(_PROBE_LOGITS, _PROBE_TARGET, 0.1)
+                except Raised as error:
+                    refused[dtype] = first_line(error.error)
+            subject.refused_dtypes = refused
+            ends = {"epsilon_zero": 0.0, "epsilon_one": 1.0}
+            subject.features |= {name for name, end in ends.items() if subject._takes(end)}
+            subject.conventions = subject._detect()
+        return subject
+
+    def _smoke(self) -> None:
+        """Uniform logits cost log K, whatever epsilon and target are (0 without the offset H(q))."""
+        for num_classes, epsilon in ((3, 0.1), (2, 0.3), (5, 0.2)):
+            logits, target = [[0.0] * num_classes] * 2, [1, 0]
+            asked = f"zero logits (2, {num_classes}), target {target}, epsilon {epsilon}"
+            try:
+                answer = self(logits, target, epsilon)
+            except LawBroken as error:
+                raise NotUnderstood(f"{asked}: {error}") from error
+            except (Raised, NotAsked) as error:
+                raise NotUnderstood(f"{asked}: it {error}") from error
+            rows = np.full(2, math.log(num_classes))
+            offsets = [np.zeros(2)] + [
+                reference.entropy(reference.smoothed_targets(target, num_classes, epsilon, off))
+                for off in ("uniform", "others")
+            ]
+            right = [self.reduced(rows - offset) for offset in offsets]
+            if np.shape(answer.value) != np.shape(right[0]) or not any(
+                np.allclose(answer.value, r, atol=1e-4) for r in right
+            ):
+                raise NotUnderstood(
+                    f"{asked}: it gave {answer.value}, expected {right[0]}, which is log "
+                    f"{num_classes} for each sample, {self.adapter.default_reduction!r} reduced"
+                )
+
+    def _takes(self, epsilon: float) -> bool:
+        try:
+            self(_PROBE_LOGITS, _PROBE_TARGET, epsilon)
+        except (Raised, LawBroken):
+            return False
+        return True
+
+    def _detect(self) -> dict[str, str]:
+        found = {"off_target": "other", "offset": "cross_entropy"}
+        dtype = "float64" if "float64" not in self.refused_dtypes else "float32"
+        asked = self.on("cpu", dtype)
+        value = asked(_PROBE_LOGITS, _PROBE_TARGET, 0.25).value
+        for off_target in self.convention_values["off_target"]:
+            for offset in self.convention_values["offset"]:
+                guess = {"off_target": off_target, "offset": offset}
+                right, bound = asked.requiring(guess).expected(_PROBE_LOGITS, _PROBE_TARGET, 0.25)
+                if tolerances.worst_ratio(value, right, 100 * bound) <= 1:
+                    found = guess
+        if "ignore_index" in self.features and self.adapter.default_reduction == "mean":
+            with contextlib.suppress(Raised, LawBroken):
+                found |= self._detect_ignoring(asked.requiring(found))
+        return {**found, **self.adapter.documented}
+
+    def _detect_ignoring(self, asked: Self) -> dict[str, str]:
+        found = {}
+        value = asked(_PROBE_LOGITS, [0, -100], 0.25, ignore_index=-100).value
+        for guess in self.convention_values["ignored_mean"]:
+            right, bound = asked.requiring({"ignored_mean": guess}).expected(
+                _PROBE_LOGITS, [0, -100], 0.25, ignore_index=-100
+            )
+            if tolerances.worst_ratio(value, right, 100 * bound) <= 1:
+                found["ignored_mean"] = guess
+        nothing = asked(_PROBE_LOGITS, [-100, -100], 0.25, ignore_index=-100).value
+        found["all_ignored"] = "nan" if np.isnan(nothing).any() else "zero"
+        return found
+
+    def offers(self, feature: str) -> str | None:
+        dense = np.asarray(_PROBE_LOGITS)[:, :, None].repeat(2, axis=2)
+        calls: dict[str, Any] = {
+            "reduction": lambda: self(_PROBE_LOGITS, _PROBE_TARGET, 0.25, reduction="none"),
+            "weight": lambda: self(_PROBE_LOGITS, _PROBE_TARGET, 0.25, weight=[1.0, 2.0, 3.0]),
+            "ignore_index": lambda: self(_PROBE_LOGITS, [0, -1], 0.25, ignore_index=-1),
+            "dense": lambda: self(dense, [[0, 1], [2, 2]], 0.25),
+            "soft_targets": lambda: self(_PROBE_LOGITS, [[0.5, 0.5, 0.0], [0.0, 0.25, 0.75]], 0.25),
+            "epsilon_zero": lambda: self(_PROBE_LOGITS, _PROBE_TARGET, 0.0),
+            "epsilon_one": lambda: self(_PROBE_LOGITS, _PROBE_TARGET, 1.0),
+        }
+        try:
+            calls[feature]()
+        except LawBroken:
+            return None
+        except Raised as error:
+            return first_line(error.error)
+        return None
+
+    def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
+        return label_smoothing_snippet(self, answers, broken, headline)
+
+
+SUBJECT = Loss

@@ -1,0 +1,190 @@
+"""What every subject has: the checks that laws are written with, and a record of what was asked."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+
+from lawful.impl.contracts import Adapter
+from lawful.properties import tolerances
+
+
+class NotUnderstood(Exception):
+    """We do not know how to call the target: says what was tried, what came back, and what to do."""
+
+
+class Raised(Exception):
+    """The implementation raised on an input that it should take."""
+
+    def __init__(self, error: BaseException):
+        self.error = error
+        super().__init__(f"raised {first_line(error)}")
+
+
+class NotAsked(BaseException):
+    """The case could not be asked, and Hypothesis must not try again: no verdict on the code."""
+
+
+class LawBroken(AssertionError):
+    """A law does not hold: what was looked at, what was expected, and what came."""
+
+    def __init__(self, what: str, relation: str, expected: Any, actual: Any, bound: Any = None):
+        self.what, self.relation = what, relation
+        self.expected, self.actual, self.bound = expected, actual, bound
+        wanted = str(expected) if relation == "of shape" else _show(expected)
+        super().__init__(f"{what} is {_show(actual)}, expected {relation} {wanted}")
+
+
+@dataclass
+class Answer:
+    """One call of the implementation: what was asked, and what came back, in float64."""
+
+    asked: Mapping[str, Any]
+    """The values of the call, by the name that ``called_as`` gives them."""
+    value: Any = None
+    """The result as a float64 array; None while the call has not returned."""
+    gradient: Any = None
+    second: Any = None
+    """The second derivative along a direction."""
+    dtype: str = ""
+    """Of the result."""
+    after: dict[str, Any] = field(default_factory=dict)
+    """What the inputs hold after the call, where the law asked for it."""
+
+
+@dataclass
+class Subject(abc.ABC):
+    """An implementation on one device and in one dtype, in the form that the laws of a technique use."""
+
+    technique: ClassVar[str]
+    convention_values: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """The conventions that can be detected and required, with their values."""
+
+    adapter: Adapter
+    conventions: Mapping[str, str] = field(default_factory=dict)
+    features: frozenset[str] = frozenset()
+    refused_dtypes: Mapping[str, str] = field(default_factory=dict)
+    """Dtypes in which an ordinary call raises, with the error: it offers them not."""
+    device: str = "cpu"
+    dtype: str = "float32"
+    answers: list[Answer] = field(default_factory=list)
+    worst_error: float = 0.0
+    """The largest error/bound that any check of this case has seen."""
+
+    @classmethod
+    @abc.abstractmethod
+    def understand(cls, adapter: Adapter) -> Self:
+        """Smoke and detection. Raises NotUnderstood."""
+
+    @abc.abstractmethod
+    def offers(self, feature: str) -> str | None:
+        """Passes an undeclared feature anyway, once. None: it works, or works wrongly, so the law
+        decides. Otherwise the error with which it was refused."""
+
+    @abc.abstractmethod
+    def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
+        """A stand-alone program, without ``lawful``, that shows the failure of these calls again."""
+
+    def on(self, device: str, dtype: str) -> Self:
+        return replace(self, device=device, dtype=dtype, answers=[], worst_error=0.0)
+
+    def requiring(self, required: Mapping[str, str]) -> Self:
+        """The same subject, judged by these conventions in place of the detected ones."""
+        return replace(self, conventions={**self.conventions, **required})
+
+    def begin(self) -> None:
+        self.answers.clear()
+
+    def agree(self, what: str, actual: Any, expected: Any, bound: Any) -> None:
+        """|actual - expected| <= bound, entry by entry; NaN agrees with NaN, inf with inf."""
+        if np.shape(actual) != np.shape(expected):
+            raise LawBroken(what, "of shape", np.shape(expected), actual)
+        ratio = tolerances.worst_ratio(actual, expected, bound)
+        if not ratio <= 1.0:
+            raise LawBroken(what, "about", expected, actual, bound)
+        self.worst_error = max(self.worst_error, ratio)
+
+    def at_most(self, what: str, actual: Any, limit: Any) -> None:
+        if not np.all(np.asarray(actual) <= np.asarray(limit)):
+            raise LawBroken(what, "at most", limit, actual)
+
+    def at_least(self, what: str, actual: Any, limit: Any) -> None:
+        if not np.all(np.asarray(actual) >= np.asarray(limit)):
+            raise LawBroken(what, "at least", limit, actual)
+
+    def same(self, what: str, actual: Any, expected: Any) -> None:
+        """Bit for bit, or equal for what is no array."""
+        if not np.array_equal(actual, expected, equal_nan=_numeric(actual)):
+            raise LawBroken(what, "exactly", expected, actual)
+
+    def refuses(self, what: str, call: Callable[[], Answer], *, unless: Any = None) -> None:
+        """The call raises, or is still right: ``unless`` is the value that would be."""
+        try:
+            answer = call()
+        except Raised:
+            return
+        if unless is not None and np.shape(answer.value) == np.shape(unless[0]):
+            ratio = tolerances.worst_ratio(answer.value, *unless)
+            if ratio <= 1.0:
+                return
+        raise LawBroken(f"result for {what}", "an error, not", "a silent number", answer.value)
+
+
+@contextlib.contextmanager
+def asking() -> Iterator[None]:
+    """Around every call of somebody else's code: tells its errors from ours."""
+    try:
+        yield
+    except Exception as error:
+        raise Raised(error) from error
+    except (KeyboardInterrupt, GeneratorExit, NotAsked):
+        raise
+    except SystemExit as error:
+        raise NotAsked(f"called sys.exit({error.code!r})") from error
+    except BaseException as error:
+        raise NotAsked(f"stopped while it was asked: {first_line(error)}") from error
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Keeps what somebody else's code prints out of our output."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    found: torch.dtype = getattr(torch, name)
+    return found
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def to_float64(tensor: torch.Tensor) -> Any:
+    return tensor.detach().to("cpu", torch.float64).numpy()
+
+
+def first_line(error: BaseException) -> str:
+    """An error in one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+def _numeric(value: Any) -> bool:
+    return np.issubdtype(np.asarray(value).dtype, np.floating)
+
+
+def _show(value: Any) -> str:
+    array = np.asarray(value)
+    if not np.issubdtype(array.dtype, np.number):
+        return str(value)
+    with np.printoptions(precision=6, threshold=12, edgeitems=2, linewidth=200):
+        return f"{float(array):.7g}" if array.ndim == 0 else str(array).replace("\n", "")

@@ -1,0 +1,1 @@
+"""The specification: each technique as a few formulas in NumPy and SciPy, float64, no torch."""

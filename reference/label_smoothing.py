@@ -1,0 +1,196 @@
+r"""Label-smoothed cross-entropy, in the order in which one would write it on a blackboard.
+
+With logits z, classes 1..K, target class y, smoothing epsilon e and p = softmax(z):
+
+    q = (1 - e) onehot(y) + e / K                  smoothed_targets
+    L = -sum_k q_k log p_k                         cross_entropy
+    dL/dz = p - q                                  gradient
+    L = KL(q, p) + H(q)                            kl_divergence, entropy
+
+Sources: C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2016
+(arXiv 1512.00567), section 7; R. Mueller, S. Kornblith, G. Hinton, "When Does Label Smoothing
+Help?", 2019 (arXiv 1906.02629).
+
+Two choices are left open by the papers' followers, and both are offered here:
+
+* ``off_target="uniform"`` spreads e over all K classes (Szegedy et al.), ``"others"`` over the
+  K - 1 wrong ones, so that the right class keeps exactly 1 - e;
+* ``offset="cross_entropy"`` is L above, ``"kl"`` leaves out the constant H(q), so that a perfect
+  prediction costs 0.
+
+Everything is float64. 0 log 0 is 0, so a logit of -inf is exact: it costs nothing where q is 0,
+and infinity where it is not.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import entr, log_softmax
+
+Array = NDArray[np.float64]
+OffTarget = Literal["uniform", "others"]
+Offset = Literal["cross_entropy", "kl"]
+Reduction = Literal["mean", "sum", "none"]
+
+
+def smoothed_targets(
+    target: ArrayLike, num_classes: int, epsilon: float, off_target: OffTarget = "uniform"
+) -> Array:
+    """q, the distribution that the model is asked for.
+
+    ``target``: class indices (N,), or distributions (N, K). Returns (N, K), rows summing to 1.
+
+    uniform: q = (1 - e) t + e / K                 (Szegedy et al. 2016, section 7)
+    others:  q = (1 - e) t + e (1 - t) / (K - 1)   (the mass e goes to the wrong classes alone)
+
+    With a single class both are 1: there is nowhere for the mass to go.
+
+    >>> smoothed_targets([1], 4, 0.2).round(3)
+    array([[0.05, 0.85, 0.05, 0.05]])
+    >>> smoothed_targets([1], 3, 0.2, off_target="others")
+    array([[0.1, 0.8, 0.1]])
+
+    Raises ValueError for an epsilon outside [0, 1] and for classes outside 0..K-1.
+    """
+    if not 0.0 <= epsilon <= 1.0:
+        raise ValueError(f"epsilon is {epsilon!r}, expected a number in [0, 1]")
+    t = np.asarray(target)
+    if t.ndim == 1:
+        if t.size and not (0 <= t.min() and t.max() < num_classes):
+            raise ValueError(f"target is {t.tolist()}, expected classes in 0..{num_classes - 1}")
+        t = (t[:, None] == np.arange(num_classes)).astype(float)
+    if num_classes == 1:
+        return np.ones(t.shape)
+    if off_target == "others":
+        return (1 - epsilon) * t + epsilon * (1 - t) / (num_classes - 1)
+    return (1 - epsilon) * t + epsilon / num_classes
+
+
+def cross_entropy(q: ArrayLike, logits: ArrayLike) -> Array:
+    """-sum_k q_k log softmax(z)_k, a value per row. ``q`` and ``logits``: (N, K). Returns (N,), in nats.
+
+    >>> cross_entropy([[1.0, 0.0]], [[0.0, -np.inf]])
+    array([0.])
+    """
+    q, z = np.asarray(q, float), np.asarray(logits, float)
+    return _times(q, -log_softmax(z, axis=-1)).sum(axis=-1)
+
+
+def entropy(q: ArrayLike) -> Array:
+    """H(q) = -sum_k q_k log q_k, a value per row. ``q``: (N, K). Returns (N,), in nats."""
+    return np.asarray(entr(np.asarray(q, float)).sum(axis=-1))
+
+
+def kl_divergence(q: ArrayLike, logits: ArrayLike) -> Array:
+    """KL(q, softmax(z)) = sum_k q_k log(q_k / p_k), a value per row. Returns (N,), >= 0, in nats."""
+    q, z = np.asarray(q, float), np.asarray(logits, float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_ratio = np.log(q) - log_softmax(z, axis=-1)
+    return _times(q, log_ratio).sum(axis=-1)
+
+
+def smoothed_loss(
+    logits: ArrayLike,
+    target: ArrayLike,
+    epsilon: float,
+    *,
+    off_target: OffTarget = "uniform",
+    offset: Offset = "cross_entropy",
+    weight: ArrayLike | None = None,
+    ignore_index: int | None = None,
+    reduction: Reduction = "mean",
+    ignored_mean: Literal["kept", "all"] = "kept",
+    all_ignored: Literal["nan", "zero"] = "nan",
+) -> Array:
+    """The label-smoothed loss, with the options that implementations have.
+
+    ``logits`` (N, K, d...), ``target`` (N, d...) of classes or (N, K, d...) of distributions.
+    Returns (N, d...) for ``reduction="none"``, else a scalar.
+
+    ``weight`` (K,): class k counts w_k in q, so L = -sum_k w_k q_k log p_k, and a mean over class
+    indices divides by sum_i w_{y_i}, over distributions by N (the documentation of
+    ``torch.nn.CrossEntropyLoss``). ``ignore_index``: samples of that class cost 0; the mean divides
+    by the samples kept, or by all of them with ``ignored_mean="all"``. Nothing kept: 0/0, or 0 with
+    ``all_ignored="zero"``.
+    """
+    losses, divisor, shape = _per_sample(
+        logits, target, epsilon, off_target, offset, weight, ignore_index
+    )
+    if reduction == "none":
+        return losses.reshape(shape)
+    if reduction == "sum":
+        return losses.sum()
+    if ignored_mean == "all":
+        divisor = np.ones_like(divisor)
+    if divisor.sum() == 0 and all_ignored == "zero":
+        return np.asarray(0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(losses.sum() / divisor.sum())
+
+
+def gradient(
+    logits: ArrayLike,
+    target: ArrayLike,
+    epsilon: float,
+    *,
+    off_target: OffTarget = "uniform",
+    ignore_index: int | None = None,
+    reduction: Reduction = "mean",
+    ignored_mean: Literal["kept", "all"] = "kept",
+) -> Array:
+    """dL/dz = p - q for a sample, over N for the mean, 0 for an ignored one. Shape of ``logits``.
+
+    The gradient of ``reduction="none"`` is that of its sum.
+    """
+    z = np.asarray(logits, float)
+    rows, flat = _rows(z), np.asarray(target).reshape(-1)
+    kept = np.ones(len(flat), bool) if ignore_index is None else flat != ignore_index
+    q = smoothed_targets(np.where(kept, flat, 0), rows.shape[1], epsilon, off_target)
+    slope = (np.exp(log_softmax(rows, axis=1)) - q) * kept[:, None]
+    if reduction == "mean":
+        slope = slope / max(1, len(flat) if ignored_mean == "all" else kept.sum())
+    if z.ndim == 2:
+        return slope
+    return np.moveaxis(slope.reshape(z.shape[0], *z.shape[2:], z.shape[1]), -1, 1)
+
+
+def _per_sample(
+    logits: ArrayLike,
+    target: ArrayLike,
+    epsilon: float,
+    off_target: OffTarget,
+    offset: Offset,
+    weight: ArrayLike | None,
+    ignore_index: int | None,
+) -> tuple[Array, Array, tuple[int, ...]]:
+    """Losses (M,), their weights in a mean (M,), and the shape (N, d...) with M entries."""
+    z, t = np.asarray(logits, float), np.asarray(target)
+    rows, num_classes = _rows(z), z.shape[1]
+    shape = (z.shape[0], *z.shape[2:])
+    w = np.ones(num_classes) if weight is None else np.asarray(weight, float)
+    if t.shape == z.shape and np.issubdtype(t.dtype, np.floating):
+        q = smoothed_targets(_rows(t), num_classes, epsilon, off_target)
+        divisor = np.ones(len(rows))
+    else:
+        if t.shape != shape:
+            raise ValueError(f"target has shape {t.shape}, expected {shape} or {z.shape}")
+        kept = np.ones(t.size, bool) if ignore_index is None else t.reshape(-1) != ignore_index
+        classes = np.where(kept, t.reshape(-1), 0).astype(int)
+        q = smoothed_targets(classes, num_classes, epsilon, off_target) * kept[:, None]
+        divisor = w[classes] * kept
+    losses = cross_entropy(w * q, rows)
+    return (losses - entropy(q) if offset == "kl" else losses), divisor, shape
+
+
+def _rows(z: NDArray[np.generic]) -> Array:
+    """(N, K, d...) as (N d..., K): classes are dimension 1."""
+    return np.moveaxis(z, 1, -1).reshape(-1, z.shape[1]).astype(float)
+
+
+def _times(weights: Array, values: Array) -> Array:
+    """weights * values, where a weight of 0 makes 0 even of infinity."""
+    with np.errstate(invalid="ignore"):
+        return np.where(weights == 0, 0.0, weights * values)
