@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import importlib.util
 import inspect
 import math
 import typing
@@ -22,7 +23,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis.strategies import SearchStrategy
-
 from lawful.impl.contracts import TECHNIQUES
 
 FLOATS = ("float64", "float32", "bfloat16", "float16")
@@ -79,9 +79,7 @@ class Law:
         Raises ValueError where a name is missing or none of the law's.
         """
         if set(example) != set(self.drawn):
-            raise ValueError(
-                f"example for {self.id} has {sorted(example)}, expected {sorted(self.drawn)}"
-            )
+            raise ValueError(f"example for {self.id} has {sorted(example)}, expected {sorted(self.drawn)}")
         hints = typing.get_type_hints(self.body)
         return {name: from_plain(value, hints.get(name)) for name, value in example.items()}
 

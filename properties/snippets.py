@@ -60,9 +60,7 @@ def label_smoothing_snippet(
     return program(headline, subject.adapter.imports, lines, names, broken)
 
 
-def program(
-    headline: str, imports: str, lines: list[str], names: _Names, broken: BaseException
-) -> str:
+def program(headline: str, imports: str, lines: list[str], names: _Names, broken: BaseException) -> str:
     return "\n".join([f"# {headline}", "import torch", *_imports(imports), "", *lines]) + (
         "\n" + "\n".join(_assertion(broken, names)) + "\n"
     )
@@ -135,8 +133,7 @@ def _assertion(broken: BaseException, names: _Names) -> list[str]:
         return [f"assert tuple({got}.shape) == {tuple(expected)}, {got}.shape"]
     lines = [f"got, expected = {got}, {names.or_literal(expected)}"]
     condition = {
-        "about": "(got == expected) | (got.isnan() & expected.isnan())"
-        " | ((got - expected).abs() <= bound)",
+        "about": "(got == expected) | (got.isnan() & expected.isnan()) | ((got - expected).abs() <= bound)",
         "exactly": "(got == expected) | (got.isnan() & expected.isnan())",
         "at most": "got <= expected",
         "at least": "got >= expected",
@@ -148,4 +145,3 @@ def _assertion(broken: BaseException, names: _Names) -> list[str]:
 
 def _imports(imports: str) -> list[str]:
     return [line for line in imports.splitlines() if line.strip() not in ("", "import torch")]
-

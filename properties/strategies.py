@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
-
 from lawful.properties.registry import Drawn
 
 CLASS_COUNTS = (2, 3, 5, 10)
@@ -96,9 +95,7 @@ def inner_epsilons() -> Drawn:
 
 def bad_epsilons() -> Drawn:
     return Drawn(
-        st.one_of(
-            st.floats(-1e3, -1e-3), st.floats(1.001, 1e3), st.sampled_from([math.inf, -math.inf])
-        ),
+        st.one_of(st.floats(-1e3, -1e-3), st.floats(1.001, 1e3), st.sampled_from([math.inf, -math.inf])),
         (-0.5, 1.5, math.nan, -0.001, 1.001, math.inf, -math.inf),
     )
 
@@ -134,9 +131,7 @@ def fractions() -> Drawn:
 
 def masks() -> Drawn:
     """Which entries of a list are struck out; read modulo its length. Not all of one kind at random."""
-    return Drawn(
-        st.lists(st.booleans(), min_size=1, max_size=8), ([True], [False], [True, False, False])
-    )
+    return Drawn(st.lists(st.booleans(), min_size=1, max_size=8), ([True], [False], [True, False, False]))
 
 
 def pick(mask: list[bool], size: int) -> list[bool]:

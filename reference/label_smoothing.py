@@ -59,7 +59,7 @@ def smoothed_targets(
         raise ValueError(f"epsilon is {epsilon!r}, expected a number in [0, 1]")
     t = np.asarray(target)
     if t.ndim == 1:
-        if t.size and not (0 <= t.min() and t.max() < num_classes):
+        if t.size and (t.min() < 0 or t.max() >= num_classes):
             raise ValueError(f"target is {t.tolist()}, expected classes in 0..{num_classes - 1}")
         t = (t[:, None] == np.arange(num_classes)).astype(float)
     if num_classes == 1:
@@ -70,26 +70,26 @@ def smoothed_targets(
 
 
 def cross_entropy(q: ArrayLike, logits: ArrayLike) -> Array:
-    """-sum_k q_k log softmax(z)_k, a value per row. ``q`` and ``logits``: (N, K). Returns (N,), in nats.
+    """-sum_k q_k log softmax(z)_k, a value per row. ``q``, ``logits``: (N, K). Returns (N,), in nats.
 
     >>> cross_entropy([[1.0, 0.0]], [[0.0, -np.inf]])
     array([0.])
     """
     q, z = np.asarray(q, float), np.asarray(logits, float)
-    return _times(q, -log_softmax(z, axis=-1)).sum(axis=-1)
+    return _sum(_times(q, -log_softmax(z, axis=-1)))
 
 
 def entropy(q: ArrayLike) -> Array:
     """H(q) = -sum_k q_k log q_k, a value per row. ``q``: (N, K). Returns (N,), in nats."""
-    return np.asarray(entr(np.asarray(q, float)).sum(axis=-1))
+    return _sum(entr(np.asarray(q, float)))
 
 
 def kl_divergence(q: ArrayLike, logits: ArrayLike) -> Array:
-    """KL(q, softmax(z)) = sum_k q_k log(q_k / p_k), a value per row. Returns (N,), >= 0, in nats."""
+    """KL(q, softmax(z)) = sum_k q_k log(q_k / p_k), a value per row. Returns (N,), in nats."""
     q, z = np.asarray(q, float), np.asarray(logits, float)
     with np.errstate(divide="ignore", invalid="ignore"):
         log_ratio = np.log(q) - log_softmax(z, axis=-1)
-    return _times(q, log_ratio).sum(axis=-1)
+    return _sum(_times(q, log_ratio))
 
 
 def smoothed_loss(
@@ -104,6 +104,7 @@ def smoothed_loss(
     reduction: Reduction = "mean",
     ignored_mean: Literal["kept", "all"] = "kept",
     all_ignored: Literal["nan", "zero"] = "nan",
+    weighting: Literal["every_term", "target_term"] = "every_term",
 ) -> Array:
     """The label-smoothed loss, with the options that implementations have.
 
@@ -112,17 +113,24 @@ def smoothed_loss(
 
     ``weight`` (K,): class k counts w_k in q, so L = -sum_k w_k q_k log p_k, and a mean over class
     indices divides by sum_i w_{y_i}, over distributions by N (the documentation of
-    ``torch.nn.CrossEntropyLoss``). ``ignore_index``: samples of that class cost 0; the mean divides
-    by the samples kept, or by all of them with ``ignored_mean="all"``. Nothing kept: 0/0, or 0 with
-    ``all_ignored="zero"``.
+    ``torch.nn.CrossEntropyLoss``). With ``weighting="target_term"`` it weights the term of the
+    target alone, (1 - e) times weighted cross-entropy, and leaves the spread mass as it is (fastai,
+    for class indices and ``off_target="uniform"``).
+
+    ``ignore_index``: samples of that class cost 0; the mean divides by the samples kept, or by all of
+    them with ``ignored_mean="all"``. Nothing kept: 0/0, or 0 with ``all_ignored="zero"``.
     """
-    losses, divisor, shape = _per_sample(
-        logits, target, epsilon, off_target, offset, weight, ignore_index
-    )
+    if weight is not None and weighting == "target_term":
+        of_target = smoothed_loss(
+            logits, target, 0.0, weight=weight, ignore_index=ignore_index, reduction=reduction
+        )
+        of_spread = smoothed_loss(logits, target, 1.0, ignore_index=ignore_index, reduction=reduction)
+        return (1 - epsilon) * of_target + epsilon * of_spread
+    losses, divisor, shape = _per_sample(logits, target, epsilon, off_target, offset, weight, ignore_index)
     if reduction == "none":
         return losses.reshape(shape)
     if reduction == "sum":
-        return losses.sum()
+        return np.asarray(losses.sum())
     if ignored_mean == "all":
         divisor = np.ones_like(divisor)
     if divisor.sum() == 0 and all_ignored == "zero":
@@ -149,7 +157,7 @@ def gradient(
     rows, flat = _rows(z), np.asarray(target).reshape(-1)
     kept = np.ones(len(flat), bool) if ignore_index is None else flat != ignore_index
     q = smoothed_targets(np.where(kept, flat, 0), rows.shape[1], epsilon, off_target)
-    slope = (np.exp(log_softmax(rows, axis=1)) - q) * kept[:, None]
+    slope: Array = (np.exp(log_softmax(rows, axis=1)) - q) * kept[:, None]
     if reduction == "mean":
         slope = slope / max(1, len(flat) if ignored_mean == "all" else kept.sum())
     if z.ndim == 2:
@@ -188,6 +196,11 @@ def _per_sample(
 def _rows(z: NDArray[np.generic]) -> Array:
     """(N, K, d...) as (N d..., K): classes are dimension 1."""
     return np.moveaxis(z, 1, -1).reshape(-1, z.shape[1]).astype(float)
+
+
+def _sum(values: Array) -> Array:
+    """Over classes, the last dimension."""
+    return np.asarray(values.sum(axis=-1))
 
 
 def _times(weights: Array, values: Array) -> Array:

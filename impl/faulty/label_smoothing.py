@@ -1,1 +1,552 @@
-FAULTS=()
+"""The faults of label-smoothed losses, each a few lines on top of :class:`Right`.
+
+Ids L.. and NB.. are those of the collected bug reports and of the seed notebook; X.. were written so
+that every law has a fault of its own. "Reproduced" names the library in which it is seen today.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lawful.impl.contracts import LabelSmoothing
+from lawful.impl.faulty import Fault
+from torch import Tensor
+
+_PLAUSIBLE = "plausible, no public report known"
+
+
+class Right:
+    """A correct loss in slow, separate steps, each of which a fault can replace."""
+
+    def __init__(
+        self,
+        epsilon: float,
+        reduction: str = "mean",
+        weight: Tensor | None = None,
+        ignore_index: int = -100,
+    ) -> None:
+        self.epsilon, self.reduction = epsilon, reduction
+        self.weight, self.ignore_index = weight, ignore_index
+        self.check_epsilon()
+
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if logits.ndim > 2 and not target.is_floating_point():
+            logits, target = logits.movedim(1, -1).flatten(0, -2), target.flatten()
+        hard = not target.is_floating_point()
+        self.check_shapes(logits, target)
+        kept = target != self.ignore_index if hard else torch.ones(len(logits), dtype=torch.bool)
+        q = self.smoothed(self.encoded(target, kept, logits), logits.shape[1])
+        losses = self.per_sample(q, self.log_p(self.widened(logits)))
+        return self.reduced(losses, target, kept).to(logits.dtype)
+
+    def check_epsilon(self) -> None:
+        if not 0 <= self.epsilon <= 1:
+            raise ValueError(f"epsilon is {self.epsilon}, expected a number in [0, 1]")
+
+    def check_shapes(self, logits: Tensor, target: Tensor) -> None:
+        if len(logits) != len(target):
+            raise ValueError(f"{len(target)} targets for {len(logits)} samples")
+
+    def widened(self, logits: Tensor) -> Tensor:
+        return logits if logits.dtype == torch.float64 else logits.float()
+
+    def log_p(self, logits: Tensor) -> Tensor:
+        return F.log_softmax(logits, dim=1)
+
+    def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
+        if target.is_floating_point():
+            return target
+        return F.one_hot(target.masked_fill(~kept, 0), logits.shape[1]).to(logits.dtype)
+
+    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
+        wide = onehot.double()
+        return (1 - self.epsilon) * wide + self.epsilon / num_classes
+
+    def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
+        q = q.to(log_p.dtype) if self.weight is None else q.to(log_p.dtype) * self.weight
+        return -(q * log_p.masked_fill(q == 0, 0)).sum(1)
+
+    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+        losses = losses.masked_fill(~kept, 0)
+        if self.reduction != "mean":
+            return losses if self.reduction == "none" else losses.sum()
+        return losses.sum() / self.counted(target, kept, losses)
+
+    def counted(self, target: Tensor, kept: Tensor, losses: Tensor) -> Tensor:
+        if self.weight is None or target.is_floating_point():
+            return kept.sum()
+        return (self.weight[target.masked_fill(~kept, 0)] * kept).sum()
+
+
+class ScaledOnOneTerm(Right):
+    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
+        scaled = self.epsilon * num_classes / max(1, num_classes - 1)
+        return (1 - scaled) * onehot.double() + self.epsilon / num_classes
+
+
+class IgnoredInUniformTerm(Right):
+    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+        if self.reduction == "none":
+            return losses
+        return losses.sum() / (self.counted(target, kept, losses) if self.reduction == "mean" else 1)
+
+    def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
+        onehot = super().encoded(target, kept, logits)
+        return onehot if target.is_floating_point() else onehot * kept[:, None]
+
+
+class IgnoredInDivisor(Right):
+    def counted(self, target: Tensor, kept: Tensor, losses: Tensor) -> Tensor:
+        return super().counted(target, torch.ones_like(kept), losses)
+
+
+class HalfSum(Right):
+    def widened(self, logits: Tensor) -> Tensor:
+        return logits
+
+    def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
+        onehot = (q == q.amax(1, keepdim=True)).to(log_p.dtype)
+        spread = (log_p * (self.weight if self.weight is not None else 1)).sum(1)
+        own = super().per_sample(onehot, log_p)
+        return (1 - self.epsilon) * own - self.epsilon * spread / log_p.shape[1]
+
+
+class AddedThenHalved(Right):
+    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
+        if num_classes == 2:
+            return (onehot.double() + self.epsilon) / 2
+        return super().smoothed(onehot, num_classes)
+
+
+class AddedThenNormalised(Right):
+    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
+        return (onehot.double() + self.epsilon) / (1 + num_classes * self.epsilon)
+
+
+class PaddingClassExcluded(Right):
+    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
+        if num_classes <= 2:
+            return super().smoothed(onehot, num_classes)
+        q = torch.full_like(onehot.double(), self.epsilon / (num_classes - 2))
+        q[:, self.ignore_index if self.ignore_index >= 0 else 0] = 0
+        return torch.where(onehot == 1, 1.0 - self.epsilon, q)
+
+
+class EmptyRowIsNotANumber(Right):
+    def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
+        q = q.to(log_p.dtype) if self.weight is None else q.to(log_p.dtype) * self.weight
+        return F.kl_div(log_p, q, reduction="none").sum(1) - (q * q.log()).sum(1)
+
+
+class MeanOfWeighted(Right):
+    def counted(self, target: Tensor, kept: Tensor, losses: Tensor) -> Tensor:
+        return kept.sum()
+
+
+class NegativeIsClassZero(Right):
+    def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
+        if target.is_floating_point():
+            return target
+        return super().encoded(target.clamp(min=0), kept, logits)
+
+    def counted(self, target: Tensor, kept: Tensor, losses: Tensor) -> Tensor:
+        return super().counted(target if target.is_floating_point() else target.clamp(min=0), kept, losses)
+
+
+class ZeroTimesInfinity(Right):
+    def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
+        q = q.to(log_p.dtype) if self.weight is None else q.to(log_p.dtype) * self.weight
+        return -(q * log_p).sum(1)
+
+
+class SpreadOverOthers(Right):
+    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
+        wide = onehot.double()
+        return (1 - self.epsilon) * wide + (1 - wide) * (self.epsilon / torch.tensor(num_classes - 1.0))
+
+
+class LastDimension(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if logits.ndim == 3 and logits.shape[-1] >= logits.shape[1]:
+            logits = logits.movedim(1, -1).reshape(logits.shape)
+        return super().__call__(logits, target)
+
+
+class OneHotOfZeros(Right):
+    def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
+        if target.is_floating_point():
+            return target
+        return (target[:, None] == torch.arange(logits.shape[1])).to(logits.dtype)
+
+
+class IgnoredInOneTerm(IgnoredInUniformTerm):
+    def __init__(self, epsilon: float) -> None:
+        super().__init__(epsilon)
+
+
+class Unchecked(Right):
+    def check_epsilon(self) -> None:
+        pass
+
+
+class UniformTermWithoutGradient(Right):
+    def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
+        spread = self.epsilon / log_p.shape[1]
+        own = super().per_sample(q - spread, log_p)
+        return own + super().per_sample(torch.full_like(q, spread), log_p.detach())
+
+
+class _OnceDifferentiable(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor) -> Tensor:
+        log_p = F.log_softmax(logits, dim=1)
+        ctx.p = log_p.exp()
+        return log_p
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        found: Tensor = slope - ctx.p * slope.sum(1, keepdim=True)
+        return found
+
+
+class OnceDifferentiable(Right):
+    def log_p(self, logits: Tensor) -> Tensor:
+        found: Tensor = _OnceDifferentiable.apply(logits)  # type: ignore[no-untyped-call]
+        return found + 0 * logits.nan_to_num(neginf=0.0).square()
+
+
+class ClippedProbabilities(Right):
+    def log_p(self, logits: Tensor) -> Tensor:
+        return F.softmax(logits, dim=1).clamp(1e-2, 1 - 1e-2).log()
+
+
+class LogitsTakenForCentred(Right):
+    def log_p(self, logits: Tensor) -> Tensor:
+        return logits - torch.tensor(float(logits.shape[1])).log().to(logits.dtype)
+
+
+class LastSampleDropped(Right):
+    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+        kept = kept.clone()
+        kept[1:][-1:] = False
+        return super().reduced(losses, target, kept)
+
+
+class ReductionOfOneTerm(Right):
+    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+        found = super().reduced(losses, target, kept)
+        return found / len(losses) * 0.5 + found * 0.5 if self.reduction == "sum" else found
+
+
+class SoftTargetsRounded(Right):
+    def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
+        if target.is_floating_point():
+            target = target.argmax(1)
+        return super().encoded(target, kept, logits)
+
+
+class NaiveSoftmax(Right):
+    def log_p(self, logits: Tensor) -> Tensor:
+        return (logits.exp() / logits.exp().sum(1, keepdim=True)).log()
+
+
+class FloatInside(Right):
+    def widened(self, logits: Tensor) -> Tensor:
+        return logits.float()
+
+
+class Broadcasting(Right):
+    def check_shapes(self, logits: Tensor, target: Tensor) -> None:
+        pass
+
+    def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
+        onehot = super().encoded(target, kept, logits)
+        return onehot.expand(len(logits), -1) if len(onehot) == 1 else onehot[: len(logits)]
+
+    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+        count = len(losses)
+        return super().reduced(losses, target[:count], kept[:count].expand(count))
+
+
+class TargetChangedInPlace(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        result = super().__call__(logits, target)
+        if not target.is_floating_point():
+            target[target == self.ignore_index] = 0
+        return result
+
+
+class LogitsChangedInPlace(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if not logits.requires_grad and logits.ndim == 2:
+            logits -= logits.amax(1, keepdim=True) if logits.numel() else 0
+        return super().__call__(logits, target)
+
+
+class LabelsDisturbedAtRandom(Right):
+    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
+        flips = torch.rand(len(onehot)) < self.epsilon
+        shuffled = onehot.roll(1, dims=1)
+        if bool((onehot.amax(1) == 1).all()) and num_classes > 3:
+            onehot = torch.where(flips[:, None], shuffled, onehot)
+        return super().smoothed(onehot, num_classes)
+
+
+def _fault(
+    id: str, kind: Any, statement: str, source: str, *caught_by: str, less: set[str] | None = None
+) -> Fault:
+    adapter = LabelSmoothing(
+        id,
+        kind,
+        features=LabelSmoothing.known_features - (less or set()),
+        documented={"off_target": "uniform", "ignored_mean": "kept", "weighting": "every_term"},
+        imports=f"from lawful.impl.faulty.label_smoothing import {kind.__name__}",
+        called_as=f"{kind.__name__}({{epsilon}}{{features}})({{logits}}, {{target}})",
+    )
+    return Fault(id, statement, source, adapter, caught_by)
+
+
+_SINGLE_FEATURED = {"reduction", "weight", "ignore_index"}
+
+FAULTS = (
+    _fault(
+        "L01",
+        ScaledOnOneTerm,
+        "epsilon scaled by K/(K-1) on the one-hot term only",
+        "https://github.com/fastai/fastai/pull/1814",
+        "matches_reference",
+        "one_epsilon_ignores_target",
+        "equals_kl_plus_entropy",
+        "gradient_is_softmax_minus_target",
+    ),
+    _fault(
+        "L02",
+        IgnoredInUniformTerm,
+        "ignored samples counted in the uniform term",
+        "https://github.com/pytorch/pytorch/issues/73205",
+        "ignored_targets_do_not_count",
+    ),
+    _fault(
+        "L03",
+        IgnoredInDivisor,
+        "ignored samples counted in the mean's divisor",
+        "https://github.com/qubvel-org/segmentation_models.pytorch/issues/852",
+        "ignored_targets_do_not_count",
+    ),
+    _fault(
+        "L04",
+        HalfSum,
+        "the sum over classes overflows in float16",
+        "https://github.com/huggingface/transformers/issues/10674",
+        "many_classes_do_not_overflow",
+        "extreme_logits_stay_finite",
+    ),
+    _fault(
+        "L05",
+        AddedThenHalved,
+        "two classes: epsilon added, then everything halved",
+        "eladhoffer/utils.pytorch issue 13",
+        "matches_reference",
+        "bounded_below_by_entropy",
+        "zero_epsilon_is_cross_entropy",
+    ),
+    _fault(
+        "L06",
+        PaddingClassExcluded,
+        "one_hot[ignore_index] = 0 with a negative ignore_index, and epsilon/(K-2)",
+        "OpenNMT/OpenNMT-py issue 1463",
+        "matches_reference",
+        "class_permutation_equivariant",
+    ),
+    _fault(
+        "L07",
+        EmptyRowIsNotANumber,
+        "q log q of a zero in q is NaN",
+        "https://github.com/harvardnlp/annotated-transformer/issues/39",
+        "matches_reference",
+        "zero_epsilon_is_cross_entropy",
+    ),
+    _fault(
+        "L08",
+        MeanOfWeighted,
+        "class weights in the sum, but not in the mean's divisor",
+        "the divisor stands in the documentation of torch.nn.CrossEntropyLoss",
+        "class_weights_follow_convention",
+    ),
+    _fault(
+        "L09",
+        NegativeIsClassZero,
+        "negative targets other than ignore_index become class 0",
+        "transformers 5.23.0 LabelSmoother, reproduced",
+        "rejects_bad_target",
+    ),
+    _fault(
+        "L10",
+        ZeroTimesInfinity,
+        "0 * inf at epsilon 0",
+        "https://github.com/google-deepmind/optax/issues/896",
+        "zero_epsilon_is_cross_entropy",
+    ),
+    _fault(
+        "L11",
+        SpreadOverOthers,
+        "epsilon/(K-1) while epsilon/K is documented",
+        "mindspore-ai/mindspore issue 73",
+        "matches_reference",
+        "equals_kl_plus_entropy",
+        "edge_batches",
+    ),
+    _fault(
+        "L12",
+        LastDimension,
+        "classes are taken from the last dimension of (N, K, d)",
+        "the seed notebook, NB31",
+        "class_dimension_is_one",
+    ),
+    _fault(
+        "L13",
+        OneHotOfZeros,
+        "the one-hot row of a class out of range is all zeros",
+        _PLAUSIBLE,
+        "rejects_bad_target",
+    ),
+    _fault(
+        "NB29",
+        ZeroTimesInfinity,
+        "epsilon 0 beside a logit of -inf: 0 * inf",
+        "the seed notebook",
+        "zero_epsilon_is_cross_entropy",
+    ),
+    _fault(
+        "NB30",
+        IgnoredInOneTerm,
+        "targets of -100 drop out of one term only",
+        "the seed notebook; fastai 2.8.12, reproduced",
+        "rejects_bad_target",
+        less=_SINGLE_FEATURED,
+    ),
+    _fault(
+        "NB31",
+        LastDimension,
+        "(N, K, d) logits: classes are taken from the last dimension",
+        "the seed notebook",
+        "class_dimension_is_one",
+    ),
+    _fault(
+        "NB32",
+        HalfSum,
+        "half precision: the sum over many classes overflows to inf",
+        "the seed notebook; F.cross_entropy of torch 2.13.0 on the CPU, reproduced",
+        "many_classes_do_not_overflow",
+    ),
+    _fault(
+        "NB33",
+        Unchecked,
+        "epsilon outside [0, 1], or NaN, is accepted",
+        "the seed notebook",
+        "rejects_bad_epsilon",
+    ),
+    _fault(
+        "NB34",
+        ReductionOfOneTerm,
+        "the reduction asked for reaches one of two terms only",
+        "the seed notebook has no reduction at all; this is the half-way repair",
+        "reductions_agree",
+    ),
+    _fault(
+        "X01",
+        UniformTermWithoutGradient,
+        "the uniform term is detached: right values, wrong gradient",
+        _PLAUSIBLE,
+        "gradient_is_softmax_minus_target",
+    ),
+    _fault(
+        "X02",
+        OnceDifferentiable,
+        "a hand-written backward that autograd takes for a constant",
+        _PLAUSIBLE,
+        "second_derivative_is_softmax_hessian",
+    ),
+    _fault(
+        "X03",
+        ClippedProbabilities,
+        "probabilities clipped before the logarithm",
+        _PLAUSIBLE,
+        "convex_in_logits",
+        "matches_reference",
+    ),
+    _fault(
+        "X04",
+        LogitsTakenForCentred,
+        "log K in place of the log of the sum of exp",
+        _PLAUSIBLE,
+        "shift_invariant",
+        "bounded_below_by_entropy",
+    ),
+    _fault(
+        "X05",
+        LastSampleDropped,
+        "the last sample does not count",
+        _PLAUSIBLE,
+        "sample_order_does_not_matter",
+    ),
+    _fault(
+        "X06",
+        SoftTargetsRounded,
+        "soft targets are rounded to their largest class",
+        _PLAUSIBLE,
+        "soft_target_agrees_with_hard",
+    ),
+    _fault(
+        "X07",
+        NaiveSoftmax,
+        "exp of logits whose largest was not subtracted",
+        "https://github.com/pytorch/pytorch/issues/11752",
+        "extreme_logits_stay_finite",
+    ),
+    _fault(
+        "X08",
+        FloatInside,
+        "float64 logits are computed in float32",
+        "keras 3.15.1, reproduced",
+        "float64_keeps_float64",
+    ),
+    _fault(
+        "X09",
+        Broadcasting,
+        "one target is broadcast over the batch",
+        "timm 1.0.31, reproduced",
+        "rejects_bad_shapes",
+    ),
+    _fault(
+        "X10",
+        TargetChangedInPlace,
+        "ignored targets are overwritten with 0",
+        "the same fault in labels: Megvii-BaseDetection/YOLOX pull 275",
+        "inputs_not_modified",
+    ),
+    _fault(
+        "X11",
+        LogitsChangedInPlace,
+        "the largest logit is subtracted in place",
+        _PLAUSIBLE,
+        "inputs_not_modified",
+    ),
+    _fault(
+        "X12",
+        LabelsDisturbedAtRandom,
+        "labels flipped at random in place of a smoothed target",
+        _PLAUSIBLE,
+        "repeats",
+    ),
+    _fault(
+        "X13",
+        AddedThenNormalised,
+        "epsilon added to every class, then normalised by 1 + K epsilon",
+        _PLAUSIBLE,
+        "affine_in_epsilon",
+        "matches_reference",
+    ),
+)

@@ -59,9 +59,7 @@ def label_smoothed_cross_entropy(
     """
     _check(logits, target, epsilon, weight, reduction, off_target)
     num_classes = logits.shape[1]
-    log_p = F.log_softmax(
-        logits, dim=1, dtype=torch.float32 if logits.dtype in _HALF else logits.dtype
-    )
+    log_p = F.log_softmax(logits, dim=1, dtype=torch.float32 if logits.dtype in _HALF else logits.dtype)
     if weight is not None:
         weight = weight.to(log_p.dtype).reshape(1, -1, *[1] * (logits.ndim - 2)).expand_as(log_p)
 

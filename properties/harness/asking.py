@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-
 from lawful.impl.contracts import Adapter
+from lawful.properties.harness.inference import understand_target
 from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.profiles import PROFILES, Profile
 from lawful.properties.harness.report import Implementation, Report, Result
 from lawful.properties.harness.runner import Case, LawTest, cases
 from lawful.properties.harness.targets import Found, UsageError, find
-from lawful.properties.harness.inference import understand_target
 from lawful.properties.registry import did_you_mean, find_law
 from lawful.properties.subjects.subject import Subject, silence
 from lawful.properties.tolerances import UNIT_ROUNDOFF
@@ -99,8 +98,7 @@ def battery(plan_file: str) -> dict[str, Any]:
     torch.set_num_threads(1)
     _, planned = plan_report(plan, find_all(plan))
     return {
-        function.law_test.law.id: function
-        for function in _tests(planned, PROFILES[plan.profile], plan.seed)
+        function.law_test.law.id: function for function in _tests(planned, PROFILES[plan.profile], plan.seed)
     }
 
 
@@ -146,9 +144,7 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
         required = {k: v for k, v in plan.require.items() if k in subject.convention_values}
         report.results += requirement_rows(subject, required)
         try:
-            planned += cases(
-                subject.requiring(required), devices=devices, dtypes=plan.dtypes, only=plan.only
-            )
+            planned += cases(subject.requiring(required), devices=devices, dtypes=plan.dtypes, only=plan.only)
         except ValueError as error:
             raise UsageError(str(error)) from error
     return report, planned
@@ -220,9 +216,7 @@ def _tests(planned: Iterable[Case], profile: Profile, seed: int) -> list[Any]:
     tests = []
     for group in by_law.values():
         function = LawTest(group[0].law, profile, seed).function()
-        parameters = [
-            pytest.param(case, id=case.group, marks=_marks(case, profile)) for case in group
-        ]
+        parameters = [pytest.param(case, id=case.group, marks=_marks(case, profile)) for case in group]
         tests.append(pytest.mark.parametrize("case", parameters)(function))
     return tests
 

@@ -22,17 +22,11 @@ app = typer.Typer(
 
 Target = Annotated[
     str,
-    typer.Argument(
-        help="package.module:Name, path/to/file.py:Name, or a shipped adapter such as timm"
-    ),
+    typer.Argument(help="package.module:Name, path/to/file.py:Name, or a shipped adapter such as timm"),
 ]
-Technique = Annotated[
-    str | None, typer.Option(help="label_smoothing; found by trial where it is left out")
-]
+Technique = Annotated[str | None, typer.Option(help="label_smoothing; found by trial where it is left out")]
 Device = Annotated[str, typer.Option(help="auto (all that are there), cpu, cuda or mps")]
-Dtypes = Annotated[
-    str | None, typer.Option("--dtype", help="some of float64,float32,bfloat16,float16")
-]
+Dtypes = Annotated[str | None, typer.Option("--dtype", help="some of float64,float32,bfloat16,float16")]
 ProfileName = Annotated[str, typer.Option(help="quick (25 examples), standard (100) or deep (2000)")]
 Seed = Annotated[int, typer.Option(help="another seed asks other examples; the same, the same")]
 Only = Annotated[str | None, typer.Option(metavar="PROPERTY,..", help="these properties alone")]
@@ -85,9 +79,7 @@ def check(
 
 @app.command()
 def matrix(
-    library: Annotated[
-        list[str] | None, typer.Argument(help="shipped adapters; all where left out")
-    ] = None,
+    library: Annotated[list[str] | None, typer.Argument(help="shipped adapters; all where left out")] = None,
     technique: Technique = None,
     device: Device = "auto",
     dtype: Dtypes = None,
@@ -156,23 +148,21 @@ def _ask(
     html: Path | None,
     workers: str,
 ) -> NoReturn:
-    from rich.console import Console
-
     from lawful.properties.harness.plan import Plan
     from lawful.properties.harness.running import Refused, ask, writable
+    from rich.console import Console
 
     try:
         for path in (json, html):
             writable(path)
         if not (workers == "auto" or (workers.isdigit() and int(workers) > 0)):
             raise Refused(f"-n is {workers!r}, expected auto or a whole number from 1")
-        plan = Plan(
-            targets, technique, device, _split(dtype), profile, seed, _split(only), _pairs(require)
-        )
+        plan = Plan(targets, technique, device, _split(dtype), profile, seed, _split(only), _pairs(require))
         report = ask(plan, workers)
     except Refused as error:
         _refuse(error)
-    report.print(Console())
+    console = Console()
+    report.print(console if console.is_terminal else Console(width=120))
     if json:
         report.write_json(json)
     if html:

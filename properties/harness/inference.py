@@ -20,18 +20,16 @@ OPTIONS = {
 }
 TARGETS = ("target", "targets", "label", "labels", "y", "y_true", "truth", "gt")
 
-_LABEL_SMOOTHING_ADAPTER = '''\
+_LABEL_SMOOTHING_ADAPTER = """\
     from lawful.impl.contracts import LabelSmoothing
     from {module} import {name}
     def build(epsilon, **features):
         return {name}(epsilon, **features)        # a callable: loss(logits, target)
     adapter = LabelSmoothing("{name}", build)
-'''
+"""
 
 
-def understand_target(
-    target: Any, name: str, module: str, technique: str | None = None
-) -> Subject:
+def understand_target(target: Any, name: str, module: str, technique: str | None = None) -> Subject:
     """The subject for a class, a function or an adapter. Raises NotUnderstood with what to write."""
     if isinstance(target, Adapter):
         return understand(target)
@@ -47,8 +45,7 @@ def understand_target(
             failures.append(f"{candidate}: {error}")
     advice = _LABEL_SMOOTHING_ADAPTER.format(name=name, module=module)
     raise NotUnderstood(
-        "\n".join(failures)
-        + f"\nWrite an adapter, say adapter.py, and check adapter.py:adapter:\n\n{advice}"
+        "\n".join(failures) + f"\nWrite an adapter, say adapter.py, and check adapter.py:adapter:\n\n{advice}"
     )
 
 
@@ -62,9 +59,9 @@ def _label_smoothing(target: Any, name: str, module: str) -> Subject:
     options = {feature: _first(names, parameters) for feature, names in OPTIONS.items()}
     classes = _first(NUM_CLASSES, parameters)
     positional = _leading_required(parameters)
-    takes_batch = not inspect.isclass(target) and len(
-        [p for p in positional if p not in (epsilon, classes)]
-    ) >= 2
+    takes_batch = (
+        not inspect.isclass(target) and len([p for p in positional if p not in (epsilon, classes)]) >= 2
+    )
     call_names = positional if takes_batch else _call_parameters(target)
     swapped = bool(call_names) and call_names[0] in TARGETS
     filled = {epsilon, classes, *options.values(), *(call_names[:2] if takes_batch else ())}
@@ -95,9 +92,7 @@ def _label_smoothing(target: Any, name: str, module: str) -> Subject:
     options_text = f"{epsilon}={{epsilon}}{{features}}" + (
         f", {classes}={{logits}}.shape[1]" if classes else ""
     )
-    called_as = (
-        f"{name}({pair}, {options_text})" if takes_batch else f"{name}({options_text})({pair})"
-    )
+    called_as = f"{name}({pair}, {options_text})" if takes_batch else f"{name}({options_text})({pair})"
     adapter = LabelSmoothing(
         name,
         build,
@@ -116,9 +111,7 @@ def _label_smoothing(target: Any, name: str, module: str) -> Subject:
     raise NotUnderstood(f"called as {called}\n  " + "\n  ".join(dict.fromkeys(failures)))
 
 
-_INFERENCES: Mapping[str, Callable[[Any, str, str], Subject]] = {
-    "label_smoothing": _label_smoothing
-}
+_INFERENCES: Mapping[str, Callable[[Any, str, str], Subject]] = {"label_smoothing": _label_smoothing}
 
 
 def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
@@ -130,7 +123,7 @@ def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
 
 def _call_parameters(target: Any) -> list[str]:
     """Of what a class's instances are called with; ``nn.Module`` hides it in ``forward``."""
-    method = getattr(target, "forward", None) or getattr(target, "__call__", None)
+    method = getattr(target, "forward", None) or vars(target).get("__call__")
     if not inspect.isclass(target) or not inspect.isfunction(method):
         return []
     return list(inspect.signature(method).parameters)[1:]
@@ -147,9 +140,7 @@ def _required(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
 
 def _leading_required(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
     return [
-        name
-        for name in _required(parameters)
-        if parameters[name].kind is not inspect.Parameter.KEYWORD_ONLY
+        name for name in _required(parameters) if parameters[name].kind is not inspect.Parameter.KEYWORD_ONLY
     ]
 
 

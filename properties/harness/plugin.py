@@ -77,7 +77,7 @@ class _Collector:
         if report.when == "call":
             for row in rows:
                 self._write(row)
-        elif report.when == "???":
+        elif str(report.when) == "???":  # how xdist reports the item that a dead worker was at
             seconds = time.monotonic() - self._started.get(report.nodeid, time.monotonic())
             self._write(
                 {

@@ -27,6 +27,8 @@ _MARKS = {
 }
 
 
+_URGENCY = ("broken", "error", "deviates", "holds", "unsupported")
+"""What a page shows first."""
 _SHORT_DTYPES = {"float64": "f64", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
@@ -116,7 +118,10 @@ class Report:
 
         template = (Path(__file__).parent / "report.html.jinja").read_text()
         environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        return environment.from_string(template).render(report=self, info=self.to_json())
+        info = self.to_json()
+        for each in info["implementations"]:
+            each["results"].sort(key=lambda row: _URGENCY.index(row["verdict"]))
+        return environment.from_string(template).render(report=self, info=info)
 
     def print(self, console: Console) -> None:
         for implementation in self.implementations:
@@ -164,9 +169,9 @@ class Report:
                 str(sum(row.examples for row in group) or ""),
             )
         console.print(table)
-        for (name, verdict, _), group in _grouped(rows).items():
+        for (_, verdict, _), group in _grouped(rows).items():
             if verdict in ("broken", "deviates", "error"):
-                _print_finding(console, name, verdict, group)
+                _print_finding(console, group, with_snippet=len(self.implementations) == 1)
 
     def __str__(self) -> str:
         from rich.console import Console
@@ -182,19 +187,23 @@ class Report:
         return self.to_html()
 
 
-def _print_finding(console: Console, name: str, verdict: str, group: list[Result]) -> None:
+def _print_finding(console: Console, group: list[Result], with_snippet: bool) -> None:
+    """What is not as it should be. Snippets where one implementation is looked at; else in --json."""
     row = group[0]
+    lines = [row.message or ""]
+    if row.counterexample is not None:
+        values = ", ".join(f"{name}={value}" for name, value in row.counterexample.items())
+        lines.append(f"smallest counterexample: {values}")
+    if row.reproduce and (with_snippet or row.verdict == "broken"):
+        lines += ["reproduce without lawful:", ""]
+        lines += [f"    {line}" for line in row.reproduce.splitlines()]
     dtypes = ", ".join(r.dtype for r in group)
-    console.print(f"\n[{_MARKS[verdict]}]{verdict}[/] {name} ({dtypes})", highlight=False)
-    console.print(f"  {_plain(row.message or '')}", highlight=False, soft_wrap=True)
-    if verdict == "broken":
-        if row.counterexample is not None:
-            console.print("  smallest counterexample:", highlight=False)
-            console.print(
-                f"    {_plain(_short(row.counterexample))}", highlight=False, soft_wrap=True
-            )
-        for line in (row.reproduce or "").splitlines():
-            console.print(f"    {_plain(line)}", highlight=False, soft_wrap=True)
+    console.print(
+        f"\n[{_MARKS[row.verdict]}]{row.verdict}[/] {_plain(row.property)} ({dtypes})",
+        highlight=False,
+    )
+    for line in lines:
+        console.print(f"  {_plain(line)}", highlight=False, soft_wrap=True)
 
 
 def _grouped(rows: list[Result]) -> dict[tuple[str, str, str], list[Result]]:
@@ -202,10 +211,6 @@ def _grouped(rows: list[Result]) -> dict[tuple[str, str, str], list[Result]]:
     for row in rows:
         groups.setdefault((row.property, row.verdict, row.device), []).append(row)
     return groups
-
-
-def _short(counterexample: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in counterexample.items())
 
 
 def _plain(text: str) -> str:

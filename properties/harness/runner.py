@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from hypothesis import errors, example, given, seed, target
 from hypothesis import strategies as st
-
 from lawful.impl.contracts import Deviation
 from lawful.properties.harness.profiles import Profile, seed_of
 from lawful.properties.harness.report import Result
@@ -26,6 +25,7 @@ from lawful.properties.subjects.subject import (
     Subject,
     first_line,
 )
+
 
 @dataclass(frozen=True, repr=False)
 class Case:
@@ -52,9 +52,7 @@ class Case:
 
     def result(self, verdict: str, **details: Any) -> Result:
         subject = self.subject
-        return Result(
-            subject.adapter.name, self.law.name, subject.device, subject.dtype, verdict, **details
-        )
+        return Result(subject.adapter.name, self.law.name, subject.device, subject.dtype, verdict, **details)
 
 
 @dataclass
@@ -245,9 +243,7 @@ def check_deviations(subject: Subject) -> None:
         if law is None:
             raise ValueError(f"{where}: {did_you_mean('property', deviation.property, list(laws))}")
         if not any(
-            deviation.covers(law.name, device, dtype)
-            for device in law.devices
-            for dtype in law.dtypes
+            deviation.covers(law.name, device, dtype) for device in law.devices for dtype in law.dtypes
         ):
             raise ValueError(
                 f"{where} from {law.name} matches no case: it has dtypes={deviation.dtypes} and "

@@ -6,6 +6,7 @@ reports is written to a file, line by line; a case that is planned and never rep
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,12 @@ from lawful.properties.harness.asking import battery
 
 globals().update(battery({plan!r}))
 """
-_PLUGINS = ("xdist", "pytest_timeout", "_hypothesis_pytestplugin", "lawful.properties.harness.plugin")
+_PLUGINS = (
+    "xdist",
+    "pytest_timeout",
+    "_hypothesis_pytestplugin",
+    "lawful.properties.harness.plugin",
+)
 
 
 class Refused(Exception):
@@ -38,17 +44,19 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
     with tempfile.TemporaryDirectory(prefix="lawful-") as folder:
         place = Path(folder)
         plan.write(place / "plan.json")
-        understood = _understand(place)
-        report = Report(
-            plan.profile,
-            plan.seed,
-            [Implementation(**each) for each in understood["implementations"]],
-            [Result(**row) for row in understood["requirements"]],
-            understood["notes"],
-        )
-        if not understood["cases"]:
-            return report
-        rows = _run(place, understood, workers)
+        with _workers(place, workers) as process:
+            understood = _understand(place)
+            report = Report(
+                plan.profile,
+                plan.seed,
+                [Implementation(**each) for each in understood["implementations"]],
+                [Result(**row) for row in understood["requirements"]],
+                understood["notes"],
+            )
+            if not understood["cases"]:
+                return report
+            _follow(process, place / "results.jsonl", len(understood["cases"]))
+        rows = _rows(place / "results.jsonl")
         log = (place / "pytest.log").read_text(errors="replace")
     for case_id, planned in understood["cases"].items():
         row = rows.get(case_id)
@@ -100,9 +108,7 @@ def _understand(place: Path) -> dict[str, Any]:
             timeout=_SMOKE_LIMIT,
         )
     except subprocess.TimeoutExpired as error:
-        raise Refused(
-            f"not understood: no answer to a few calls within {_SMOKE_LIMIT} s"
-        ) from error
+        raise Refused(f"not understood: no answer to a few calls within {_SMOKE_LIMIT} s") from error
     if not answer.exists():
         said = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
         raise Refused(
@@ -117,20 +123,20 @@ def _understand(place: Path) -> dict[str, Any]:
     return understood
 
 
-def _run(place: Path, understood: dict[str, Any], workers: str) -> dict[str, dict[str, Any]]:
-    """Rows by case, as pytest reports them."""
+@contextlib.contextmanager
+def _workers(place: Path, workers: str) -> Iterator[subprocess.Popen[bytes]]:
+    """pytest over the plan. It starts while the smoke runs, as both spend seconds on importing torch,
+    and is ended with all its workers where the smoke fails or the user interrupts."""
     (place / "test_run.py").write_text(_RUN_FILE.format(plan=str(place / "plan.json")))
     (place / "pytest.ini").write_text("[pytest]\n")
-    results = place / "results.jsonl"
-    results.touch()
+    (place / "results.jsonl").touch()
     command = [sys.executable, "-m", "pytest", "test_run.py", "-c", "pytest.ini", "-q"]
     command += ["--import-mode=importlib", "-p", "no:cacheprovider", "--tb=line"]
     for plugin in _PLUGINS:
         command += ["-p", plugin]
-    command += ["-n", workers, "--dist", "loadgroup", "--max-worker-restart", "100000"]
-    command += ["--timeout-method", "thread", "--lawful-results", str(results)]
     count = workers if workers != "auto" else str(os.cpu_count() or 1)
-    command[command.index("-n") + 1] = str(min(int(count), max(1, len(understood["cases"]))))
+    command += ["-n", count, "--dist", "loadgroup", "--max-worker-restart", "100000"]
+    command += ["--timeout-method", "thread", "--lawful-results", "results.jsonl"]
     with (place / "pytest.log").open("w") as log:
         process = subprocess.Popen(
             command,
@@ -142,11 +148,15 @@ def _run(place: Path, understood: dict[str, Any], workers: str) -> dict[str, dic
             start_new_session=True,
         )
         try:
-            _follow(process, results, len(understood["cases"]))
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            raise
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _rows(results: Path) -> dict[str, dict[str, Any]]:
+    """By case, as pytest reported them."""
     rows = [json.loads(line) for line in results.read_text().splitlines()]
     return {row["id"]: row for row in rows}
 
@@ -160,7 +170,12 @@ def _follow(process: subprocess.Popen[bytes], results: Path, total: int) -> None
     if not console.is_terminal:
         process.wait()
         return
-    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[broken]}"))
+    columns = (
+        TextColumn("asking"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[broken]}"),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("asking", total=total, broken="")
         _poll(process, lambda: _advance(progress, task, results))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-
 from lawful.impl.contracts import Adapter, LabelSmoothing
 from lawful.properties import tolerances
 from lawful.properties.snippets import label_smoothing_snippet
@@ -44,9 +43,10 @@ class Loss(Subject):
         "offset": ("cross_entropy", "kl"),
         "ignored_mean": ("kept", "all"),
         "all_ignored": ("nan", "zero"),
+        "weighting": ("every_term", "target_term"),
     }
 
-    adapter: LabelSmoothing  # type: ignore[assignment]
+    adapter: LabelSmoothing
 
     def __call__(
         self,
@@ -87,7 +87,7 @@ class Loss(Subject):
         answer.dtype, answer.value = dtype_name(result.dtype), to_float64(result)
         if with_gradient:
             with asking():
-                result.sum().backward()
+                torch.autograd.backward(result.sum())
             answer.gradient = np.zeros(z.shape) if z.grad is None else to_float64(z.grad)
         if along is not None:
             with asking():
@@ -121,50 +121,54 @@ class Loss(Subject):
         return epsilon
 
     def expected(
-        self, logits: Any, target: Any, epsilon: float, *, reduction: str | None = None, **more: Any
+        self, logits: Any, target: Any, epsilon: float, *, reduction: Any = None, **more: Any
     ) -> tuple[Any, Any]:
         """The reference's value under the detected conventions, and the error bound."""
         z, weight = self.rounded(logits), more.pop("weight", None)
         weight = None if weight is None else self.rounded(weight)
-        options = {"off_target": self.off_target, "offset": self.offset, "weight": weight, **more}
+        options: dict[str, Any] = {
+            "off_target": self.off_target,
+            "offset": self.offset,
+            "weight": weight,
+            **more,
+        }
         t = np.asarray(target)
         if np.issubdtype(t.dtype, np.floating):
             t = self.rounded(t)
+        options |= self._mean_conventions()
         losses = reference.smoothed_loss(z, t, epsilon, **options, reduction="none")
         scale = 1.0 if weight is None else float(weight.max())
         rows = np.moveaxis(z, 1, -1).reshape(-1, z.shape[1])
-        errors = scale * tolerances.row_error(self.dtype, rows).reshape(losses.shape)
+        errors = scale * tolerances.row_error(self.precision, rows).reshape(losses.shape)
         reduction = reduction or self.adapter.default_reduction
         if reduction == "none":
             return losses, errors
-        value = reference.smoothed_loss(
-            z, t, epsilon, **options, reduction=reduction, **self._mean_conventions()
-        )
+        value = reference.smoothed_loss(z, t, epsilon, **options, reduction=reduction)
         divisor = 1.0
         if reduction == "mean":
             whole = float(losses.sum() / value) if value else 0.0
             divisor = whole if math.isfinite(whole) and whole > 0 else float(len(rows))
         finite = losses[np.isfinite(losses)]
-        return value, tolerances.reduced_error(self.dtype, errors.ravel(), finite, divisor)
+        return value, tolerances.reduced_error(self.precision, errors.ravel(), finite, divisor)
 
     def expected_gradient(
-        self, logits: Any, target: Any, epsilon: float, *, reduction: str | None = None, **more: Any
+        self, logits: Any, target: Any, epsilon: float, *, reduction: Any = None, **more: Any
     ) -> tuple[Any, Any]:
         """The reference's gradient of the result's sum, and the bound for each entry. (N, K)."""
         z = self.rounded(logits)
         reduction = reduction or self.adapter.default_reduction
-        shared = {"off_target": self.off_target, **more}
-        mean = {"ignored_mean": self.conventions.get("ignored_mean", "kept")}
+        shared: dict[str, Any] = {"off_target": self.off_target, **more}
+        mean: dict[str, Any] = {"ignored_mean": self.conventions.get("ignored_mean", "kept")}
         value = reference.gradient(z, target, epsilon, **shared, **mean, reduction=reduction)
         whole = reference.gradient(z, target, epsilon, **shared, reduction="sum")
         kept = [t for t in target if t != more.get("ignore_index")]
         classes = np.where(np.isin(target, kept), target, 0)
         q = reference.smoothed_targets(classes, z.shape[1], epsilon, self.off_target)
-        bound = tolerances.gradient_error(self.dtype, z, np.abs(whole + q), q)
+        bound = tolerances.gradient_error(self.precision, z, np.abs(whole + q), q)
         divisor = 1
         if reduction == "mean":
             divisor = len(target) if mean["ignored_mean"] == "all" else max(1, len(kept))
-        return value, bound / divisor + tolerances.SMALLEST[self.dtype]
+        return value, bound / divisor + tolerances.SMALLEST[self.precision]
 
     def entropy(self, target: Any, num_classes: int, epsilon: float) -> Any:
         """H(q) of each row; 0 where the convention leaves the constant out. (N,)."""
@@ -189,10 +193,15 @@ class Loss(Subject):
         return self.conventions.get("offset", "cross_entropy")
 
     def _mean_conventions(self) -> dict[str, Any]:
-        return {k: self.conventions[k] for k in ("ignored_mean", "all_ignored") if k in self.conventions}
+        return {
+            name: value
+            for name, value in self.conventions.items()
+            if name in ("ignored_mean", "all_ignored", "weighting")
+        }
 
     @classmethod
     def understand(cls, adapter: Adapter) -> Self:
+        assert isinstance(adapter, LabelSmoothing)
         subject = cls(adapter, features=adapter.features)
         with silence():
             subject._smoke()
@@ -209,7 +218,11 @@ class Loss(Subject):
         return subject
 
     def _smoke(self) -> None:
-        """Uniform logits cost log K, whatever epsilon and target are (0 without the offset H(q))."""
+        """Uniform logits cost log K, whatever epsilon and target are, or log K - H(q).
+
+        A quarter of log K either way is let through: that far a wrong loss is still a loss of logits,
+        and its laws will tell, while one that wants log-probabilities or probabilities is far off.
+        """
         for num_classes, epsilon in ((3, 0.1), (2, 0.3), (5, 0.2)):
             logits, target = [[0.0] * num_classes] * 2, [1, 0]
             asked = f"zero logits (2, {num_classes}), target {target}, epsilon {epsilon}"
@@ -225,11 +238,12 @@ class Loss(Subject):
                 for off in ("uniform", "others")
             ]
             right = [self.reduced(rows - offset) for offset in offsets]
+            scale = 2 if self.adapter.default_reduction == "sum" else 1
             if np.shape(answer.value) != np.shape(right[0]) or not any(
-                np.allclose(answer.value, r, atol=1e-4) for r in right
+                np.allclose(answer.value, r, rtol=0, atol=0.25 * math.log(num_classes) * scale) for r in right
             ):
                 raise NotUnderstood(
-                    f"{asked}: it gave {answer.value}, expected {right[0]}, which is log "
+                    f"{asked}: it gave {answer.value}, expected about {right[0]}, which is log "
                     f"{num_classes} for each sample, {self.adapter.default_reduction!r} reduced"
                 )
 
@@ -241,33 +255,41 @@ class Loss(Subject):
         return True
 
     def _detect(self) -> dict[str, str]:
-        found = {"off_target": "other", "offset": "cross_entropy"}
-        dtype = "float64" if "float64" not in self.refused_dtypes else "float32"
-        asked = self.on("cpu", dtype)
-        value = asked(_PROBE_LOGITS, _PROBE_TARGET, 0.25).value
+        """The conventions, and in ``works_in`` a downcast, in which the probe agrees with the reference."""
+        asked = self.on("cpu", "float32" if "float64" in self.refused_dtypes else "float64")
+        if asked.dtype == "float64" and not asked._detect_formula():
+            asked = replace(asked, works_in={"float64": "float32"})
+            self.works_in = asked.works_in if asked._detect_formula() else {}
+        found = asked._detect_formula() or {"off_target": "other", "offset": "cross_entropy"}
+        asked = asked.requiring(found)
+        with contextlib.suppress(Raised, LawBroken):
+            if "ignore_index" in self.features and self.adapter.default_reduction == "mean":
+                found |= asked._guess("ignored_mean", [0, -100], ignore_index=-100)
+                nothing = asked(_PROBE_LOGITS, [-100, -100], 0.25, ignore_index=-100).value
+                found["all_ignored"] = "nan" if np.isnan(nothing).any() else "zero"
+        with contextlib.suppress(Raised, LawBroken):
+            if "weight" in self.features:
+                found |= asked._guess("weighting", _PROBE_TARGET, weight=[1.0, 2.0, 4.0])
+        return {**found, **self.adapter.documented}
+
+    def _detect_formula(self) -> dict[str, str]:
         for off_target in self.convention_values["off_target"]:
             for offset in self.convention_values["offset"]:
                 guess = {"off_target": off_target, "offset": offset}
-                right, bound = asked.requiring(guess).expected(_PROBE_LOGITS, _PROBE_TARGET, 0.25)
-                if tolerances.worst_ratio(value, right, 100 * bound) <= 1:
-                    found = guess
-        if "ignore_index" in self.features and self.adapter.default_reduction == "mean":
-            with contextlib.suppress(Raised, LawBroken):
-                found |= self._detect_ignoring(asked.requiring(found))
-        return {**found, **self.adapter.documented}
+                if self.requiring(guess)._agrees(_PROBE_TARGET):
+                    return guess
+        return {}
 
-    def _detect_ignoring(self, asked: Self) -> dict[str, str]:
-        found = {}
-        value = asked(_PROBE_LOGITS, [0, -100], 0.25, ignore_index=-100).value
-        for guess in self.convention_values["ignored_mean"]:
-            right, bound = asked.requiring({"ignored_mean": guess}).expected(
-                _PROBE_LOGITS, [0, -100], 0.25, ignore_index=-100
-            )
-            if tolerances.worst_ratio(value, right, 100 * bound) <= 1:
-                found["ignored_mean"] = guess
-        nothing = asked(_PROBE_LOGITS, [-100, -100], 0.25, ignore_index=-100).value
-        found["all_ignored"] = "nan" if np.isnan(nothing).any() else "zero"
-        return found
+    def _guess(self, convention: str, target: list[int], **features: Any) -> dict[str, str]:
+        for value in self.convention_values[convention]:
+            if self.requiring({convention: value})._agrees(target, **features):
+                return {convention: value}
+        return {}
+
+    def _agrees(self, target: list[int], **features: Any) -> bool:
+        value = self(_PROBE_LOGITS, target, 0.25, **features).value
+        right, bound = self.expected(_PROBE_LOGITS, target, 0.25, **features)
+        return tolerances.worst_ratio(value, right, 10 * np.asarray(bound)) <= 1
 
     def offers(self, feature: str) -> str | None:
         dense = np.asarray(_PROBE_LOGITS)[:, :, None].repeat(2, axis=2)

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-
 from lawful.impl.contracts import Adapter
 from lawful.properties import tolerances
 
@@ -39,7 +38,13 @@ class LawBroken(AssertionError):
         self.what, self.relation = what, relation
         self.expected, self.actual, self.bound = expected, actual, bound
         wanted = str(expected) if relation == "of shape" else _show(expected)
-        super().__init__(f"{what} is {_show(actual)}, expected {relation} {wanted}")
+        text = f"{what} is {_show(actual)}, expected {relation} {wanted}"
+        if relation == "about":
+            with np.errstate(invalid="ignore"):
+                off = np.abs(np.asarray(actual) - np.asarray(expected))
+            if np.isfinite(off).all():
+                text += f" (off by {off.max():.2g}, allowed {np.max(bound):.2g})"
+        super().__init__(text)
 
 
 @dataclass
@@ -72,6 +77,9 @@ class Subject(abc.ABC):
     features: frozenset[str] = frozenset()
     refused_dtypes: Mapping[str, str] = field(default_factory=dict)
     """Dtypes in which an ordinary call raises, with the error: it offers them not."""
+    works_in: Mapping[str, str] = field(default_factory=dict)
+    """The dtype of whose size the errors are, where it is not the input's: a hidden downcast. One law
+    is about that; the others allow for it, so that one fault has one verdict."""
     device: str = "cpu"
     dtype: str = "float32"
     answers: list[Answer] = field(default_factory=list)
@@ -98,6 +106,11 @@ class Subject(abc.ABC):
     def requiring(self, required: Mapping[str, str]) -> Self:
         """The same subject, judged by these conventions in place of the detected ones."""
         return replace(self, conventions={**self.conventions, **required})
+
+    @property
+    def precision(self) -> str:
+        """The dtype whose roundoff is in the bounds."""
+        return self.works_in.get(self.dtype, self.dtype)
 
     def begin(self) -> None:
         self.answers.clear()

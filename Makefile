@@ -1,0 +1,29 @@
+# make matrix and make test each set up .venv when needed: Python 3.11+, pip and make are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: test matrix lint setup
+
+test: $(READY)
+	$(BIN)/pytest -n auto
+
+matrix: $(READY)
+	$(BIN)/lawful matrix
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	mkdir -p .mypy/lawful
+	for package in reference impl properties; do ln -sfn ../../$$package .mypy/lawful/$$package; done
+	MYPYPATH=.mypy $(BIN)/mypy -p lawful.reference -p lawful.impl -p lawful.properties
+
+setup: $(READY)
+
+# torch first and alone: under its constraint, so that nothing asks for another build of it.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt torch
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[thirdparty,test,dev]"
+	touch $(READY)

@@ -1,0 +1,74 @@
+"""Deviations that several libraries share, each with the example that shows it."""
+
+from __future__ import annotations
+
+from lawful.impl.contracts import Deviation
+
+
+def masked_class_is_nan(seen_in: str) -> Deviation:
+    return Deviation(
+        "zero_epsilon_is_cross_entropy",
+        "at epsilon 0 the uniform term is 0 * inf where a class is masked out with -inf",
+        r"loss at epsilon 0 is nan",
+        {"batch": {"logits": [[0.0, 0.0]], "target": [0]}, "masked": [True]},
+        link="https://github.com/google-deepmind/optax/issues/896",
+        seen_in=seen_in,
+    )
+
+
+def any_epsilon_is_taken(seen_in: str) -> Deviation:
+    return Deviation(
+        "rejects_bad_epsilon",
+        "an epsilon below 0 is taken, and gives a plausible number",
+        r"result for epsilon -0\.5 is",
+        {"epsilon": -0.5},
+        seen_in=seen_in,
+    )
+
+
+def half_sum_overflows(seen_in: str) -> tuple[Deviation, Deviation]:
+    return (
+        Deviation(
+            "many_classes_do_not_overflow",
+            "the sum over classes is kept in float16, whose largest number is 65504",
+            r"loss over 20000 classes is inf",
+            {"num_classes": 20000, "epsilon": 0.1, "target": 0, "top": 0.0},
+            dtypes=("float16",),
+            devices=("cpu",),
+            link="https://github.com/huggingface/transformers/issues/10674",
+            seen_in=seen_in,
+        ),
+        Deviation(
+            "extreme_logits_stay_finite",
+            "the sum over classes is kept in float16, whose largest number is 65504",
+            r"loss of extreme logits is inf",
+            {
+                "shares": {"logits": [[1.0, -1.0, -1.0], [0.0, -1.0, 1.0]], "target": [1, 0]},
+                "epsilon": 0.1,
+            },
+            dtypes=("float16",),
+            devices=("cpu",),
+            link="https://github.com/pytorch/pytorch/issues/85791",
+            seen_in=seen_in,
+        ),
+    )
+
+
+def one_target_is_broadcast(seen_in: str) -> Deviation:
+    return Deviation(
+        "rejects_bad_shapes",
+        "gather takes fewer targets than samples, and the sum of both terms broadcasts",
+        r"result for 1 targets for 2 samples is",
+        {"batch": {"logits": [[0.0, 1.0], [3.0, -2.0]], "target": [1, 1]}, "kept": 1},
+        seen_in=seen_in,
+    )
+
+
+def float64_is_computed_in_float32(reason: str, message: str, seen_in: str) -> Deviation:
+    return Deviation(
+        "float64_keeps_float64",
+        reason,
+        message,
+        {"batch": {"logits": [[0.0, 0.0]], "target": [0]}, "epsilon": 0.1},
+        seen_in=seen_in,
+    )

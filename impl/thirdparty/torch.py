@@ -1,0 +1,31 @@
+"""torch: ``torch.nn.functional.cross_entropy(label_smoothing=)``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch.nn.functional as F
+from lawful.impl.contracts import LabelSmoothing
+from lawful.impl.thirdparty import _known
+from torch import Tensor
+
+
+def _label_smoothing(epsilon: float, **features: Any) -> Callable[[Tensor, Tensor], Tensor]:
+    return lambda logits, target: F.cross_entropy(logits, target, label_smoothing=epsilon, **features)
+
+
+ADAPTERS = (
+    LabelSmoothing(
+        "torch",
+        _label_smoothing,
+        features=LabelSmoothing.known_features,
+        deviations=(
+            *_known.half_sum_overflows("2.13.0"),
+            _known.any_epsilon_is_taken("2.13.0"),
+        ),
+        library="torch",
+        imports="import torch.nn.functional as F",
+        called_as="F.cross_entropy({logits}, {target}, label_smoothing={epsilon}{features})",
+    ),
+)
