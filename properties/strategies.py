@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from lawful.properties.registry import Drawn
 
 CLASS_COUNTS = (2, 3, 5, 10)
-"""Faults are loud where classes are few: eps/(K-1) for eps/K moves the loss by 5e-2 at K = 2, 2e-5 at 1000."""
+"""Faults are loud where classes are few: eps/(K-1) for eps/K moves the loss by 5e-2 at K = 2, by
+2e-5 at 1000."""
 
 
 @dataclass(frozen=True)

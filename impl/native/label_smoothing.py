@@ -37,7 +37,7 @@ def label_smoothed_cross_entropy(
 
     >>> logits = torch.tensor([[2.0, 0.0, 0.0]])
     >>> label_smoothed_cross_entropy(logits, torch.tensor([0]), epsilon=0.3)
-    tensor(0.6399)
+    tensor(0.6395)
 
     Args:
         logits: floating point, (N, K) or (N, K, d...): classes are dimension 1.

@@ -1,8 +1,9 @@
-"""The ways to ask from Python: ``check`` in a notebook, ``conformance`` in a test suite, ``battery`` for us."""
+"""The ways to ask from Python: ``check`` in a notebook, ``conformance`` in a suite, ``battery`` for us."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,7 @@ def check(
     Raises UsageError for an argument that cannot be, NotUnderstood where we cannot call the target.
     """
     plan = Plan([], technique, device, dtypes, profile, seed, only, dict(require or {}))
-    found = Found([_subject(target, technique)]) if not isinstance(target, str) else find(target, technique)
-    report, planned = plan_report(plan, found)
+    report, planned = plan_report(plan, _found(target, technique))
     tests = {}
     for case in planned:
         if case.law.id not in tests:
@@ -78,8 +78,7 @@ def conformance(
     Arguments and errors as for :func:`check`.
     """
     plan = Plan([], technique, device, dtypes, profile, seed, only, dict(require or {}))
-    found = Found([_subject(target, technique)]) if not isinstance(target, str) else find(target, technique)
-    report, planned = plan_report(plan, found)
+    report, planned = plan_report(plan, _found(target, technique))
     members: dict[str, Any] = {
         f"test_{function.law_test.law.name}": staticmethod(function)
         for function in _tests(planned, PROFILES[profile], seed)
@@ -97,9 +96,12 @@ def battery(plan_file: str) -> dict[str, Any]:
     plan = Plan.read(Path(plan_file))
     torch.set_num_threads(1)
     _, planned = plan_report(plan, find_all(plan))
-    return {
-        function.law_test.law.id: function for function in _tests(planned, PROFILES[plan.profile], plan.seed)
-    }
+    return {function.law_test.law.id: function for function in _tests(planned, profile_of(plan), plan.seed)}
+
+
+def profile_of(plan: Plan) -> Profile:
+    profile = PROFILES[plan.profile]
+    return replace(profile, time_limit=plan.time_limit or profile.time_limit)
 
 
 def find_all(plan: Plan) -> Found:
@@ -199,14 +201,14 @@ def called_as(subject: Subject) -> str:
     return text.replace("{features}", "") + (f"  (offers {', '.join(named)})" if named else "")
 
 
-def _subject(target: Target, technique: str | None) -> Subject:
-    if isinstance(target, Adapter):
-        return understand_target(target, target.name, "")
-    if not callable(target):
+def _found(target: Target, technique: str | None) -> Found:
+    if isinstance(target, str):
+        return find(target, technique)
+    if not isinstance(target, Adapter) and not callable(target):
         raise UsageError(f"target is {target!r}, expected a class, a function or an adapter")
     name = getattr(target, "__name__", type(target).__name__)
     with silence():
-        return understand_target(target, name, getattr(target, "__module__", "mine"), technique)
+        return Found([understand_target(target, name, getattr(target, "__module__", "mine"), technique)])
 
 
 def _tests(planned: Iterable[Case], profile: Profile, seed: int) -> list[Any]:

@@ -36,6 +36,9 @@ Require = Annotated[
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report, schema 1")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", help="write the report as a page")]
+TimeLimit = Annotated[
+    int | None, typer.Option(min=1, help="seconds for one case, else 60, 120 or 1200 by profile")
+]
 Workers = Annotated[str, typer.Option("-n", help="processes that ask, or auto")]
 
 
@@ -71,10 +74,11 @@ def check(
     require: Require = None,
     json: JsonFile = None,
     html: HtmlFile = None,
+    time_limit: TimeLimit = None,
     n: Workers = "auto",
 ) -> None:
     """Put an implementation under the laws: a verdict a law, and the smallest input that breaks one."""
-    _ask([target], technique, device, dtype, profile, seed, only, require, json, html, n)
+    _ask([target], technique, device, dtype, profile, seed, only, require, json, html, time_limit, n)
 
 
 @app.command()
@@ -89,13 +93,14 @@ def matrix(
     require: Require = None,
     json: JsonFile = None,
     html: HtmlFile = None,
+    time_limit: TimeLimit = None,
     n: Workers = "auto",
 ) -> None:
     """Put every shipped adapter whose library is installed under the laws."""
     from lawful.impl.thirdparty import LIBRARIES
 
     targets = library or list(LIBRARIES)
-    _ask(targets, technique, device, dtype, profile, seed, only, require, json, html, n)
+    _ask(targets, technique, device, dtype, profile, seed, only, require, json, html, time_limit, n)
 
 
 @app.command(name="list")
@@ -146,6 +151,7 @@ def _ask(
     require: str | None,
     json: Path | None,
     html: Path | None,
+    time_limit: int | None,
     workers: str,
 ) -> NoReturn:
     from lawful.properties.harness.plan import Plan
@@ -157,7 +163,17 @@ def _ask(
             writable(path)
         if not (workers == "auto" or (workers.isdigit() and int(workers) > 0)):
             raise Refused(f"-n is {workers!r}, expected auto or a whole number from 1")
-        plan = Plan(targets, technique, device, _split(dtype), profile, seed, _split(only), _pairs(require))
+        plan = Plan(
+            targets,
+            technique,
+            device,
+            _split(dtype),
+            profile,
+            seed,
+            _split(only),
+            _pairs(require),
+            time_limit,
+        )
         report = ask(plan, workers)
     except Refused as error:
         _refuse(error)

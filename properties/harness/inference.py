@@ -123,7 +123,7 @@ def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
 
 def _call_parameters(target: Any) -> list[str]:
     """Of what a class's instances are called with; ``nn.Module`` hides it in ``forward``."""
-    method = getattr(target, "forward", None) or vars(target).get("__call__")
+    method = getattr(target, "forward", None) or getattr(target, "__call__", None)  # noqa: B004
     if not inspect.isclass(target) or not inspect.isfunction(method):
         return []
     return list(inspect.signature(method).parameters)[1:]

@@ -17,6 +17,8 @@ class Plan:
     seed: int = 0
     only: list[str] | None = None
     require: dict[str, str] = field(default_factory=dict)
+    time_limit: int | None = None
+    """Seconds for one case; the profile's own where None."""
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self)))

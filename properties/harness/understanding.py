@@ -11,9 +11,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from lawful.properties.harness.asking import find_all, plan_report
+from lawful.properties.harness.asking import find_all, plan_report, profile_of
 from lawful.properties.harness.plan import Plan
-from lawful.properties.harness.profiles import PROFILES
 from lawful.properties.harness.targets import UsageError
 from lawful.properties.subjects.subject import NotUnderstood
 
@@ -34,7 +33,7 @@ def main() -> None:
                 "implementations": [asdict(each) for each in report.implementations],
                 "requirements": [asdict(row) for row in report.results],
                 "notes": report.notes,
-                "time_limit": PROFILES[plan.profile].time_limit,
+                "time_limit": profile_of(plan).time_limit,
                 "cases": {case.id: asdict(case.result("error")) for case in planned},
             }
         )

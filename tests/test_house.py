@@ -1,0 +1,167 @@
+"""The house stands as its plan says: names, import directions, what is installed, what is light."""
+
+import ast
+import doctest
+import importlib
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("reference", "impl", "properties")
+UNDER_TEST = {
+    "torchvision",
+    "timm",
+    "fastai",
+    "transformers",
+    "keras",
+    "segmentation_models_pytorch",
+    "kornia",
+    "lightning",
+    "ignite",
+    "torch_lr_finder",
+}
+
+
+def _imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def _files(folder):
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", _files("reference"), ids=lambda p: p.name)
+def test_reference_imports_no_torch_and_nothing_of_ours(path):
+    names = {name.split(".")[0] for name in _imports(path)}
+    assert not names & {"torch", "lawful"}
+
+
+@pytest.mark.parametrize("path", _files("impl"), ids=lambda p: str(p.relative_to(ROOT)))
+def test_implementations_import_neither_reference_nor_laws(path):
+    assert not [n for n in _imports(path) if n.startswith(("lawful.reference", "lawful.properties"))]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for f in PACKAGES for p in _files(f) if "thirdparty" not in p.parts],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_libraries_under_test_are_imported_by_their_adapters_alone(path):
+    assert not {n.split(".")[0] for n in _imports(path)} & UNDER_TEST
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in _files("properties") if "harness" not in p.parts],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_laws_do_not_know_the_harness(path):
+    lazy = path.name == "__init__.py" and path.parent.name == "properties"
+    assert lazy or not [n for n in _imports(path) if n.startswith("lawful.properties.harness")]
+
+
+@pytest.mark.parametrize(
+    "path", [p for f in PACKAGES for p in _files(f)], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_every_module_says_what_it_is_for(path):
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_every_package_is_listed_and_typed():
+    import tomllib
+
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    there = {"lawful." + ".".join(p.parent.relative_to(ROOT).parts) for f in PACKAGES for p in _files(f)}
+    assert set(listed) == there
+    assert all((ROOT / folder / "py.typed").exists() for folder in PACKAGES)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_puts_nothing_but_lawful_into_site_packages(wheel):
+    names = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert sorted(n for n in names if not n.endswith(".dist-info")) == ["lawful"]
+    assert len(names) == 2
+
+
+def test_the_wheel_holds_every_file_of_the_packages(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    expected = {
+        f"lawful/{p.relative_to(ROOT)}"
+        for folder in PACKAGES
+        for p in (ROOT / folder).rglob("*")
+        if p.suffix in (".py", ".jinja") or p.name == "py.typed"
+    }
+    assert expected <= names
+
+
+def _modules_after(code):
+    listing = f"{code}\nimport sys; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+HEAVY = {"torch", "numpy", "scipy", "hypothesis", "lawful.reference", "lawful.properties.label_smoothing"}
+
+
+def test_the_plugin_imports_neither_torch_nor_a_property():
+    assert not _modules_after("import lawful.properties.harness.plugin") & HEAVY
+
+
+def test_the_command_line_imports_neither_torch_nor_a_property():
+    assert not _modules_after("import lawful.properties.harness.cli") & HEAVY
+
+
+def test_pytest_of_another_project_imports_no_torch_for_us(tmp_path):
+    (tmp_path / "test_theirs.py").write_text(
+        "import sys\ndef test():\n    assert not {'torch', 'lawful.properties.registry'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lawful.reference.label_smoothing",
+        "lawful.impl.native.label_smoothing",
+        "lawful.properties.strategies",
+        "lawful.properties.harness.asking",
+    ],
+)
+def test_docstring_examples_are_true(name):
+    module = importlib.import_module(name)
+    found = doctest.testmod(module, extraglobs={"torch": importlib.import_module("torch")})
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+def test_no_file_names_a_path_of_a_machine():
+    import re
+
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    for name in tracked.stdout.splitlines():
+        path = ROOT / name
+        if path.is_file():
+            assert not re.search(
+                r"/(home|root|Users)/[a-z]", path.read_text(errors="ignore")
+            ) or name.startswith("tests/"), name

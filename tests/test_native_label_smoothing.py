@@ -1,0 +1,141 @@
+"""What our loss promises beyond the laws: transforms, dtypes, messages."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lawful.impl.native import LabelSmoothedCrossEntropy, label_smoothed_cross_entropy
+
+LOGITS = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, 1.0]])
+TARGET = torch.tensor([2, 1])
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.parametrize("off_target", ["uniform", "others"])
+def test_compiles_without_a_graph_break(backend, off_target):
+    torch._dynamo.reset()
+
+    def loss(z, y):
+        return label_smoothed_cross_entropy(z, y, off_target=off_target)
+
+    compiled = torch.compile(loss, fullgraph=True, backend=backend)
+    torch.testing.assert_close(compiled(LOGITS, TARGET), loss(LOGITS, TARGET))
+
+
+def test_works_under_vmap():
+    z, y = LOGITS.repeat(4, 1, 1) + torch.arange(4.0)[:, None, None], TARGET.repeat(4, 1)
+    losses = torch.func.vmap(label_smoothed_cross_entropy)(z, y)
+    torch.testing.assert_close(losses, label_smoothed_cross_entropy(LOGITS, TARGET).repeat(4))
+
+
+def test_per_sample_gradients_under_vmap():
+    slopes = torch.func.vmap(torch.func.grad(lambda z, y: label_smoothed_cross_entropy(z[None], y[None])))(
+        LOGITS, TARGET
+    )
+    whole = torch.func.grad(label_smoothed_cross_entropy)(LOGITS, TARGET)
+    torch.testing.assert_close(slopes / 2, whole)
+
+
+def test_works_under_autocast():
+    weight = torch.eye(3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = label_smoothed_cross_entropy(LOGITS @ weight, TARGET)
+    assert loss.item() == pytest.approx(label_smoothed_cross_entropy(LOGITS, TARGET).item(), rel=1e-2)
+
+
+def test_is_twice_differentiable():
+    z = LOGITS.double().requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda z: label_smoothed_cross_entropy(z, TARGET), z)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_fifty_thousand_classes_do_not_overflow(dtype):
+    loss = label_smoothed_cross_entropy(torch.zeros(2, 50_000, dtype=dtype), torch.tensor([0, 49_999]))
+    assert loss.item() == pytest.approx(math.log(50_000), rel=1e-2)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_epsilon_zero_beside_minus_infinity_has_finite_gradients(soft):
+    z = torch.tensor([[0.0, -math.inf, 1.0]], requires_grad=True)
+    target = torch.tensor([[0.0, 0.0, 1.0]]) if soft else torch.tensor([2])
+    loss = label_smoothed_cross_entropy(z, target, epsilon=0.0)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(z.grad).all()
+
+
+def test_others_at_epsilon_one_costs_nothing_for_an_impossible_target():
+    z = torch.tensor([[-math.inf, 0.0, 0.0]])
+    loss = label_smoothed_cross_entropy(z, torch.tensor([0]), epsilon=1.0, off_target="others")
+    assert loss.item() == pytest.approx(math.log(2))
+
+
+def test_others_spreads_over_the_wrong_classes():
+    q = torch.tensor([[0.05, 0.9, 0.05], [0.05, 0.05, 0.9]])
+    hard = label_smoothed_cross_entropy(LOGITS, torch.tensor([1, 2]), epsilon=0.1, off_target="others")
+    torch.testing.assert_close(hard, F.cross_entropy(LOGITS, q))
+    onehot = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    soft = label_smoothed_cross_entropy(LOGITS, onehot, epsilon=0.1, off_target="others")
+    torch.testing.assert_close(soft, hard)
+
+
+def test_ignored_samples_get_no_gradient_even_from_nan_free_rows():
+    z = LOGITS.clone().requires_grad_()
+    label_smoothed_cross_entropy(z, torch.tensor([-100, 1])).backward()
+    assert z.grad[0].abs().sum() == 0
+    assert z.grad[1].abs().sum() > 0
+
+
+def test_module_and_function_agree_and_weight_moves_along():
+    weight = torch.tensor([1.0, 2.0, 0.5])
+    module = LabelSmoothedCrossEntropy(0.2, weight=weight, reduction="sum").double()
+    assert module.weight.dtype == torch.float64
+    expected = label_smoothed_cross_entropy(
+        LOGITS.double(), TARGET, epsilon=0.2, weight=weight.double(), reduction="sum"
+    )
+    torch.testing.assert_close(module(LOGITS.double(), TARGET), expected)
+    assert "epsilon=0.2" in repr(module)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"epsilon": 1.5}, ValueError, r"epsilon is 1\.5, expected a number in \[0, 1\]"),
+        ({"epsilon": math.nan}, ValueError, "epsilon is nan"),
+        ({"reduction": "avg"}, ValueError, "reduction is 'avg', expected 'mean', 'sum' or 'none'"),
+        ({"off_target": "all"}, ValueError, "off_target is 'all'"),
+        ({"weight": torch.ones(2)}, ValueError, r"weight has shape \(2,\), expected \(3,\)"),
+        ({"target": torch.tensor([0])}, ValueError, r"target has shape \(1,\), expected \(2,\) for classes"),
+        ({"target": torch.zeros(2, 2)}, ValueError, r"expected \(2, 3\) for probabilities"),
+        ({"target": torch.tensor([0, 1], dtype=torch.int32)}, TypeError, "target has dtype torch.int32"),
+        ({"target": torch.tensor([0, 3])}, ValueError, "target: .*expected classes in"),
+        ({"target": torch.tensor([0, -1])}, ValueError, "target: .*expected classes in"),
+        (
+            {"target": torch.tensor([0, 3]), "check_target": True},
+            ValueError,
+            "target has classes from 0 to 3",
+        ),
+        ({"logits": torch.zeros(2)}, ValueError, r"logits has shape \(2,\)"),
+        ({"logits": torch.zeros(2, 3, dtype=torch.int64)}, ValueError, "dtype torch.int64"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, error, message):
+    given = {"logits": LOGITS, "target": TARGET, **arguments}
+    with pytest.raises(error, match=message):
+        label_smoothed_cross_entropy(given.pop("logits"), given.pop("target"), **given)
+
+
+@CUDA
+def test_no_synchronisation_on_cuda():
+    z, y = LOGITS.cuda().requires_grad_(), TARGET.cuda()
+    weight = torch.ones(3, device="cuda")
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for off_target in ("uniform", "others"):
+            label_smoothed_cross_entropy(z, y, weight=weight, off_target=off_target).backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
