@@ -1,0 +1,26 @@
+"""Helpers: ask laws of a subject in this process, and read the verdicts."""
+
+from __future__ import annotations
+
+from lawful.properties.harness.profiles import PROFILES
+from lawful.properties.harness.runner import LawTest, cases
+
+QUICK = PROFILES["quick"]
+
+
+def ask(subject, *, only=None, dtypes=None, seed=0, profile=QUICK):
+    """Results by case id."""
+    tests = {}
+    results = {}
+    for case in cases(subject, devices=["cpu"], only=only, dtypes=dtypes):
+        if case.law.id not in tests:
+            test = LawTest(case.law, profile, seed)
+            tests[case.law.id] = (test, test.function())
+        test, function = tests[case.law.id]
+        results[case.id] = test.run(case, function)
+    return results
+
+
+def broken(results):
+    """The names of the properties that broke."""
+    return {row.property for row in results.values() if row.verdict == "broken"}

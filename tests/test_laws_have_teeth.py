@@ -1,0 +1,66 @@
+"""Each fault is caught by the properties it names, each property catches a fault, nothing holds of nothing."""
+
+import pytest
+
+from lawful.impl.faulty import faults, null
+from lawful.properties.harness.runner import cases
+from lawful.properties.registry import laws_of, written_techniques
+from lawful.properties.subjects import subject_class, understand
+
+from .asked import ask, broken
+
+FAULTS = [fault for technique in written_techniques() for fault in faults(technique)]
+
+VALUE_LAWS = {
+    "matches_reference",
+    "zero_epsilon_is_cross_entropy",
+    "equals_kl_plus_entropy",
+    "bounded_below_by_entropy",
+    "gradient_is_softmax_minus_target",
+    "second_derivative_is_softmax_hessian",
+    "reductions_agree",
+    "ignored_targets_do_not_count",
+    "class_weights_follow_convention",
+    "class_dimension_is_one",
+    "soft_target_agrees_with_hard",
+    "extreme_logits_stay_finite",
+    "many_classes_do_not_overflow",
+    "float64_keeps_float64",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
+def test_fault_is_caught_by_the_properties_it_names(fault):
+    subject = understand(fault.adapter)
+    assert broken(ask(subject, only=list(fault.caught_by))) == set(fault.caught_by)
+
+
+@pytest.mark.parametrize("technique", written_techniques())
+def test_every_property_catches_a_fault(technique):
+    caught = {name for fault in faults(technique) for name in fault.caught_by}
+    assert {law.name for law in laws_of(technique)} == caught
+
+
+def test_every_fault_says_what_and_whence():
+    assert all(fault.statement and fault.source and fault.caught_by for fault in FAULTS)
+    assert len({fault.id for fault in FAULTS}) == len(FAULTS)
+
+
+@pytest.mark.parametrize("adapter", null.LABEL_SMOOTHING, ids=lambda adapter: adapter.name)
+def test_no_value_law_holds_of_a_loss_that_does_nothing(adapter):
+    """Invariances hold of a constant; that is why they are not enough."""
+    features = adapter.features | {"epsilon_zero", "epsilon_one"}
+    subject = subject_class("label_smoothing")(adapter, features=features)
+    results = ask(subject)
+    held = {row.property for row in results.values() if row.verdict == "holds"}
+    assert not held & VALUE_LAWS
+    most = {"zero": 10, "constant": 10, "identity": 4, "raises": 3}
+    assert len(held) <= most[adapter.name], sorted(held)
+
+
+def test_what_null_losses_are_asked_is_everything():
+    adapter = null.LABEL_SMOOTHING[0]
+    subject = subject_class("label_smoothing")(adapter, features=adapter.features)
+    assert {case.law.name for case in cases(subject, devices=["cpu"])} == {
+        law.name for law in laws_of("label_smoothing")
+    }

@@ -1,0 +1,92 @@
+"""Correct implementations hold every law, under any seed; right user code in every style does."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lawful.impl import native
+from lawful.impl.contracts import LabelSmoothing
+from lawful.properties import check
+from lawful.properties.subjects import understand
+
+from .asked import ask
+from .miniatures import right, wrong
+
+
+def _upcasting(epsilon, **features):
+    """F.cross_entropy in float32 at least, with epsilon checked: known to be right."""
+    if not 0 <= epsilon <= 1:
+        raise ValueError(f"epsilon is {epsilon}")
+
+    def loss(logits, target):
+        wide = logits if logits.dtype == torch.float64 else logits.float()
+        weight = features.get("weight")
+        soft = target.is_floating_point()
+        options = {**features, "weight": None if weight is None else weight.to(wide.dtype)}
+        result = F.cross_entropy(
+            wide, target.to(wide.dtype) if soft else target, label_smoothing=epsilon, **options
+        )
+        return result.to(logits.dtype)
+
+    return loss
+
+
+GOOD = {
+    "native": native.adapters()[0],
+    "torch_upcasting": LabelSmoothing("torch_upcasting", _upcasting, features=LabelSmoothing.known_features),
+}
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("name", sorted(GOOD))
+def test_nothing_breaks_under_any_seed(name, seed):
+    results = ask(understand(GOOD[name]), seed=seed)
+    assert [row for row in results.values() if row.verdict != "holds"] == []
+    assert len(results) == 59
+
+
+@pytest.mark.parametrize("name", right.RIGHT)
+def test_right_code_in_each_style_breaks_nothing(name):
+    report = check(getattr(right, name))
+    assert [row for row in report.results if row.verdict not in ("holds", "unsupported")] == []
+    assert report.counts()["holds"] >= 40
+
+
+@pytest.mark.parametrize(("name", "law"), wrong.WRONG.items())
+def test_wrong_code_is_broken_at_the_law_one_would_expect(name, law):
+    report = check(getattr(wrong, name), only=[law])
+    assert {row.property for row in report.results if row.verdict == "broken"} == {law}
+
+
+@pytest.mark.parametrize(
+    ("name", "convention", "value"),
+    [
+        ("function", "off_target", "uniform"),
+        ("off_target_others", "off_target", "others"),
+        ("kl", "offset", "kl"),
+        ("Ignoring", "ignored_mean", "kept"),
+        ("ClassesThenAlpha", "weighting", "every_term"),
+    ],
+)
+def test_conventions_are_detected(name, convention, value):
+    report = check(getattr(right, name), only=["repeats"])
+    assert report.implementations[0].conventions[convention] == value
+
+
+def test_a_required_convention_that_is_another_breaks_and_says_why():
+    report = check(right.off_target_others, only=["matches_reference"], require={"off_target": "uniform"})
+    messages = {row.property: row.message for row in report.results if row.verdict == "broken"}
+    assert messages["require off_target=uniform"] == ("off_target is others, and uniform is required")
+    assert "matches_reference" in messages
+    assert report.exit_status == 1
+
+
+def test_features_that_the_signature_lacks_are_refused_and_reported_so():
+    report = check(right.function, only=["reductions_agree"])
+    assert {row.verdict for row in report.results} == {"unsupported"}
+    assert "refused with TypeError" in report.results[0].message
+
+
+def test_an_option_that_is_swallowed_is_accepted_and_ignored():
+    report = check(wrong.swallows_options, only=["reductions_agree"])
+    assert all("accepted and ignored: reduction" in row.message for row in report.results)
