@@ -10,6 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
+
 from lawful.properties import tolerances
 from lawful.properties.registry import FLOATS, SINGLE, draws, law
 from lawful.properties.strategies import (
@@ -32,7 +34,6 @@ from lawful.properties.strategies import (
 from lawful.properties.subjects.label_smoothing import Loss
 from lawful.properties.subjects.subject import Answer
 from lawful.reference import label_smoothing as reference
-from scipy.special import softmax
 
 _SZEGEDY = "Szegedy et al. 2016 (arXiv 1512.00567), section 7"
 _TORCH = "documentation of torch.nn.CrossEntropyLoss"

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis.strategies import SearchStrategy
+
 from lawful.impl.contracts import TECHNIQUES
 
 FLOATS = ("float64", "float32", "bfloat16", "float16")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
+
 from lawful.properties.registry import Drawn
 
 CLASS_COUNTS = (2, 3, 5, 10)

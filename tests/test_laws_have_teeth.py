@@ -1,4 +1,4 @@
-"""Each fault is caught by the properties it names, each property catches a fault, nothing holds of nothing."""
+"""Each fault is caught by the properties it names, and each property catches a fault."""
 
 import pytest
 

@@ -103,7 +103,7 @@ def test_dense_logits_hold_classes_in_dimension_one():
 
 @pytest.mark.parametrize("epsilon", [-0.1, 1.1, math.nan])
 def test_bad_epsilon_is_named(epsilon):
-    with pytest.raises(ValueError, match="epsilon is .*expected a number in"):
+    with pytest.raises(ValueError, match=r"epsilon is .*expected a number in"):
         reference.smoothed_targets([0], 2, epsilon)
 
 

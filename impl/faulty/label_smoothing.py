@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
+
 from lawful.impl.contracts import LabelSmoothing
 from lawful.impl.faulty import Fault
-from torch import Tensor
 
 _PLAUSIBLE = "plausible, no public report known"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lawful.impl.contracts import LabelSmoothing
 from torch import Tensor
+
+from lawful.impl.contracts import LabelSmoothing
 
 
 def _zero(epsilon: float, **features: Any) -> Callable[[Tensor, Tensor], Tensor]:

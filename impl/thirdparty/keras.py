@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch.nn.functional as F
+from torch import Tensor
+
 from lawful.impl.contracts import LabelSmoothing
 from lawful.impl.thirdparty import _known
-from torch import Tensor
 
 _REDUCTIONS = {"mean": "sum_over_batch_size", "sum": "sum", "none": "none"}
 

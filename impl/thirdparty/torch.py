@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch.nn.functional as F
+from torch import Tensor
+
 from lawful.impl.contracts import LabelSmoothing
 from lawful.impl.thirdparty import _known
-from torch import Tensor
 
 
 def _label_smoothing(epsilon: float, **features: Any) -> Callable[[Tensor, Tensor], Tensor]:

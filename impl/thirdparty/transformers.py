@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from torch import Tensor
+
 from lawful.impl.contracts import Deviation, LabelSmoothing
 from lawful.impl.thirdparty import _known, _torchvision
-from torch import Tensor
 
 
 def _label_smoothing(epsilon: float, **features: Any) -> Callable[[Tensor, Tensor], Tensor]:

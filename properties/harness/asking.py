@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from lawful.impl.contracts import Adapter
 from lawful.properties.harness.inference import understand_target
 from lawful.properties.harness.plan import Plan

@@ -154,9 +154,10 @@ def _ask(
     time_limit: int | None,
     workers: str,
 ) -> NoReturn:
+    from rich.console import Console
+
     from lawful.properties.harness.plan import Plan
     from lawful.properties.harness.running import Refused, ask, writable
-    from rich.console import Console
 
     try:
         for path in (json, html):

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from hypothesis import errors, example, given, seed, target
 from hypothesis import strategies as st
+
 from lawful.impl.contracts import Deviation
 from lawful.properties.harness.profiles import Profile, seed_of
 from lawful.properties.harness.report import Result

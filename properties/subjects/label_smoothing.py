@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+
 from lawful.impl.contracts import Adapter, LabelSmoothing
 from lawful.properties import tolerances
 from lawful.properties.snippets import label_smoothing_snippet
@@ -220,8 +221,8 @@ class Loss(Subject):
     def _smoke(self) -> None:
         """Uniform logits cost log K, whatever epsilon and target are, or log K - H(q).
 
-        A third of log K either way, and a little, is let through: that far a wrong loss is still a loss of logits,
-        and its laws will tell, while one that wants log-probabilities or probabilities is far off.
+        A third of log K either way, and a little, is let through: that far a wrong loss is still a loss
+        of logits, and its laws will tell, while one that wants log-probabilities or probabilities is far off.
         """
         for num_classes, epsilon in ((3, 0.1), (2, 0.3), (5, 0.2)):
             logits, target = [[0.0] * num_classes] * 2, [1, 0]

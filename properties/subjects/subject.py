@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+
 from lawful.impl.contracts import Adapter
 from lawful.properties import tolerances
 

@@ -1,0 +1,266 @@
+"""The command line as a person meets it: help, typos, targets that misbehave, exit status, reports."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MINIATURES = Path(__file__).parent / "miniatures"
+COUNTS = ("holds", "broken", "deviates", "unsupported", "error")
+
+
+def lawful(*arguments, cwd=MINIATURES):
+    command = [sys.executable, "-m", "lawful.properties.harness.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+
+
+def checked(tmp_path, *arguments):
+    """The process and its JSON report, quickly."""
+    path = tmp_path / "report.json"
+    done = lawful("check", *arguments, "--profile", "quick", "--json", path)
+    return done, json.loads(path.read_text()) if path.exists() else done.stderr
+
+
+def verdicts(report):
+    (implementation,) = report["implementations"]
+    return {(r["property"], r["dtype"]): r for r in implementation["results"]}
+
+
+def test_help_names_the_commands_and_the_exit_status():
+    done = lawful("--help")
+    assert done.returncode == 0
+    for word in ("smoke", "check", "matrix", "list", "explain", "Exit status"):
+        assert word in done.stdout
+
+
+def test_list_shows_every_property():
+    from lawful.properties.registry import all_laws
+
+    done = lawful("list")
+    assert done.returncode == 0
+    assert all(law.name in done.stdout and law.formula in done.stdout for law in all_laws())
+
+
+def test_explain_gives_formula_reason_source_and_faults():
+    done = lawful("explain", "ignored_targets_do_not_count")
+    assert done.returncode == 0
+    for text in ("dL/dz = 0 at ignored ones", "why", "source", "L02", "uniform term"):
+        assert text in done.stdout
+
+
+def test_explain_of_a_typo_asks_back():
+    done = lawful("explain", "shift_invarient")
+    assert done.returncode == 2
+    assert "did you mean 'shift_invariant'?" in done.stderr
+
+
+def test_smoke_says_how_it_calls_the_target():
+    done = lawful("smoke", "right.py:WithClasses")
+    assert done.returncode == 0, done.stderr
+    assert "WithClasses(eps=epsilon, num_classes=logits.shape[1])(logits, target)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nosuchmodule:Loss"], "no module 'nosuchmodule' can be imported"),
+        (["nosuch.py:Loss"], "no file nosuch.py"),
+        (["broken_syntax.py:Loss"], "broken_syntax.py is not Python: line 1"),
+        (["binary.py:Loss"], "binary.py is not Python"),
+        (["words.txt:Loss"], "words.txt is not a Python file"),
+        (["imports_nothing.py:Loss"], "imports_nothing.py does not import: ModuleNotFoundError"),
+        (["leaves.py:Loss"], "leaves.py does not import: it called sys.exit(5)"),
+        (["right.py:ByEpsilom"], "no name in right.py 'ByEpsilom', did you mean 'ByEpsilon'?"),
+        (["right.py"], "say what in the file to check, as in right.py:Name"),
+        (["subject.py:not_callable"], "expected a class, a function or an adapter"),
+        (["subject.py:raises"], "it raised RuntimeError: no input is good enough"),
+        (["subject.py:dies_at_once"], "its process ended with status 9"),
+        (["right.py:no_epsilon"], "looked for a parameter named epsilon | eps"),
+        (["tim"], "no shipped adapter 'tim', did you mean 'timm'?"),
+        (["right.py:ByEpsilon", "--only", "shift_invarient"], "did you mean 'shift_invariant'?"),
+        (["right.py:ByEpsilon", "--dtype", "float23"], "no dtype 'float23', did you mean 'float32'?"),
+        (["right.py:ByEpsilon", "--device", "gpu"], "no device 'gpu'"),
+        (["right.py:ByEpsilon", "--profile", "quik"], "no profile 'quik', did you mean 'quick'?"),
+        (["right.py:ByEpsilon", "--technique", "mixupp"], "no technique 'mixupp', did you mean"),
+        (["right.py:ByEpsilon", "--require", "off_target"], "expected CONVENTION=VALUE"),
+        (["right.py:ByEpsilon", "--require", "off_targt=uniform"], "did you mean 'off_target'?"),
+        (["right.py:ByEpsilon", "--require", "off_target=even"], "expected uniform or others"),
+        (["right.py:ByEpsilon", "-n", "many"], "-n is 'many', expected auto or a whole number"),
+        (["right.py:ByEpsilon", "--json", "no/such/folder/r.json"], "cannot be written: No such file"),
+        (["right.py:ByEpsilon", "--html", "."], "cannot be written: Is a directory"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_asked_is_refused_with_what_to_do(tmp_path, arguments, message):
+    for name in ("right.py", "subject.py"):
+        (tmp_path / name).write_text((MINIATURES / name).read_text())
+    (tmp_path / "right.py").open("a").write("\ndef no_epsilon(logits, target):\n    return 1\n")
+    (tmp_path / "broken_syntax.py").write_text("def :\n")
+    (tmp_path / "binary.py").write_bytes(bytes(range(256)))
+    (tmp_path / "words.txt").write_text("words")
+    (tmp_path / "imports_nothing.py").write_text("import nosuchmodule\n")
+    (tmp_path / "leaves.py").write_text("import sys\nsys.exit(5)\n")
+    done = lawful("check", *arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is CUDA here")
+def test_cuda_where_there_is_none_is_refused():
+    done = lawful("check", "right.py:ByEpsilon", "--device", "cuda")
+    assert done.returncode == 2
+    assert "device is 'cuda', which torch" in done.stderr
+    assert "--device auto asks on what is there" in done.stderr
+
+
+def test_not_understood_shows_the_adapter_to_write(tmp_path):
+    adapter = [line.strip() for line in lawful("check", "subject.py:raises").stderr.splitlines()]
+    assert 'adapter = LabelSmoothing("raises", build)' in adapter
+    (tmp_path / "adapter.py").write_text(
+        "from lawful.impl.contracts import LabelSmoothing\n"
+        f"import sys; sys.path.insert(0, {str(MINIATURES)!r})\n"
+        "from right import ByEpsilon\n"
+        "def build(epsilon, **features):\n"
+        "    return ByEpsilon(epsilon, **features)\n"
+        'adapter = LabelSmoothing("mine", build)\n'
+    )
+    done = lawful("check", "adapter.py:adapter", "--profile", "quick", "--only", "repeats", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "mine  label_smoothing" in done.stdout
+
+
+def test_a_right_loss_exits_0_with_a_report_of_schema_1(tmp_path):
+    done, report = checked(tmp_path, "right.py:BySmoothing")
+    assert done.returncode == 0, done.stdout
+    assert report["schema"] == 1
+    assert set(report) == {"schema", "lawful", "torch", "python", "profile", "seed", "implementations"}
+    (one,) = report["implementations"]
+    assert set(one) == {"name", "technique", "version", "called_as", "conventions", "counts", "results"}
+    assert one["counts"] == {v: sum(r["verdict"] == v for r in one["results"]) for v in COUNTS}
+    keys = {"property", "device", "dtype", "verdict", "examples", "worst_error", "seconds", "message"}
+    assert all(set(row) == keys | {"counterexample", "reproduce"} for row in one["results"])
+    assert all(row["examples"] >= 25 for row in one["results"] if row["verdict"] == "holds")
+    assert f"59 cases: {one['counts']['holds']} holds, 0 broken" in done.stdout
+
+
+def test_a_wrong_loss_exits_1_and_shows_the_smallest_input(tmp_path):
+    done, report = checked(tmp_path, "wrong.py:any_epsilon", "--only", "rejects_bad_epsilon")
+    assert done.returncode == 1
+    row = verdicts(report)["rejects_bad_epsilon", "float32"]
+    assert row["verdict"] == "broken"
+    assert row["counterexample"] == {"epsilon": -0.5}
+    assert "smallest counterexample: epsilon=-0.5" in done.stdout
+    assert "from wrong import any_epsilon" in done.stdout
+    script = tmp_path / "snippet.py"
+    script.write_text(row["reproduce"])
+    again = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, env={"PYTHONPATH": str(MINIATURES)}
+    )
+    assert again.returncode == 1
+    assert "AssertionError: expected an error, got" in again.stderr
+
+
+def test_a_requirement_that_is_not_met_exits_1_and_says_why_in_a_sentence(tmp_path):
+    only = ("--only", "repeats", "--require", "off_target=uniform")
+    done, _ = checked(tmp_path, "right.py:off_target_others", *only)
+    assert done.returncode == 1
+    assert "off_target is others, and uniform is required" in done.stdout
+
+
+def test_same_seed_same_verdicts_and_questions(tmp_path):
+    reports = []
+    for seed in (0, 0, 1):
+        _, report = checked(tmp_path, "wrong.py:no_softmax_maximum", "--seed", seed, "--dtype", "float32")
+        rows = report["implementations"][0]["results"]
+        reports.append([{k: v for k, v in row.items() if k != "seconds"} for row in rows])
+    assert reports[0] == reports[1]
+    assert reports[0] != reports[2]
+
+
+FLOATS = (
+    "matches_reference,zero_epsilon_is_cross_entropy,gradient_is_softmax_minus_target,"
+    "shift_invariant,reductions_agree,extreme_logits_stay_finite"
+)
+WIDE = (
+    "one_epsilon_ignores_target,equals_kl_plus_entropy,affine_in_epsilon,bounded_below_by_entropy,"
+    "convex_in_logits,class_permutation_equivariant,sample_order_does_not_matter,repeats"
+)
+
+
+def test_forty_cases_of_which_fourteen_kill_their_worker_give_forty_verdicts(tmp_path):
+    done, report = checked(tmp_path, "subject.py:crash", "--only", f"{FLOATS},{WIDE}")
+    rows = verdicts(report)
+    assert done.returncode == 1
+    assert len(rows) == 40
+    killed = {key for key, row in rows.items() if row["verdict"] == "error"}
+    assert killed == {key for key in rows if key[1] == "float64"}
+    assert len(killed) == 14
+    assert all("process died" in rows[key]["message"] for key in killed)
+    assert all(rows[key]["examples"] > 0 for key in set(rows) - killed)
+
+
+def test_a_case_that_hangs_is_ended_and_the_others_get_their_verdicts(tmp_path):
+    only = ("--only", "repeats,rejects_bad_shapes", "--time-limit", "2")
+    done, report = checked(tmp_path, "subject.py:hang", *only)
+    rows = verdicts(report)
+    assert done.returncode == 1
+    assert rows["repeats", "float32"]["verdict"] == "error"
+    assert "no answer within 2 s" in rows["repeats", "float32"]["message"]
+    assert rows["rejects_bad_shapes", "float32"]["verdict"] != "error"
+
+
+def test_a_call_of_sys_exit_is_an_error_of_its_case(tmp_path):
+    done, report = checked(tmp_path, "subject.py:exit", "--only", "repeats,rejects_bad_shapes")
+    rows = verdicts(report)
+    assert done.returncode == 1
+    assert rows["repeats", "float64"]["message"] == "called sys.exit(3)"
+    assert rows["rejects_bad_shapes", "float32"]["examples"] > 0
+
+
+def test_what_a_target_prints_is_not_in_the_report(tmp_path):
+    done, _ = checked(tmp_path, "subject.py:prints", "--only", "repeats")
+    assert done.returncode == 0
+    assert "xxxx" not in done.stdout + done.stderr
+    assert "yyyy" not in done.stdout + done.stderr
+
+
+def test_a_loss_that_changes_its_input_is_caught(tmp_path):
+    _, report = checked(tmp_path, "subject.py:mutate_input", "--only", "inputs_not_modified")
+    assert {row["verdict"] for row in verdicts(report).values()} == {"broken"}
+
+
+def test_more_unsupported_than_asked_is_said_first(tmp_path):
+    only = ("--only", "reductions_agree,repeats,class_dimension_is_one")
+    done, _ = checked(tmp_path, "right.py:off_target_others", *only)
+    assert "Most of it was not asked: 6 cases unsupported, 2 asked." in done.stdout
+    assert done.returncode == 0
+
+
+def test_a_run_that_asked_nothing_exits_1(tmp_path):
+    done, _ = checked(tmp_path, "right.py:off_target_others", "--only", "reductions_agree")
+    assert done.returncode == 1
+    assert "0 holds" in done.stdout
+
+
+def test_torch_overflows_in_float16_and_says_so(tmp_path):
+    only = ("--only", "many_classes_do_not_overflow")
+    done, report = checked(tmp_path, "torch", "--technique", "label_smoothing", *only)
+    row = verdicts(report)["many_classes_do_not_overflow", "float16"]
+    assert row["verdict"] == "deviates"
+    assert row["counterexample"]["num_classes"] == 20_000
+    assert math.log(20_000) == pytest.approx(9.9034, abs=1e-3)
+    assert "loss over 20000 classes is inf, expected about 9.903" in done.stdout
+    assert "F.cross_entropy(logits_1, target_1, label_smoothing=0.1)" in done.stdout
+    assert done.returncode == 0
+
+
+def test_the_matrix_writes_a_page_with_every_library(tmp_path):
+    page = tmp_path / "report.html"
+    done = lawful("matrix", "torch", "timm", "--only", "repeats", "--profile", "quick", "--html", page)
+    assert done.returncode == 0, done.stderr
+    text = page.read_text()
+    assert all(word in text for word in ('id="torch"', 'id="timm"', "2 holds", "repeats"))

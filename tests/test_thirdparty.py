@@ -1,0 +1,88 @@
+"""Verdicts on real libraries agree with what was measured by hand, and each snippet shows its fault."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lawful.impl import thirdparty
+from lawful.properties import check
+from lawful.properties.harness.targets import find
+
+HALF_SUM = {"many_classes_do_not_overflow", "extreme_logits_stay_finite"}
+EVERYWHERE = {"rejects_bad_epsilon"}
+DEVIATES = {
+    "torch": HALF_SUM | EVERYWHERE,
+    "timm": {"zero_epsilon_is_cross_entropy", "rejects_bad_shapes"} | EVERYWHERE,
+    "fastai": {"zero_epsilon_is_cross_entropy", "rejects_bad_target"} | HALF_SUM | EVERYWHERE,
+    "transformers": {
+        "zero_epsilon_is_cross_entropy",
+        "rejects_bad_target",
+        "rejects_bad_shapes",
+        "float64_keeps_float64",
+        "extreme_logits_stay_finite",
+    }
+    | EVERYWHERE,
+    "keras": {"zero_epsilon_is_cross_entropy", "float64_keeps_float64"} | EVERYWHERE,
+    "segmentation_models_pytorch": {
+        "zero_epsilon_is_cross_entropy",
+        "rejects_bad_shapes",
+        "reductions_agree",
+    }
+    | HALF_SUM
+    | EVERYWHERE,
+}
+
+
+@pytest.fixture(scope="module", params=thirdparty.LIBRARIES)
+def report(request):
+    if not all(adapter.installed() for adapter in thirdparty.adapters(request.param)):
+        pytest.skip(f"{request.param} is not installed")
+    return check(request.param, technique="label_smoothing")
+
+
+def test_nothing_is_broken_and_what_deviates_was_measured(report):
+    counts = report.counts()
+    assert (counts["broken"], counts["error"]) == (0, 0)
+    deviates = {row.property for row in report.results if row.verdict == "deviates"}
+    assert deviates == DEVIATES[report.implementations[0].name]
+
+
+def test_every_deviation_can_be_reproduced_without_lawful(report, tmp_path):
+    """The snippet is run as it is printed: it must fail, and not for want of an import."""
+    shown = {row.property: row for row in report.results if row.verdict == "deviates"}
+    for row in shown.values():
+        assert "lawful" not in row.reproduce.replace("# label_smoothing", "")
+        script = tmp_path / f"{row.property}.py"
+        script.write_text(row.reproduce)
+        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+        assert done.returncode == 1, row.reproduce
+        assert "AssertionError" in done.stderr.splitlines()[-1], done.stderr
+
+
+@pytest.mark.parametrize("library", thirdparty.LIBRARIES)
+def test_every_deviation_says_why_and_where_it_was_seen(library):
+    for adapter in thirdparty.adapters(library):
+        for deviation in adapter.deviations:
+            assert deviation.reason
+            assert deviation.seen_in
+            assert deviation.link is None or deviation.link.startswith("https://github.com/")
+
+
+def test_conventions_are_those_that_were_measured():
+    smp = check("segmentation_models_pytorch", only=["repeats"]).implementations[0]
+    assert smp.conventions["ignored_mean"] == "all"
+    fastai = check("fastai", only=["repeats"]).implementations[0]
+    assert fastai.conventions["weighting"] == "target_term"
+    torch = check("torch", only=["repeats"]).implementations[0]
+    assert torch.conventions["weighting"] == "every_term"
+
+
+def test_a_library_that_is_not_installed_is_a_note_and_no_error(monkeypatch):
+    absent = [
+        a.__class__(a.name, a.build, library="no-such-distribution") for a in thirdparty.adapters("timm")
+    ]
+    monkeypatch.setattr(thirdparty, "adapters", lambda library: tuple(absent))
+    found = find("timm")
+    assert found.subjects == []
+    assert found.notes == ["timm: not installed, so not asked"]
