@@ -20,7 +20,8 @@ def lawful(*arguments, cwd=MINIATURES):
 def checked(tmp_path, *arguments):
     """The process and its JSON report, quickly."""
     path = tmp_path / "report.json"
-    done = lawful("check", *arguments, "--profile", "quick", "--json", path)
+    workers = () if "-n" in arguments else ("-n", 1)
+    done = lawful("check", *arguments, *workers, "--profile", "quick", "--json", path)
     return done, json.loads(path.read_text()) if path.exists() else done.stderr
 
 
@@ -103,7 +104,8 @@ def test_what_cannot_be_asked_is_refused_with_what_to_do(tmp_path, arguments, me
     (tmp_path / "words.txt").write_text("words")
     (tmp_path / "imports_nothing.py").write_text("import nosuchmodule\n")
     (tmp_path / "leaves.py").write_text("import sys\nsys.exit(5)\n")
-    done = lawful("check", *arguments, cwd=tmp_path)
+    workers = () if "-n" in arguments else ("-n", "1")
+    done = lawful("check", *arguments, *workers, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -192,7 +194,7 @@ WIDE = (
 
 
 def test_forty_cases_of_which_fourteen_kill_their_worker_give_forty_verdicts(tmp_path):
-    done, report = checked(tmp_path, "subject.py:crash", "--only", f"{FLOATS},{WIDE}")
+    done, report = checked(tmp_path, "subject.py:crash", "--only", f"{FLOATS},{WIDE}", "-n", 2)
     rows = verdicts(report)
     assert done.returncode == 1
     assert len(rows) == 40

@@ -130,17 +130,17 @@ def _workers(place: Path, workers: str) -> Iterator[subprocess.Popen[bytes]]:
     (place / "test_run.py").write_text(_RUN_FILE.format(plan=str(place / "plan.json")))
     (place / "pytest.ini").write_text("[pytest]\n")
     (place / "results.jsonl").touch()
-    command = [sys.executable, "-m", "pytest", "test_run.py", "-c", "pytest.ini", "-q"]
+    command = [sys.executable, "-m", "pytest", str(place / "test_run.py"), "-q"]
+    command += ["-c", str(place / "pytest.ini"), "--rootdir", str(place)]
     command += ["--import-mode=importlib", "-p", "no:cacheprovider", "--tb=line"]
     for plugin in _PLUGINS:
         command += ["-p", plugin]
     count = workers if workers != "auto" else str(os.cpu_count() or 1)
     command += ["-n", count, "--dist", "loadgroup", "--max-worker-restart", "100000"]
-    command += ["--timeout-method", "thread", "--lawful-results", "results.jsonl"]
+    command += ["--timeout-method", "thread", "--lawful-results", str(place / "results.jsonl")]
     with (place / "pytest.log").open("w") as log:
         process = subprocess.Popen(
             command,
-            cwd=place,
             env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
