@@ -228,7 +228,7 @@ def _marks(case: Case, profile: Profile) -> list[Any]:
     """A time limit; and one worker a device, as a device-side assertion ruins the CUDA context."""
     marks = [pytest.mark.timeout(profile.time_limit)]
     if case.subject.device != "cpu":
-        marks.append(pytest.mark.xdist_group(case.subject.device))
+        marks += [pytest.mark.accelerator, pytest.mark.xdist_group(case.subject.device)]
     return marks
 
 

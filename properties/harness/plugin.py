@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "accelerator: a law's case on a device that is not the CPU")
     config.stash[_ROWS] = []
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Collector(config), "lawful-collector")

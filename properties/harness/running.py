@@ -44,7 +44,7 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
     with tempfile.TemporaryDirectory(prefix="lawful-") as folder:
         place = Path(folder)
         plan.write(place / "plan.json")
-        with _workers(place, workers) as process:
+        with _workers(place, workers, "not accelerator") as process:
             understood = _understand(place)
             report = Report(
                 plan.profile,
@@ -56,6 +56,9 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
             if not understood["cases"]:
                 return report
             _follow(process, place / "results.jsonl", len(understood["cases"]))
+        if any(case["device"] != "cpu" for case in understood["cases"].values()):
+            with _workers(place, "1", "accelerator") as process:
+                _follow(process, place / "results.jsonl", len(understood["cases"]))
         rows = _rows(place / "results.jsonl")
         log = (place / "pytest.log").read_text(errors="replace")
     for case_id, planned in understood["cases"].items():
@@ -124,9 +127,13 @@ def _understand(place: Path) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _workers(place: Path, workers: str) -> Iterator[subprocess.Popen[bytes]]:
-    """pytest over the plan. It starts while the smoke runs, as both spend seconds on importing torch,
-    and is ended with all its workers where the smoke fails or the user interrupts."""
+def _workers(place: Path, workers: str, marked: str) -> Iterator[subprocess.Popen[bytes]]:
+    """pytest over the plan's cases that are ``marked``, ended with all its workers on an error.
+
+    It starts while the smoke runs, as both spend seconds on importing torch. Accelerators get a run of
+    one worker: a device-side assertion ruins the context of the process. (xdist's ``loadgroup`` would
+    keep them apart in one run, but does not survive a worker that dies.)
+    """
     (place / "test_run.py").write_text(_RUN_FILE.format(plan=str(place / "plan.json")))
     (place / "pytest.ini").write_text("[pytest]\n")
     (place / "results.jsonl").touch()
@@ -136,7 +143,7 @@ def _workers(place: Path, workers: str) -> Iterator[subprocess.Popen[bytes]]:
     for plugin in _PLUGINS:
         command += ["-p", plugin]
     count = workers if workers != "auto" else str(os.cpu_count() or 1)
-    command += ["-n", count, "--dist", "loadgroup", "--max-worker-restart", "100000"]
+    command += ["-n", count, "-m", marked, "--max-worker-restart", "100000"]
     command += ["--timeout-method", "thread", "--lawful-results", str(place / "results.jsonl")]
     with (place / "pytest.log").open("w") as log:
         process = subprocess.Popen(
