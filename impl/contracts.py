@@ -124,3 +124,31 @@ class LabelSmoothing(Adapter):
     )
 
     default_reduction: str = "mean"
+
+
+@dataclass(frozen=True)
+class Mixup(Adapter):
+    """``build(alpha, num_classes, **features) -> mix`` and ``mix(inputs, target)``.
+
+    inputs: floating tensor (N, ...); target: int64 (N,). The result is the mixed inputs and, in one of
+    these forms, the target: soft (N, K); (target_a, target_b, lam) with lam (N,) or a scalar, as a tuple in
+    second place or as three more values.
+
+    Randomness comes from ``generator``, or from the global generators of torch, NumPy and random.
+
+    Features: ``generator`` (torch.Generator, a keyword of build), ``num_classes`` (K is used: classes
+    beyond it can be refused), ``eval_mode`` (what build gives has ``eval()``, and mixes nothing after).
+
+    In ``called_as``: ``inputs``, ``target``, ``alpha``, ``num_classes`` and ``features``, as in
+    ``"Mixup({alpha}, {num_classes}{features})({inputs}, {target})"``.
+    """
+
+    technique: ClassVar[str] = "mixup"
+    known_features: ClassVar[frozenset[str]] = frozenset({"generator", "num_classes", "eval_mode"})
+
+    takes_alpha: bool = True
+    """False where there is nothing to pass alpha to: its checks are then not asked, its law is."""
+    ranks: tuple[int, ...] = ()
+    """Ranks of inputs, N counted, that it promises to take. Others must be refused or mixed rightly."""
+    loss: Callable[[Any, Any], Any] | None = None
+    """The matching loss: ``loss(logits (N, K), what mix gave as target)`` to a mean. None: there is none."""

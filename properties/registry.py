@@ -58,6 +58,10 @@ class Law:
     """Conventions under which it is a law."""
     dtypes: tuple[str, ...] = WIDE_FLOATS
     devices: tuple[str, ...] = ("cpu", "cuda", "mps")
+    even_if_refused: bool = False
+    """Asked also in dtypes that an ordinary call refuses: the law is that it does not."""
+    most_examples: int | None = None
+    """Fewer than the profile's, for a law of which one example is thousands of draws."""
 
     @property
     def id(self) -> str:
@@ -108,6 +112,8 @@ def law(
     when: Mapping[str, str] | None = None,
     dtypes: tuple[str, ...] = WIDE_FLOATS,
     devices: tuple[str, ...] = ("cpu", "cuda", "mps"),
+    even_if_refused: bool = False,
+    most_examples: int | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Declares a function to be a law; the function stays a function, with its ``law`` attached."""
 
@@ -124,6 +130,8 @@ def law(
             when or {},
             dtypes,
             devices,
+            even_if_refused,
+            most_examples,
         )
         return body
 

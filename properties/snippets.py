@@ -60,6 +60,117 @@ def label_smoothing_snippet(
     return program(headline, subject.adapter.imports, lines, names, broken)
 
 
+_SEED = """\
+import random
+import numpy
+def seed(number):
+    random.seed(number), numpy.random.seed(number % 2**32), torch.manual_seed(number)"""
+_SOFT = """\
+def onehot(labels, num_classes):
+    return labels.double() if labels.ndim == 2 else (labels[:, None] == torch.arange(num_classes)).double()
+def soft(result, num_classes):
+    target = result[1] if len(result) == 2 else result[1:]
+    if isinstance(target, torch.Tensor):
+        return target.double()
+    own, other = onehot(target[0], num_classes), onehot(target[1], num_classes)
+    lam = torch.as_tensor(target[2]).double().reshape(-1, 1)
+    return lam * own + (1 - lam) * other"""
+
+
+def mixup_snippet(subject: Subject, answers: list[Answer], broken: BaseException, headline: str) -> str:
+    lines, names = [_SEED, _SOFT, ""], _Names()
+    for number, answer in enumerate(answers, 1):
+        asked = answer.asked
+        if "stream" in asked:
+            lines += _stream_lines(subject, answer, names)
+            continue
+        lines += _mixup_lines(subject, answer, number, names)
+    if getattr(broken, "relation", None) == "an error, not":
+        names.learn(getattr(broken, "actual", None), "mixed_1.double()")
+    return program(headline, subject.adapter.imports, lines, names, broken)
+
+
+def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> list[str]:
+    asked = answer.asked
+    inputs, target, result = f"inputs_{number}", f"target_{number}", f"result_{number}"
+    rows = np.asarray(asked["inputs"], float)
+    lines = tensor_lines(inputs, rows[:, 0] if asked["rank"] == 1 else rows, subject.dtype, subject.device)
+    if asked["rank"] > 2:
+        shape = [len(rows), 3, *[1] * (asked["rank"] - 3), rows.shape[1]]
+        view = [len(rows), 1, *[1] * (asked["rank"] - 3), rows.shape[1]]
+        lines.append(f"{inputs} = {inputs}.reshape({view}).expand({shape}).contiguous()")
+    if asked.get("integers"):
+        lines.append(f"{inputs} = ({inputs} * 255).to(torch.uint8)")
+    if asked.get("along") is not None:
+        lines.append(f"{inputs}.requires_grad_()")
+    lines += tensor_lines(target, asked["target"], "int64", subject.device)
+    features = ""
+    if asked.get("generator") is not None:
+        keyword = subject.adapter.feature_names.get("generator", "generator")
+        features = f', {keyword}=torch.Generator("{subject.device}").manual_seed({asked["generator"]})'
+    called = subject.adapter.called_as.format(
+        inputs=f"{inputs} * 1" if asked.get("along") is not None else inputs,
+        target=target,
+        alpha=literal(asked["alpha"]),
+        num_classes=asked["num_classes"],
+        features=features,
+    )
+    if asked.get("after_batch_of"):
+        lines.append(f"# the same object was called with a batch of {asked['after_batch_of']} first")
+    if asked.get("evaluating"):
+        lines.append("# after eval()")
+    call = f"({inputs}, {target})"
+    if asked.get("copied") and called.endswith(call):
+        if number == 1:
+            lines += ["import copy", f"seed({asked['seed']})", f"mix = {called.removesuffix(call)}"]
+        called = f"copy.deepcopy(mix){call}"
+    elif asked.get("copied"):
+        lines.append("# on a copy of one object, as a DataLoader worker has it")
+    lines += [f"seed({asked['seed']})", f"{result} = {called}"]
+    if answer.value is None:
+        return lines
+    flat = "" if asked["rank"] < 3 else "[:, 0]"
+    mixed = f"{result}[0].detach().double().cpu(){flat}.reshape(len({inputs}), -1)"
+    lines += [f"mixed_{number} = {mixed}", f"soft_{number} = soft({result}, {asked['num_classes']}).detach()"]
+    if asked.get("along") is not None:
+        lines += tensor_lines("along", asked["along"], subject.dtype, subject.device)
+        lines.append(f"({result}[0] * along.reshape({inputs}[:, :1].shape)).sum().backward()")
+        inside = f"{inputs}.grad.double().cpu(){flat}.reshape(len({inputs}), -1)"
+        names.learn(answer.gradient, inside)
+    names.learn(answer.value, f"mixed_{number}")
+    names.learn(answer.soft, f"soft_{number}")
+    names.learn(answer.dtype, f'str({result}[0].dtype).removeprefix("torch.")')
+    for name, after in answer.after.items():
+        kept = f"{inputs}{flat}.reshape(len({inputs}), -1)" if name == "inputs" else target
+        names.learn(after, f"{kept}.detach().double().cpu()")
+    for expression, value in answer.derived:
+        names.learn(value, expression.format(value=f"mixed_{number}", soft=f"soft_{number}"))
+    return lines
+
+
+def _stream_lines(subject: Subject, answer: Answer, names: _Names) -> list[str]:
+    """Many draws of one lambda a call, off the diagonal of a mixed identity batch."""
+    asked = answer.asked
+    size, rank = asked["size"], asked["rank"]
+    shape = {1: [size], 2: [size, size]}.get(rank, [size, 3, *[1] * (rank - 3), size])
+    view = {1: [size], 2: [size, size]}.get(rank, [size, 1, *[1] * (rank - 3), size])
+    called = subject.adapter.called_as.format(
+        inputs="inputs.clone()", target="target", alpha=literal(asked["alpha"]), num_classes=size, features=""
+    )
+    for expression, value in answer.derived:
+        names.learn(value, expression)
+    return [
+        f"inputs = torch.eye({size}).reshape({view}).expand({shape}).contiguous()",
+        f"target = torch.arange({size})",
+        f"seed({asked['seed']})",
+        "lams = []",
+        f"for _ in range({asked['stream']}):",
+        f"    mixed = {called}[0]",
+        f"    lams.append(mixed.double().reshape({size}, -1)[:, :{size}].diagonal())",
+        "lams = torch.cat(lams)",
+    ]
+
+
 def program(headline: str, imports: str, lines: list[str], names: _Names, broken: BaseException) -> str:
     return "\n".join([f"# {headline}", "import torch", *_imports(imports), "", *lines]) + (
         "\n" + "\n".join(_assertion(broken, names)) + "\n"
@@ -113,7 +224,10 @@ class _Names:
             return known
         if isinstance(value, str):
             return repr(value)
-        return f"torch.tensor({literal(np.asarray(value, float))}, dtype=torch.float64)"
+        return f"torch.tensor({literal(np.asarray(value, float).tolist())}, dtype=torch.float64)"
+
+
+_RELATIONS = ("about", "exactly", "at most", "at least", "another", "of shape", "an error, not")
 
 
 def _assertion(broken: BaseException, names: _Names) -> list[str]:
@@ -123,12 +237,19 @@ def _assertion(broken: BaseException, names: _Names) -> list[str]:
         return [f"# the last call raises {type(broken).__name__}"]
     actual, expected, bound = (getattr(broken, name) for name in ("actual", "expected", "bound"))
     got = names.of(actual)
+    if relation not in _RELATIONS:
+        return [f"# {broken}"]
     if relation == "an error, not":
         return [f'raise AssertionError(f"expected an error, got {{{got}}}")']
     if got is None:
         return [f"# {broken}"]
     if isinstance(actual, str):
         return [f"assert {got} == {expected!r}, {got}"]
+    if relation == "another":
+        return [
+            f"got, other = {got}, {names.or_literal(expected)}",
+            "assert not torch.equal(got, other), got",
+        ]
     if relation == "of shape":
         return [f"assert tuple({got}.shape) == {tuple(expected)}, {got}.shape"]
     lines = [f"got, expected = {got}, {names.or_literal(expected)}"]

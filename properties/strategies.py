@@ -181,3 +181,68 @@ def extremes() -> Drawn:
 def one_of(*values: object) -> Drawn:
     """A few fixed values, each asked first and drawn again."""
     return Drawn(st.sampled_from(values), values)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs (N, N) and class targets (N,) in 0..N-1, as lists."""
+
+    inputs: list[list[float]]
+    target: list[int]
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
+
+    @property
+    def size(self) -> int:
+        return len(self.target)
+
+
+@st.composite
+def _samples(draw: st.DrawFn) -> Samples:
+    size = draw(st.sampled_from([2, 3, 4, 5, 6, 8]))
+    drawn = draw(st.binary(min_size=size * (size + 1), max_size=size * (size + 1)))
+    values = [_signed(byte) / 8 for byte in drawn]
+    return Samples(
+        [values[i * size : (i + 1) * size] for i in range(size)],
+        [byte % size for byte in drawn[size * size :]],
+    )
+
+
+def samples() -> Drawn:
+    """As many features as samples: the shape of the identity batch."""
+    edges = (
+        Samples([[0.0, 1.0], [1.0, 0.0]], [0, 1]),
+        Samples([[-2.0, 8.0], [4.0, 0.5]], [1, 0]),
+        Samples([[0.0, 0.0, 0.0], [1.0, 2.0, 4.0], [-1.0, 0.125, 3.0]], [2, 2, 0]),
+        Samples([[float(4 * i + j) for j in range(4)] for i in range(4)], [0, 1, 2, 3]),
+    )
+    return Drawn(_samples(), edges)
+
+
+def sizes() -> Drawn:
+    return Drawn(st.sampled_from([2, 3, 4, 5, 6, 8]), (2, 4, 3, 5))
+
+
+def seeds() -> Drawn:
+    """A seed for all global generators; see ``probes.seeded``."""
+    return Drawn(st.integers(0, 2**31 - 1), (0, 1, 2))
+
+
+def stream_seeds() -> Drawn:
+    """For laws of which one example is a thousand draws: one edge will do."""
+    return Drawn(st.integers(0, 2**31 - 1), (0,))
+
+
+def alphas() -> Drawn:
+    """In use, and nearly at both ends, where lambda is 0 or 1, and where it is 1/2."""
+    return Drawn(st.sampled_from([0.1, 0.2, 0.4, 1.0, 2.0, 8.0]), (1.0, 0.1, 8.0, 1e-3))
+
+
+def spread_alphas() -> Drawn:
+    """So large that lambda is practically never 0 or 1, and every partner can be seen."""
+    return Drawn(st.sampled_from([2.0, 4.0, 8.0]), (8.0, 2.0))
+
+
+def bad_alphas() -> Drawn:
+    return Drawn(st.floats(-1e3, -1e-3), (-1.0, math.nan, math.inf, -0.1, -math.inf))

@@ -80,6 +80,17 @@ def gradient_error(dtype: str, logits: ArrayLike, p: Array, q: Array) -> Array:
     return error
 
 
+def mix_error(dtype: str, x: ArrayLike, partner: ArrayLike) -> Array:
+    """Bound for each entry of lam x + (1 - lam) partner, for lam read off an identity batch.
+
+    lam and 1 - lam are rounded (2 each, as read off and as used), each product and the sum add 1: 6 u of
+    |x| + |partner|. ``x``, ``partner``: (N, ...), rounded. Returns (N, ...).
+    """
+    size = np.abs(np.asarray(x, float)) + np.abs(np.asarray(partner, float))
+    error: Array = 6 * UNIT_ROUNDOFF[dtype] * size
+    return error + 2 * SMALLEST[dtype]
+
+
 def _depth(count: int) -> int:
     return math.ceil(math.log2(count)) + 1 if count > 1 else 1
 

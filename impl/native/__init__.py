@@ -1,12 +1,28 @@
 """Ours: fast PyTorch implementations for the CPU and CUDA, written without a look at the reference."""
 
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
 from lawful.impl.contracts import Adapter, LabelSmoothing
+from lawful.impl.contracts import Mixup as MixupAdapter
 from lawful.impl.native.label_smoothing import (
     LabelSmoothedCrossEntropy,
     label_smoothed_cross_entropy,
 )
+from lawful.impl.native.mixup import MixedTarget, Mixup, mixup, mixup_loss
 
-__all__ = ["LabelSmoothedCrossEntropy", "adapters", "label_smoothed_cross_entropy"]
+__all__ = [
+    "LabelSmoothedCrossEntropy",
+    "MixedTarget",
+    "Mixup",
+    "adapters",
+    "label_smoothed_cross_entropy",
+    "mixup",
+    "mixup_loss",
+]
 
 
 def adapters() -> tuple[Adapter, ...]:
@@ -20,4 +36,38 @@ def adapters() -> tuple[Adapter, ...]:
             imports="from lawful.impl.native import LabelSmoothedCrossEntropy",
             called_as="LabelSmoothedCrossEntropy({epsilon}{features})({logits}, {target})",
         ),
+        MixupAdapter(
+            "native",
+            _mixup("sample", "soft"),
+            features=MixupAdapter.known_features,
+            documented={"lambda": "folded", "lambda_scope": "sample", "pairing": "permutation"},
+            ranks=(4, 2, 3, 1, 5),
+            loss=_loss,
+            imports="from lawful.impl.native import Mixup",
+            called_as="Mixup({alpha}, {num_classes}{features})({inputs}, {target})",
+        ),
+        MixupAdapter(
+            "native_pair",
+            _mixup("batch", "pair", fold=False),
+            features=MixupAdapter.known_features,
+            documented={"lambda": "beta", "lambda_scope": "batch", "pairing": "permutation"},
+            ranks=(2, 1, 3, 4, 5),
+            loss=_loss,
+            imports="from lawful.impl.native import Mixup",
+            called_as=(
+                'Mixup({alpha}, {num_classes}, targets="pair", scope="batch", fold=False{features})'
+                "({inputs}, {target})"
+            ),
+        ),
     )
+
+
+def _mixup(scope: Any, targets: Any, fold: bool = True) -> Callable[..., Mixup]:
+    def build(alpha: float, num_classes: int, **features: Any) -> Mixup:
+        return Mixup(alpha, num_classes, scope=scope, targets=targets, fold=fold, **features)
+
+    return build
+
+
+def _loss(logits: torch.Tensor, mixed_target: torch.Tensor | MixedTarget) -> torch.Tensor:
+    return mixup_loss(lambda z, y: F.cross_entropy(z, y, reduction="none"), logits, mixed_target)

@@ -8,10 +8,12 @@ from lawful.impl.contracts import Adapter
 
 LIBRARIES = (
     "torch",
+    "torchvision",
     "timm",
     "fastai",
     "transformers",
     "keras",
+    "kornia",
     "segmentation_models_pytorch",
 )
 

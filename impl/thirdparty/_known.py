@@ -54,6 +54,16 @@ def half_sum_overflows(seen_in: str) -> tuple[Deviation, Deviation]:
     )
 
 
+def infinite_alpha_is_taken(message: str, seen_in: str) -> Deviation:
+    return Deviation(
+        "rejects_bad_alpha",
+        "an infinite alpha is taken: Beta(alpha, alpha) is drawn from as if it were a number",
+        message,
+        {"alpha": "inf", "seed": 0},
+        seen_in=seen_in,
+    )
+
+
 def one_target_is_broadcast(seen_in: str) -> Deviation:
     return Deviation(
         "rejects_bad_shapes",

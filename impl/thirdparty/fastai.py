@@ -1,10 +1,13 @@
-"""fastai: ``fastai.losses.LabelSmoothingCrossEntropy``."""
+"""fastai: ``fastai.losses.LabelSmoothingCrossEntropy`` and the callback ``fastai.callback.mixup.MixUp``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from lawful.impl.contracts import Deviation, LabelSmoothing
+import torch
+
+from lawful.impl.contracts import Deviation, LabelSmoothing, Mixup
 from lawful.impl.thirdparty import _known, _torchvision
 
 
@@ -13,6 +16,39 @@ def _label_smoothing(epsilon: float, **features: Any) -> Any:
     from fastai.losses import LabelSmoothingCrossEntropy
 
     return LabelSmoothingCrossEntropy(eps=epsilon, **features)
+
+
+def _callback(alpha: float) -> Any:
+    """MixUp on a Learner that is about to see a training batch."""
+    _torchvision.make_importable()
+    from fastai.callback.mixup import MixUp
+    from fastai.data.core import DataLoaders
+    from fastai.learner import Learner
+    from fastai.losses import CrossEntropyLossFlat
+
+    callback = MixUp(alpha)
+    learner = Learner(DataLoaders([], []), torch.nn.Identity(), CrossEntropyLossFlat(), cbs=callback)
+    learner.training = True
+    callback.before_train()
+    return callback
+
+
+def _mixup(alpha: float, num_classes: int) -> Callable[[Any, Any], Any]:
+    callback = _callback(alpha)
+
+    def mix(inputs: Any, target: Any) -> Any:
+        callback.learn.xb, callback.learn.yb = (inputs,), (target,)
+        callback.before_batch()
+        return callback.learn.xb[0], (target, callback.yb1[0], callback.lam)
+
+    return mix
+
+
+def _mixup_loss(logits: Any, mixed_target: Any) -> Any:
+    callback = _callback(1.0)
+    own, other, callback.lam = mixed_target
+    callback.yb1 = (other,)
+    return callback.lf(logits, own)
 
 
 ADAPTERS = (
@@ -40,5 +76,48 @@ ADAPTERS = (
         library="fastai",
         imports=f"{_torchvision.LINES}from fastai.losses import LabelSmoothingCrossEntropy",
         called_as="LabelSmoothingCrossEntropy(eps={epsilon}{features})({logits}, {target})",
+    ),
+    Mixup(
+        "fastai",
+        _mixup,
+        ranks=(4, 2, 1, 3, 5),
+        deviations=(
+            Deviation(
+                "ragged_batches",
+                "squeeze() drops the batch axis of a batch of one, whose lambda is then a scalar",
+                r"IndexError: Dimension out of range",
+                {"size": 1, "before": 0, "alpha": 1.0, "seed": 0},
+                link="https://github.com/DBD-research-group/BirdSet/pull/274",
+                seen_in="2.8.12",
+            ),
+            Deviation(
+                "dtype_and_device_kept",
+                "lambda is float32, and torch.lerp takes no weight of another dtype than the images'",
+                r"for `weight` but got dtype float",
+                {"size": 2, "alpha": 1.0, "seed": 0},
+                dtypes=("float64", "bfloat16", "float16"),
+                seen_in="2.8.12",
+            ),
+            _known.infinite_alpha_is_taken(r"result for alpha inf is", "2.8.12"),
+        ),
+        loss=_mixup_loss,
+        library="fastai",
+        imports=(
+            f"{_torchvision.LINES}"
+            "from fastai.callback.mixup import MixUp\n"
+            "from fastai.data.core import DataLoaders\n"
+            "from fastai.learner import Learner\n"
+            "from fastai.losses import CrossEntropyLossFlat\n"
+            "def mix(alpha, inputs, target):\n"
+            "    callback = MixUp(alpha)\n"
+            "    loss_func = CrossEntropyLossFlat()\n"
+            "    learner = Learner(DataLoaders([], []), torch.nn.Identity(), loss_func, cbs=callback)\n"
+            "    learner.training = True\n"
+            "    callback.before_train()\n"
+            "    learner.xb, learner.yb = (inputs,), (target,)\n"
+            "    callback.before_batch()\n"
+            "    return learner.xb[0], (target, callback.yb1[0], callback.lam)"
+        ),
+        called_as="mix({alpha}, {inputs}, {target})",
     ),
 )

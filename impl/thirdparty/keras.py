@@ -1,18 +1,22 @@
-"""keras with the torch backend: ``keras.losses.CategoricalCrossentropy(label_smoothing=)``.
+"""keras with the torch backend: ``keras.losses.CategoricalCrossentropy(label_smoothing=)`` and
+``keras.layers.MixUp``.
 
-It takes probabilities, so class targets are one-hot encoded with torch first.
+Both take probabilities, so class targets are one-hot encoded with torch first. The layer draws from a seed
+of its own, given when it is built: here from Python's generator, as one would who wants runs to repeat.
 """
 
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from lawful.impl.contracts import LabelSmoothing
+from lawful.impl.contracts import Deviation, LabelSmoothing, Mixup
 from lawful.impl.thirdparty import _known
 
 _REDUCTIONS = {"mean": "sum_over_batch_size", "sum": "sum", "none": "none"}
@@ -32,6 +36,24 @@ def _label_smoothing(epsilon: float, **features: Any) -> Callable[[Tensor, Tenso
         return result
 
     return call
+
+
+def _mixup(alpha: float, num_classes: int) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    import keras
+
+    return _Mix(keras.layers.MixUp(alpha, seed=random.getrandbits(31)), num_classes)
+
+
+@dataclass
+class _Mix:
+    layer: Any
+    num_classes: int
+
+    def __call__(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        batch = {"images": inputs, "labels": F.one_hot(target, self.num_classes).float()}
+        mixed = self.layer(batch, training=True)
+        return mixed["images"], mixed["labels"]
 
 
 ADAPTERS = (
@@ -62,5 +84,43 @@ ADAPTERS = (
             "keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing={epsilon}"
             "{features})(one_hot({target}, {logits}), {logits})"
         ),
+    ),
+    Mixup(
+        "keras",
+        _mixup,
+        features=frozenset({"num_classes"}),
+        ranks=(4,),
+        deviations=(
+            Deviation(
+                "dtype_and_device_kept",
+                "images are cast to the layer's compute dtype, float32 unless a policy says otherwise",
+                r"dtype of the mixed inputs is float32",
+                {"size": 2, "alpha": 1.0, "seed": 0},
+                dtypes=("float64", "bfloat16", "float16"),
+                seen_in="3.15.1",
+            ),
+            Deviation(
+                "seeds_differ",
+                "the layer draws from a seed generator of its own, which the global seeds do not reach: its "
+                "copies in DataLoader workers draw alike",
+                r"mixture of a copy under another seed",
+                {"size": 4, "alpha": 8.0, "seed": 0},
+                seen_in="3.15.1",
+            ),
+            _known.infinite_alpha_is_taken(r"result for alpha inf is", "3.15.1"),
+        ),
+        library="keras",
+        imports=(
+            "import os\n"
+            'os.environ["KERAS_BACKEND"] = "torch"\n'
+            "import keras\n"
+            "import torch.nn.functional as F\n"
+            "def mix(alpha, num_classes, inputs, target):\n"
+            "    layer = keras.layers.MixUp(alpha, seed=random.getrandbits(31))\n"
+            '    batch = {"images": inputs, "labels": F.one_hot(target, num_classes).float()}\n'
+            "    mixed = layer(batch, training=True)\n"
+            '    return mixed["images"], mixed["labels"]'
+        ),
+        called_as="mix({alpha}, {num_classes}, {inputs}, {target})",
     ),
 )

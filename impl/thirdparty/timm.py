@@ -1,10 +1,10 @@
-"""timm: ``timm.loss.LabelSmoothingCrossEntropy``."""
+"""timm: ``timm.loss.LabelSmoothingCrossEntropy`` and the three modes of ``timm.data.Mixup``."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from lawful.impl.contracts import LabelSmoothing
+from lawful.impl.contracts import Deviation, LabelSmoothing, Mixup
 from lawful.impl.thirdparty import _known, _torchvision
 
 
@@ -14,6 +14,67 @@ def _label_smoothing(epsilon: float, **features: Any) -> Any:
 
     return LabelSmoothingCrossEntropy(smoothing=epsilon, **features)
 
+
+def _mixup(mode: str) -> Any:
+    def build(alpha: float, num_classes: int) -> Any:
+        _torchvision.make_importable()
+        from timm.data import Mixup
+
+        return Mixup(mixup_alpha=alpha, num_classes=num_classes, label_smoothing=0.0, mode=mode)
+
+    return build
+
+
+def _soft_target_loss(logits: Any, target: Any) -> Any:
+    _torchvision.make_importable()
+    from timm.loss import SoftTargetCrossEntropy
+
+    return SoftTargetCrossEntropy()(logits, target.to(logits.dtype))
+
+
+def _mixup_adapter(mode: str, *deviations: Deviation) -> Mixup:
+    return Mixup(
+        f"timm_{mode}",
+        _mixup(mode),
+        features=frozenset({"num_classes"}),
+        documented={"in_place": "true"},
+        ranks=(4,),
+        loss=_soft_target_loss,
+        deviations=(
+            Deviation(
+                "ragged_batches",
+                "an odd batch is refused: drop the last one, or choose the size so that none is odd",
+                r"Batch size should be even",
+                {"size": 1, "before": 0, "alpha": 1.0, "seed": 0},
+                link="https://github.com/huggingface/pytorch-image-models/issues/1304",
+                seen_in="1.0.31",
+            ),
+            Deviation(
+                "rejects_mismatched_batch",
+                "the number of targets is not compared with the number of images",
+                r"mixed target is .* of shape \(2, 2\)|result for 1 targets for 2 samples is",
+                {"size": 2, "off": -1, "alpha": 1.0, "seed": 0},
+                seen_in="1.0.31",
+            ),
+            _known.infinite_alpha_is_taken(r"result for alpha inf is .*nan", "1.0.31"),
+            *deviations,
+        ),
+        library="timm",
+        imports=f"{_torchvision.LINES}from timm.data import Mixup",
+        called_as=(
+            "Mixup(mixup_alpha={alpha}, num_classes={num_classes}, label_smoothing=0.0, "
+            f'mode="{mode}")({{inputs}}, {{target}})'
+        ),
+    )
+
+
+_TRUNCATES = Deviation(
+    "integer_inputs_correct_or_loud",
+    "the mixture is written back into the uint8 images, which cuts it off below the point",
+    r"mixture of uint8 images, in uint8, is",
+    {"size": 2, "alpha": 8.0, "seed": 0},
+    seen_in="1.0.31",
+)
 
 ADAPTERS = (
     LabelSmoothing(
@@ -28,4 +89,7 @@ ADAPTERS = (
         imports=f"{_torchvision.LINES}from timm.loss import LabelSmoothingCrossEntropy",
         called_as="LabelSmoothingCrossEntropy(smoothing={epsilon}{features})({logits}, {target})",
     ),
+    _mixup_adapter("batch"),
+    _mixup_adapter("pair", _TRUNCATES),
+    _mixup_adapter("elem", _TRUNCATES),
 )

@@ -36,14 +36,14 @@ class Profile:
     """Seconds for one case, after which its process is ended."""
     repeatable: bool = True
 
-    def settings(self) -> settings:
+    def settings(self, most_examples: int | None = None) -> settings:
         """Every value spelled out: what is left out would come from the user's own profile."""
         phases = [Phase.explicit, Phase.generate, Phase.shrink]
         if not self.repeatable:
             phases += [Phase.reuse, Phase.target]
         database = None if self.repeatable else DirectoryBasedExampleDatabase(".hypothesis/lawful")
         return settings(
-            max_examples=self.examples,
+            max_examples=min(self.examples, most_examples or self.examples),
             derandomize=False,
             database=database,
             backend="lawful" if self.repeatable else "hypothesis",

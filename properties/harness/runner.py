@@ -86,7 +86,9 @@ class LawTest:
         test: Any = given(attempt=st.builds(self._attempted), **strategies)(body)
         for arguments in reversed(self.law.boundary_examples()):
             test = example(attempt=None, **arguments)(test)
-        test = seed(seed_of(self.law.id, self.seed, self.profile))(self.profile.settings()(test))
+        test = seed(seed_of(self.law.id, self.seed, self.profile))(
+            self.profile.settings(self.law.most_examples)(test)
+        )
         test.__name__ = test.__qualname__ = self.law.id
         test.law_test = self
         test.__test__ = True
@@ -198,7 +200,7 @@ def why_unsupported(case: Case) -> tuple[str | None, str]:
     An absent feature is passed anyway. Refused, it is unsupported; taken, its laws are asked.
     """
     subject, law = case.subject, case.law
-    if subject.dtype in subject.refused_dtypes:
+    if subject.dtype in subject.refused_dtypes and not law.even_if_refused:
         return f"refuses {subject.dtype}: {subject.refused_dtypes[subject.dtype]}", ""
     for convention, value in law.when.items():
         if subject.conventions.get(convention) != value:

@@ -63,6 +63,13 @@ class Answer:
     """Of the result."""
     after: dict[str, Any] = field(default_factory=dict)
     """What the inputs hold after the call, where the law asked for it."""
+    derived: list[tuple[str, Any]] = field(default_factory=list)
+    """What a law computed from the answer: an expression for a snippet, and its value."""
+
+    def derive(self, expression: str, value: Any) -> Any:
+        """The value, after noting the expression that gives it, say ``"{value}.sum(1)"``."""
+        self.derived.append((expression, value))
+        return value
 
 
 @dataclass

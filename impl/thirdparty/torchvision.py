@@ -1,0 +1,29 @@
+"""torchvision: ``torchvision.transforms.v2.MixUp``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lawful.impl.contracts import Mixup
+from lawful.impl.thirdparty import _known, _torchvision
+
+
+def _mixup(alpha: float, num_classes: int) -> Any:
+    _torchvision.make_importable()
+    from torchvision.transforms.v2 import MixUp
+
+    return MixUp(alpha=alpha, num_classes=num_classes)
+
+
+ADAPTERS = (
+    Mixup(
+        "torchvision",
+        _mixup,
+        features=frozenset({"num_classes"}),
+        ranks=(4,),
+        deviations=(_known.infinite_alpha_is_taken(r"result for alpha inf is", "0.28.0"),),
+        library="torchvision",
+        imports=f"{_torchvision.LINES}from torchvision.transforms.v2 import MixUp",
+        called_as="MixUp(alpha={alpha}, num_classes={num_classes})({inputs}, {target})",
+    ),
+)

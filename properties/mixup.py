@@ -1,0 +1,526 @@
+"""The laws of mixup.
+
+x inputs, y target, x' and q what comes back: x'_i = lam_i x_i + (1 - lam_i) x_pi(i). W_x and W_y are the
+weights (N, N) that an identity batch reveals, from the inputs and from the targets.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from lawful.properties import probes, tolerances
+from lawful.properties.registry import FLOATS, SINGLE, draws, law
+from lawful.properties.strategies import (
+    Samples,
+    alphas,
+    bad_alphas,
+    one_of,
+    samples,
+    seeds,
+    sizes,
+    spread_alphas,
+    stream_seeds,
+)
+from lawful.properties.subjects.mixup import Mix, allowed_distance, distance
+from lawful.properties.subjects.subject import LawBroken, Raised, asking, to_float64, torch_dtype
+from lawful.reference import label_smoothing as smoothing
+from lawful.reference import mixup as reference
+
+_ZHANG = "Zhang et al. 2018 (arXiv 1710.09412)"
+_FOLD = "documentation of luz_callback_mixup: max(weight, 1 - weight), as in fastai, to avoid duplicates"
+_DKW = "Massart 1990, the tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality"
+
+_LAMBDAS = 1000
+"""P(sup |F_n - F| > t) <= 2 exp(-2 n t^2) = 1e-13 at t = 0.124. A lambda that ignores alpha is off by 0.2
+at 0.1 and by 0.27 at 8; Beta(alpha, 1) by more; an alpha clamped to 1, by one of these two."""
+_PAIRINGS = 600
+
+
+@law(
+    "mixup",
+    "over 24 calls, at least two different lambdas",
+    why="A frozen generator would let the other laws hold of a single lambda.",
+    source=_ZHANG,
+    dtypes=SINGLE,
+    most_examples=6,
+)
+@draws(alpha=one_of(1.0, 0.1, 8.0, 0.4), seed=stream_seeds())
+def lambda_varies(mix: Mix, alpha: float, seed: int) -> None:
+    looks = mix.stream(4, alpha, seed, 24)
+    seen = np.unique([np.diag(look.value) for look in looks])
+    mix.at_least("number of different lambdas", mix.answers[-1].derive("len(lams.unique())", len(seen)), 2)
+
+
+@law(
+    "mixup",
+    "W_x = W_y",
+    why="Inputs and targets are mixed with the same partner in the same shares, or labels are wrong.",
+    source=f"{_ZHANG}, equation 1; xudonmao/VMT issue 1",
+    dtypes=FLOATS,
+)
+@draws(size=sizes(), alpha=alphas(), seed=seeds())
+def inputs_and_targets_share_lambda_and_partner(mix: Mix, size: int, alpha: float, seed: int) -> None:
+    shown = mix.revealed(mix.size(size), alpha, seed)
+    bound = mix.weight_error() + mix.target_error(shown)
+    mix.agree("weights of the targets", shown.soft, shown.value, bound)
+
+
+@law(
+    "mixup",
+    "W_x >= 0, rows sum to 1, and at most two entries of a row are not 0",
+    why="A mixture of two samples is what the targets say it is.",
+    source=f"{_ZHANG}, equation 1",
+)
+@draws(size=sizes(), alpha=alphas(), seed=seeds())
+def rows_are_convex_combinations(mix: Mix, size: int, alpha: float, seed: int) -> None:
+    shown = mix.revealed(mix.size(size), alpha, seed)
+    error = mix.weight_error()
+    mix.at_least("smallest weight", shown.derive("{value}.min()", shown.value.min(initial=0.0)), -error)
+    sums = shown.derive("{value}.sum(1)", shown.value.sum(axis=1))
+    mix.agree("sum of the weights of a row", sums, np.ones(len(sums)), 2 * error)
+    third = np.sort(shown.value, axis=1)[:, :-2]
+    third = shown.derive("{value}.sort(1).values[:, :-2]", third)
+    mix.at_most("third weight of a row", third, np.zeros_like(third) + error)
+
+
+@law(
+    "mixup",
+    "x'_i = lam_i x_i + (1 - lam_i) x_pi(i), lam and pi as an identity batch reveals them",
+    why="It is the definition; the same seed gives the same lambda and partner to any inputs.",
+    source=f"{_ZHANG}, equation 1",
+    dtypes=FLOATS,
+)
+@draws(batch=samples(), alpha=alphas(), seed=seeds())
+def matches_reference(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
+    inputs, target = mix.fitting(batch.inputs, batch.target)
+    shown = mix.revealed(len(inputs), alpha, seed)
+    answer = mix(inputs, target, alpha, seed)
+    mix.agree("mixed inputs", answer.value, *mix.expected(inputs, shown))
+
+
+@law(
+    "mixup",
+    "lam = max(lam, 1 - lam) >= 1/2",
+    why="Without it (i, j, 0.3) and (j, i, 0.7) in one batch give the same image twice.",
+    source=_FOLD,
+    when={"lambda": "folded"},
+)
+@draws(size=sizes(), alpha=alphas(), seed=seeds())
+def lambda_at_least_half(mix: Mix, size: int, alpha: float, seed: int) -> None:
+    shown = mix.revealed(mix.size(size), alpha, seed)
+    lam = shown.derive("{value}.diagonal()", np.diag(shown.value))
+    mix.at_least("lambda", lam, 0.5 - mix.weight_error())
+
+
+@law(
+    "mixup",
+    "row i is mostly sample i, in x' and in q, so no two rows mirror each other",
+    why="That is what the collision fix is for: N different images from N samples.",
+    source=_FOLD,
+    when={"lambda": "folded"},
+)
+@draws(size=sizes(), alpha=alphas(), seed=seeds())
+def own_sample_dominates(mix: Mix, size: int, alpha: float, seed: int) -> None:
+    shown = mix.revealed(mix.size(size), alpha, seed)
+    for name, weights in (("inputs", shown.value), ("targets", shown.soft)):
+        own = np.diag(weights)
+        others = (weights - np.diag(own)).max(axis=1)
+        expression = "{value}" if name == "inputs" else "{soft}"
+        lead = shown.derive(
+            f"{expression}.diagonal() - ({expression} - {expression}.diagonal().diag()).amax(1)", own - others
+        )
+        mix.at_least(f"lead of the own sample in the {name}", lead, -2 * mix.target_error(shown))
+    for i, j in zip(*np.nonzero(np.triu(np.ones((len(own), len(own))), 1)), strict=True):
+        if own[i] > 0.5 + mix.weight_error() and np.array_equal(shown.value[i], shown.value[j]):
+            raise LawBroken(f"row {j}, beside row {i},", "another", shown.value[i], shown.value[j])
+
+
+@law(
+    "mixup",
+    "lam ~ Beta(alpha, alpha), or that law folded",
+    why="alpha says how much is mixed: its law is the one parameter of the technique.",
+    source=f"{_ZHANG}, section 2; {_DKW}",
+    dtypes=SINGLE,
+    most_examples=4,
+)
+@draws(alpha=one_of(1.0, 0.1, 8.0, 0.4, 2.0), seed=stream_seeds())
+def lambda_follows_beta(mix: Mix, alpha: float, seed: int) -> None:
+    """Kolmogorov-Smirnov over ``_LAMBDAS`` draws.
+
+    A correct implementation fails a test with probability 1e-13 at most, and 100 profiles of 9 tests in
+    each of 10 implementations fail less than once in 10^9 runs of one of them. See ``allowed_distance``.
+    """
+    lams, answer = mix.visible_lambdas(alpha, seed, _LAMBDAS)
+    folded = mix.conventions.get("lambda") == "folded"
+    far, where, right = distance(lams, alpha, folded)
+    low = 0.5 if folded else 1e-4
+    seen = f"lams[(lams > {low}) & (lams < {1 - 1e-4})]"
+    share = answer.derive(
+        f"({seen} <= {where}).double().mean()", float(np.mean(lams[lams <= 1 - 1e-4] <= where))
+    )
+    name = "Beta folded at 1/2" if folded else "Beta"
+    what = f"share of lambdas up to {where:.4g} at alpha {alpha} ({name}, {len(lams)} draws)"
+    mix.agree(what, share, right, allowed_distance(len(lams)))
+    mix.at_least("lambdas that could be seen", len(lams), _LAMBDAS // 8)
+
+
+@law(
+    "mixup",
+    "pi is a permutation",
+    why="Every sample is a partner exactly once: drawn with replacement, some would count double.",
+    source=f"{_ZHANG}: one loader, shuffled",
+    dtypes=SINGLE,
+)
+@draws(size=sizes(), alpha=spread_alphas(), seed=seeds())
+def partners_are_a_permutation(mix: Mix, size: int, alpha: float, seed: int) -> None:
+    size = mix.size(size)
+    shown = mix.revealed(size, alpha, seed)
+    partners = shown.derive(
+        "torch.where(({value} - {value}.diagonal().diag()).amax(1) > 0, "
+        "({value} - {value}.diagonal().diag()).argmax(1), torch.arange(len({value}))).sort().values",
+        np.sort(probes.partners(shown.value)),
+    )
+    mix.same("partners, sorted", partners, np.arange(size))
+
+
+@law(
+    "mixup",
+    "P(pi(i) = j) is the same for all j != i",
+    why="A permutation that favours a position mixes some pairs more often than others.",
+    source=f"{_ZHANG}: a random permutation; Hoeffding 1963",
+    when={"pairing": "permutation"},
+    dtypes=SINGLE,
+    most_examples=1,
+)
+@draws(alpha=one_of(8.0), seed=stream_seeds())
+def pairing_is_uniform(mix: Mix, alpha: float, seed: int) -> None:
+    """Hoeffding: P(|f - p| > t) <= 2 exp(-2 n t^2), for 16 frequencies together below 1e-13 at t = 0.167.
+
+    Whether a sample may be its own partner is left open: p is 1/4, or 1/3 where it never is.
+    """
+    size = 4
+    looks = mix.stream(size, alpha, seed, _PAIRINGS)
+    counts = np.zeros((size, size))
+    for look in looks:
+        counts[np.arange(size), probes.partners(look.value)] += 1
+    frequencies = counts / len(looks)
+    never_own = not np.diag(counts).any()
+    right = (1 - np.eye(size)) / (size - 1) if never_own else np.full((size, size), 1 / size)
+    allowed = float(np.sqrt(np.log(2 * size * size / 1e-13) / (2 * len(looks))))
+    mix.agree("frequency of each partner", frequencies, right, allowed)
+
+
+@law(
+    "mixup",
+    "lam CE(z, y) + (1 - lam) CE(z, y_pi) = CE(z, q), a weight a sample, before the mean",
+    why="Cross-entropy is linear in the target. Reduced first, every sample would get the mean lambda.",
+    source=f"{_ZHANG}, equation 1; fastai/fastai issue 2286",
+)
+@draws(batch=samples(), alpha=alphas(), seed=seeds())
+def mixed_loss_is_loss_of_mixed_target(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
+    logits, target = mix.fitting(batch.inputs, batch.target)
+    shown = mix.revealed(len(logits), alpha, seed)
+    answer = mix(logits, target, alpha, seed)
+    z = mix.rounded(logits)
+    own, partner = np.diag(shown.value), probes.partners(shown.value)
+    right = smoothing.cross_entropy(
+        reference.mixed_targets(target, np.asarray(target)[partner], own, len(target)), z
+    )
+    log_p = smoothing.cross_entropy(np.ones_like(z), z)
+    bound = 2 * tolerances.row_error(mix.precision, z) + 4 * mix.target_error(answer) * log_p
+    if mix.adapter.loss is None:
+        losses = answer.derive(
+            "-({soft} * inputs_1.double().reshape({soft}.shape).log_softmax(1)).sum(1)",
+            smoothing.cross_entropy(answer.soft, z),
+        )
+        mix.agree("loss of the mixed target", losses, right, bound)
+        return
+    with asking():
+        loss = mix.adapter.loss(torch.tensor(z).to(mix.device, torch_dtype(mix.dtype)), answer.target)
+    mean_bound = tolerances.reduced_error(mix.precision, bound, right, len(right))
+    mix.agree("its own loss of the mixed target", to_float64(loss), right.mean(), mean_bound)
+
+
+@law(
+    "mixup",
+    "q >= 0 and sum_k q_k = 1",
+    why="A mixture of two distributions is one; blended class numbers are none.",
+    source=_ZHANG,
+)
+@draws(batch=samples(), alpha=alphas(), seed=seeds())
+def targets_are_distributions(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
+    inputs, target = mix.fitting(batch.inputs, batch.target)
+    answer = mix(inputs, target, alpha, seed)
+    mix.at_least("smallest entry of the target", answer.derive("{soft}.min()", answer.soft.min()), 0.0)
+    sums = answer.derive("{soft}.sum(1)", answer.soft.sum(axis=1))
+    mix.agree("sum of a row of the target", sums, np.ones(len(sums)), 2 * mix.target_error(answer))
+
+
+@law(
+    "mixup",
+    "mix(a x + b) = a mix(x) + b",
+    why="Shares sum to 1: scale and offset of the pixels pass through.",
+    source=f"{_ZHANG}, equation 1",
+)
+@draws(batch=samples(), alpha=alphas(), seed=seeds(), scale=one_of(2.0, -1.0, 0.5), offset=one_of(1.0, -4.0))
+def affine_equivariant(
+    mix: Mix, batch: Samples, alpha: float, seed: int, scale: float, offset: float
+) -> None:
+    inputs, target = mix.fitting(batch.inputs, batch.target)
+    moved = (scale * np.asarray(inputs) + offset).tolist()
+    first, second = mix(inputs, target, alpha, seed), mix(moved, target, alpha, seed)
+    size = np.abs(inputs).max() * abs(scale) + abs(offset)
+    bound = 2 * tolerances.mix_error(mix.precision, size, size)
+    mix.agree("mixture of a x + b", second.value, scale * first.value + offset, bound)
+
+
+@law(
+    "mixup",
+    "min_i x_i <= x' <= max_i x_i",
+    why="An image between two images has no pixel outside both.",
+    source=f"{_ZHANG}, equation 1",
+    dtypes=FLOATS,
+)
+@draws(batch=samples(), alpha=alphas(), seed=seeds())
+def stays_in_range(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
+    inputs, target = mix.fitting(batch.inputs, batch.target)
+    answer = mix(inputs, target, alpha, seed)
+    x = mix.rounded(inputs)
+    slack = tolerances.mix_error(mix.precision, np.abs(x).max(axis=0), np.abs(x).max(axis=0))
+    mix.at_least("mixed inputs", answer.value, x.min(axis=0) - slack)
+    mix.at_most("mixed inputs", answer.value, x.max(axis=0) + slack)
+
+
+@law(
+    "mixup",
+    "mean_i x'_i = mean_i x_i",
+    why="With one lambda, and every sample a partner once, shares only move between rows.",
+    source=f"{_ZHANG}, equation 1",
+    when={"lambda_scope": "batch"},
+)
+@draws(batch=samples(), alpha=alphas(), seed=seeds())
+def shared_lambda_preserves_batch_mean(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
+    inputs, target = mix.fitting(batch.inputs, batch.target)
+    answer = mix(inputs, target, alpha, seed)
+    x = mix.rounded(inputs)
+    mean = answer.derive("{value}.mean(0)", answer.value.mean(axis=0))
+    bound = tolerances.mix_error(mix.precision, np.abs(x).max(axis=0), np.abs(x).max(axis=0))
+    mix.agree("mean of the mixed inputs", mean, x.mean(axis=0), bound)
+
+
+@law(
+    "mixup",
+    "x' of rank 1 to 5: (N,), (N, F), (N, C, L), (N, C, H, W), (N, C, T, H, W)",
+    why="Lambda belongs to the sample: it is broadcast over all that follows. Ranks that an "
+    "implementation does not promise it may refuse, but not mix wrongly.",
+    source="NB14: beta[:, None, None, None] fits images only, and broadcasts others",
+    dtypes=SINGLE,
+)
+@draws(rank=one_of(1, 2, 3, 4, 5), size=sizes(), alpha=alphas(), seed=seeds())
+def any_rank(mix: Mix, rank: int, size: int, alpha: float, seed: int) -> None:
+    size = mix.size(size)
+    rows = np.arange(float(size))[:, None] if rank == 1 else probes.identity_batch(size)
+    try:
+        answer = mix(rows, list(range(size)), alpha, seed, rank=rank)
+    except Raised:
+        if rank in mix.adapter.ranks:
+            raise
+        return
+    bound = 2 * tolerances.mix_error(mix.precision, float(size), float(size))
+    mix.agree(f"inputs of rank {rank}", answer.value, answer.soft @ rows, bound)
+
+
+@law(
+    "mixup",
+    "N = 1, N odd, and N smaller than the batch before are mixed like any other",
+    why="The last batch of an epoch is what is left over.",
+    source="Tony607/keras_mixup_generator issue 1; huggingface/pytorch-image-models issue 1304",
+    dtypes=SINGLE,
+)
+@draws(size=one_of(1, 3, 2, 5), before=one_of(0, 8, 4), alpha=alphas(), seed=seeds())
+def ragged_batches(mix: Mix, size: int, before: int, alpha: float, seed: int) -> None:
+    answer = mix.revealed(size, alpha, seed, after_batch_of=before or None, num_classes=max(size, 8))
+    weights = answer.derive("{soft}[:, :len({value})]", answer.soft[:, :size])
+    mix.agree("weights of the targets", weights, answer.value, 2 * mix.target_error(answer))
+    sums = answer.derive("{value}.sum(1)", answer.value.sum(axis=1))
+    mix.agree("sum of the weights of a row", sums, np.ones(size), 2 * mix.weight_error())
+
+
+@law(
+    "mixup",
+    "x' has the dtype and the device of x",
+    why="A lambda in another dtype refuses inputs or converts them, and the model after it fails or slows.",
+    source="torch's promotion rules: the documentation of torch.result_type",
+    dtypes=FLOATS,
+    even_if_refused=True,
+)
+@draws(size=sizes(), alpha=alphas(), seed=seeds())
+def dtype_and_device_kept(mix: Mix, size: int, alpha: float, seed: int) -> None:
+    shown = mix.revealed(mix.size(size), alpha, seed)
+    mix.same("dtype of the mixed inputs", shown.dtype, mix.dtype)
+    mix.same("device of the mixed inputs", shown.device, mix.device)
+
+
+@law(
+    "mixup",
+    "uint8 images are mixed as numbers, or refused",
+    why="Back in uint8 every pixel would be cut off below the point: darker by half a step, silently.",
+    source="huggingface/pytorch-image-models: timm 1.0.31, modes pair and elem, reproduced",
+    dtypes=SINGLE,
+)
+@draws(size=sizes(), alpha=spread_alphas(), seed=seeds())
+def integer_inputs_correct_or_loud(mix: Mix, size: int, alpha: float, seed: int) -> None:
+    size = mix.size(size)
+    shown = mix.revealed(size, alpha, seed)
+    try:
+        answer = mix.revealed(size, alpha, seed, integers=True)
+    except Raised:
+        return
+    exact = not answer.dtype.startswith(("int", "uint"))
+    allowed = 255 * 2 * mix.weight_error() if exact else 0.5 + 255 * mix.weight_error()
+    mix.agree(f"mixture of uint8 images, in {answer.dtype},", answer.value, 255 * shown.value, allowed)
+
+
+@law(
+    "mixup",
+    "x and y hold the same values after the call",
+    why="The caller may use them again: for metrics, for a second view. An implementation may declare "
+    "that it works in place on x, but never on y.",
+    source="Megvii-BaseDetection/YOLOX pull 275",
+)
+@draws(size=sizes(), alpha=alphas(), seed=seeds())
+def inputs_not_modified(mix: Mix, size: int, alpha: float, seed: int) -> None:
+    size = mix.size(size)
+    answer = mix.revealed(size, alpha, seed, look_after=True)
+    mix.same("target after the call", answer.after["target"], np.arange(float(size)))
+    if mix.adapter.documented.get("in_place") != "true":
+        mix.same("inputs after the call", answer.after["inputs"], probes.identity_batch(size))
+
+
+@law(
+    "mixup",
+    "d(sum v x')/dx = W_x^T v",
+    why="x' is linear in x, with the shares as slopes: nothing is detached.",
+    source=f"{_ZHANG}, equation 1",
+    needs=("gradient",),
+)
+@draws(batch=samples(), alpha=alphas(), seed=seeds())
+def gradient_is_lambda(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
+    along, target = mix.fitting(batch.inputs, batch.target)
+    shown = mix.revealed(len(along), alpha, seed)
+    answer = mix(probes.identity_batch(len(along)), target, alpha, seed, along=along)
+    v = mix.rounded(along)
+    bound = 4 * mix.weight_error() * np.abs(v).sum(axis=0) + 1e-30
+    mix.agree("gradient of the inputs", answer.gradient, shown.value.T @ v, bound)
+
+
+@law(
+    "mixup",
+    "x' = x and q = onehot(y) at alpha = 0, or alpha = 0 is refused",
+    why="Beta(alpha, alpha) tends to shares of 0 and 1: nothing is mixed.",
+    source=f"{_ZHANG}, section 2: alpha to 0 is empirical risk minimisation",
+    needs=("alpha",),
+)
+@draws(size=sizes(), seed=seeds())
+def alpha_zero_is_identity(mix: Mix, size: int, seed: int) -> None:
+    size = mix.size(size)
+    try:
+        shown = mix.revealed(size, 0.0, seed)
+    except Raised:
+        return
+    mix.same("mixed inputs at alpha 0", shown.value, probes.identity_batch(size))
+    mix.same("mixed target at alpha 0", shown.soft, probes.identity_batch(size))
+
+
+@law(
+    "mixup",
+    "alpha < 0, NaN and infinity raise",
+    why="There is no Beta law for them, and whatever is drawn looks like a lambda.",
+    source=f"{_ZHANG}, section 2: alpha in (0, infinity)",
+    needs=("alpha",),
+    dtypes=SINGLE,
+)
+@draws(alpha=bad_alphas(), seed=seeds())
+def rejects_bad_alpha(mix: Mix, alpha: float, seed: int) -> None:
+    mix.refuses(f"alpha {alpha}", lambda: mix.revealed(4, alpha, seed))
+
+
+@law(
+    "mixup",
+    "len(x) != len(y) raises",
+    why="Samples would get targets that are not theirs.",
+    source="documentation of torchvision.transforms.v2.MixUp: labels (batch_size,)",
+    dtypes=SINGLE,
+)
+@draws(size=one_of(4, 2, 6), off=one_of(-1, 1), alpha=alphas(), seed=seeds())
+def rejects_mismatched_batch(mix: Mix, size: int, off: int, alpha: float, seed: int) -> None:
+    labels = [i % size for i in range(size + off)]
+    mix.refuses(
+        f"{len(labels)} targets for {size} samples",
+        lambda: mix(probes.identity_batch(size), labels, alpha, seed),
+    )
+
+
+@law(
+    "mixup",
+    "y >= num_classes raises",
+    why="A one-hot row of zeros for a class that does not exist is a silent wrong target.",
+    source="documentation of torch.nn.functional.one_hot",
+    needs=("num_classes",),
+    dtypes=SINGLE,
+    devices=("cpu",),
+)
+@draws(size=one_of(4, 2), beyond=one_of(0, 1), alpha=alphas(), seed=seeds())
+def rejects_bad_target(mix: Mix, size: int, beyond: int, alpha: float, seed: int) -> None:
+    labels = [*range(size - 1), size + beyond]
+    mix.refuses(
+        f"class {size + beyond} of {size}", lambda: mix(probes.identity_batch(size), labels, alpha, seed)
+    )
+
+
+@law(
+    "mixup",
+    "the same seed gives the same bits",
+    why="A run that cannot be repeated cannot be debugged.",
+    source="torch's notes on reproducibility",
+)
+@draws(batch=samples(), alpha=alphas(), seed=seeds())
+def seeded_runs_repeat(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
+    inputs, target = mix.fitting(batch.inputs, batch.target)
+    first, second = (mix(inputs, target, alpha, seed) for _ in range(2))
+    mix.same("mixed inputs of the second run", second.value, first.value)
+    mix.same("mixed target of the second run", second.soft, first.soft)
+    if "generator" in mix.features:
+        first, second = (mix(inputs, target, alpha, seed + i, generator=seed) for i in range(2))
+        mix.same("mixed inputs with the generator seeded alike", second.value, first.value)
+
+
+@law(
+    "mixup",
+    "copies of one object, under different seeds, mix differently",
+    why="Each DataLoader worker has a copy, and its own seed. A generator kept in the object draws the "
+    "same lambdas in every worker.",
+    source="pytorch/pytorch issue 5059",
+)
+@draws(size=sizes(), alpha=spread_alphas(), seed=seeds())
+def seeds_differ(mix: Mix, size: int, alpha: float, seed: int) -> None:
+    size = mix.size(max(4, size))
+    looks = mix.copies(probes.identity_batch(size), list(range(size)), alpha, [seed, seed + 1, seed + 2])
+    if all(np.array_equal(look.value, looks[0].value) for look in looks[1:]):
+        raise LawBroken("mixture of a copy under another seed", "another", looks[0].value, looks[1].value)
+
+
+@law(
+    "mixup",
+    "after eval(): x' = x and q = onehot(y)",
+    why="Validation loss and accuracy are of images, not of mixtures.",
+    source="documentation of torch.nn.Module.eval",
+    needs=("eval_mode",),
+)
+@draws(size=sizes(), alpha=alphas(), seed=seeds())
+def eval_mode_mixes_nothing(mix: Mix, size: int, alpha: float, seed: int) -> None:
+    size = mix.size(size)
+    shown = mix.revealed(size, alpha, seed, evaluating=True)
+    mix.same("inputs in evaluation mode", shown.value, probes.identity_batch(size))
+    mix.same("target in evaluation mode", shown.soft, probes.identity_batch(size))
