@@ -137,14 +137,17 @@ class Mixup(Adapter):
     Randomness comes from ``generator``, or from the global generators of torch, NumPy and random.
 
     Features: ``generator`` (torch.Generator, a keyword of build), ``num_classes`` (K is used: classes
-    beyond it can be refused), ``eval_mode`` (what build gives has ``eval()``, and mixes nothing after).
+    beyond it can be refused), ``soft_targets`` (target (N, K) of probabilities), ``eval_mode`` (what build
+    gives has ``eval()``, and mixes nothing after).
 
     In ``called_as``: ``inputs``, ``target``, ``alpha``, ``num_classes`` and ``features``, as in
     ``"Mixup({alpha}, {num_classes}{features})({inputs}, {target})"``.
     """
 
     technique: ClassVar[str] = "mixup"
-    known_features: ClassVar[frozenset[str]] = frozenset({"generator", "num_classes", "eval_mode"})
+    known_features: ClassVar[frozenset[str]] = frozenset(
+        {"generator", "num_classes", "soft_targets", "eval_mode"}
+    )
 
     takes_alpha: bool = True
     """False where there is nothing to pass alpha to: its checks are then not asked, its law is."""

@@ -198,7 +198,8 @@ def from_plain(value: Any, hint: Any = None) -> Any:
 def _modules(technique: str) -> Iterator[Any]:
     if technique not in TECHNIQUES:
         raise KeyError(did_you_mean("technique", technique, list(TECHNIQUES)))
-    yield importlib.import_module(_name(technique))
+    for name in (technique, "composition"):
+        yield importlib.import_module(_name(name))
 
 
 def _name(technique: str) -> str:

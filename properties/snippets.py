@@ -103,7 +103,8 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
         lines.append(f"{inputs} = ({inputs} * 255).to(torch.uint8)")
     if asked.get("along") is not None:
         lines.append(f"{inputs}.requires_grad_()")
-    lines += tensor_lines(target, asked["target"], "int64", subject.device)
+    soft = np.ndim(asked["target"]) == 2
+    lines += tensor_lines(target, asked["target"], subject.dtype if soft else "int64", subject.device)
     features = ""
     if asked.get("generator") is not None:
         keyword = subject.adapter.feature_names.get("generator", "generator")

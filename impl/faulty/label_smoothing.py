@@ -499,6 +499,7 @@ FAULTS = (
         "soft targets are rounded to their largest class",
         _PLAUSIBLE,
         "soft_target_agrees_with_hard",
+        "mixup_then_smoothing_is_smoothed_mixture",
     ),
     _fault(
         "X07",

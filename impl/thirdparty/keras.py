@@ -51,7 +51,8 @@ class _Mix:
     num_classes: int
 
     def __call__(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        batch = {"images": inputs, "labels": F.one_hot(target, self.num_classes).float()}
+        rows = target if target.is_floating_point() else F.one_hot(target, self.num_classes)
+        batch = {"images": inputs, "labels": rows.float()}
         mixed = self.layer(batch, training=True)
         return mixed["images"], mixed["labels"]
 
@@ -88,7 +89,7 @@ ADAPTERS = (
     Mixup(
         "keras",
         _mixup,
-        features=frozenset({"num_classes"}),
+        features=frozenset({"num_classes", "soft_targets"}),
         ranks=(4,),
         deviations=(
             Deviation(
@@ -117,7 +118,8 @@ ADAPTERS = (
             "import torch.nn.functional as F\n"
             "def mix(alpha, num_classes, inputs, target):\n"
             "    layer = keras.layers.MixUp(alpha, seed=random.getrandbits(31))\n"
-            '    batch = {"images": inputs, "labels": F.one_hot(target, num_classes).float()}\n'
+            "    rows = target if target.is_floating_point() else F.one_hot(target, num_classes)\n"
+            '    batch = {"images": inputs, "labels": rows.float()}\n'
             "    mixed = layer(batch, training=True)\n"
             '    return mixed["images"], mixed["labels"]'
         ),

@@ -89,7 +89,21 @@ ADAPTERS = (
         imports=f"{_torchvision.LINES}from timm.loss import LabelSmoothingCrossEntropy",
         called_as="LabelSmoothingCrossEntropy(smoothing={epsilon}{features})({logits}, {target})",
     ),
-    _mixup_adapter("batch"),
+    _mixup_adapter(
+        "batch",
+        Deviation(
+            "smoothing_commutes_with_mixing",
+            "rows of probabilities are taken for a list of N K classes, cut to whole numbers",
+            r"mixed target is .* of shape \(2, 2\)",
+            {
+                "batch": {"inputs": [[0.0, 1.0], [1.0, 0.0]], "target": [0, 1]},
+                "epsilon": 0.1,
+                "alpha": 1.0,
+                "seed": 0,
+            },
+            seen_in="1.0.31",
+        ),
+    ),
     _mixup_adapter("pair", _TRUNCATES),
     _mixup_adapter("elem", _TRUNCATES),
 )

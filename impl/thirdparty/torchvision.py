@@ -19,7 +19,7 @@ ADAPTERS = (
     Mixup(
         "torchvision",
         _mixup,
-        features=frozenset({"num_classes"}),
+        features=frozenset({"num_classes", "soft_targets"}),
         ranks=(4,),
         deviations=(_known.infinite_alpha_is_taken(r"result for alpha inf is", "0.28.0"),),
         library="torchvision",

@@ -187,6 +187,7 @@ def requirement_rows(subject: Subject, required: Mapping[str, str]) -> list[Resu
                 "float32",
                 "holds" if met else "broken",
                 examples=1,
+                technique=subject.technique,
                 message=None if met else f"{convention} is {detected}, and {value} is required",
             )
         )
@@ -196,7 +197,7 @@ def requirement_rows(subject: Subject, required: Mapping[str, str]) -> list[Resu
 def called_as(subject: Subject) -> str:
     """One line that says how the implementation is called."""
     text = subject.adapter.called_as or f"{subject.adapter.name}, through its adapter"
-    for name in ("logits", "target", "epsilon"):
+    for name in ("logits", "inputs", "target", "epsilon", "alpha", "num_classes"):
         text = text.replace(f"{{{name}}}", name)
     named = sorted(subject.features & set(subject.adapter.features))
     return text.replace("{features}", "") + (f"  (offers {', '.join(named)})" if named else "")

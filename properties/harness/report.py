@@ -48,6 +48,7 @@ class Result:
     message: str | None = None
     counterexample: Mapping[str, Any] | None = None
     reproduce: str | None = None
+    technique: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class Report:
     """What was not asked at all, and why: libraries that are absent, devices that are not there."""
 
     def of(self, implementation: Implementation) -> list[Result]:
-        return [row for row in self.results if row.implementation == implementation.name]
+        key = (implementation.name, implementation.technique)
+        return [row for row in self.results if (row.implementation, row.technique) == key]
 
     def counts(self, results: Iterable[Result] | None = None) -> dict[str, int]:
         rows = self.results if results is None else list(results)
@@ -99,7 +101,7 @@ class Report:
                     **asdict(implementation),
                     "counts": self.counts(self.of(implementation)),
                     "results": [
-                        _finite({k: v for k, v in asdict(row).items() if k != "implementation"})
+                        _finite(_without(asdict(row), "implementation", "technique"))
                         for row in self.of(implementation)
                     ],
                 }
@@ -217,6 +219,10 @@ def _plain(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
+
+
+def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
 
 
 def _finite(value: Any) -> Any:

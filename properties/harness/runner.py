@@ -53,7 +53,8 @@ class Case:
 
     def result(self, verdict: str, **details: Any) -> Result:
         subject = self.subject
-        return Result(subject.adapter.name, self.law.name, subject.device, subject.dtype, verdict, **details)
+        where = (subject.adapter.name, self.law.name, subject.device, subject.dtype)
+        return Result(*where, verdict, technique=self.law.technique, **details)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -86,7 +86,7 @@ class Mix(Subject):
         evaluating: bool = False,
         generator: int | None = None,
     ) -> Mixed:
-        """One seeded call, on an object built for it. ``inputs`` (N, F), ``target`` (N,).
+        """One seeded call, on an object built for it. ``inputs`` (N, F), ``target`` (N,) or (N, K).
 
         ``along`` (N, F) asks for the gradient of sum(mixed * along); ``after_batch_of`` calls the same
         object with a batch of that size first; ``integers`` passes uint8; ``generator`` a seeded generator.
@@ -110,8 +110,7 @@ class Mix(Subject):
         self.answers.append(answer)
         x = self.inputs(inputs, rank or self.rank)
         x = (x * 255).to(torch.uint8) if integers else x
-        y = torch.tensor(np.asarray(target, np.int64), device=self.device)
-        before = (x.clone(), y.clone())
+        y = self.target(target)
         leaf = x.requires_grad_() if along is not None else x
         with probes.seeded(seed), asking():
             mix = self._built(alpha, classes, generator, evaluating)
@@ -119,7 +118,7 @@ class Mix(Subject):
                 rows = probes.identity_batch(after_batch_of)
                 mix(self.inputs(rows, rank or self.rank), torch.arange(after_batch_of) % classes)
             result = mix(leaf * 1 if along is not None else leaf, y)
-        self._read(answer, result, before[0], classes)
+        self._read(answer, result, x, classes)
         if along is not None:
             direction = self.inputs(along, rank or self.rank)
             mixed = result[0]
@@ -148,6 +147,13 @@ class Mix(Subject):
         answer.dtype, answer.device, answer.target = dtype_name(mixed.dtype), mixed.device.type, target
         answer.value = self._flat(mixed)
         answer.soft = _as_distributions(target, classes, len(x))
+
+    def target(self, values: Any) -> torch.Tensor:
+        """Classes (N,), or distributions (N, K) in the dtype of the inputs."""
+        array = np.asarray(values)
+        if array.ndim == 2:
+            return torch.tensor(array.astype(float)).to(self.device, torch_dtype(self.dtype))
+        return torch.tensor(array.astype(np.int64), device=self.device)
 
     def inputs(self, values: Any, rank: int) -> torch.Tensor:
         """(N, F) as (N,), (N, F), (N, 3, F), (N, 3, 1, F) or (N, 3, 1, 1, F), the channels being equal."""
@@ -254,7 +260,7 @@ class Mix(Subject):
         """One object, copied, each copy called under another seed: what DataLoader workers do."""
         classes = len(inputs)
         x = self.inputs(inputs, self.rank)
-        y = torch.tensor(np.asarray(target, np.int64), device=self.device)
+        y = self.target(target)
         with probes.seeded(seeds[0]), asking():
             mix = self._built(alpha, classes, None, False)
         looks = []
@@ -371,7 +377,10 @@ class Mix(Subject):
             }
             return says[feature]
         try:
-            self.revealed(4, 1.0, 0, generator=0)
+            if feature == "soft_targets":
+                self(np.eye(4).tolist(), np.eye(4).tolist(), 1.0, 0)
+            else:
+                self.revealed(4, 1.0, 0, generator=0)
         except LawBroken:
             return None
         except Raised as error:
@@ -430,7 +439,9 @@ def _as_distributions(target: Any, classes: int, size: int) -> Any:
         return to_float64(target)
     if isinstance(target, tuple | list) and len(target) == 3:
         own, other = (_onehot(labels, classes) for labels in target[:2])
-        lam = np.asarray(torch.as_tensor(target[2]).detach().to("cpu", torch.float64)).reshape(-1)
+        given = target[2]
+        lam = to_float64(given) if isinstance(given, torch.Tensor) else np.asarray(given, float)
+        lam = lam.reshape(-1)
         if len(lam) not in (1, size) or len(own) != size or len(other) != size:
             shapes = f"{len(own)}, {len(other)} and {len(lam)} values"
             raise LawBroken("form of the target", "a", f"target_a, target_b and lam of {size}", shapes)

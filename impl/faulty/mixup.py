@@ -1,0 +1,607 @@
+"""The faults of mixup, each a few lines on top of :class:`Right`.
+
+Ids M.. and NB.. are those of the collected bug reports and of the seed notebook; XM.. were written so that
+every law has a fault of its own. "Reproduced" names the library in which it is seen today.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lawful.impl.contracts import Mixup
+from lawful.impl.faulty import Fault
+
+_PLAUSIBLE = "plausible, no public report known"
+_NOTEBOOK = "the seed notebook"
+Pair = tuple[Tensor, Tensor, Tensor]
+
+
+class Right:
+    """A correct mixup in slow, separate steps, each of which a fault can replace. Folded, per sample."""
+
+    scope = "sample"
+
+    def __init__(self, alpha: float, num_classes: int, generator: torch.Generator | None = None) -> None:
+        self.alpha, self.num_classes, self.generator = alpha, num_classes, generator
+        self.evaluating = False
+        self.check_alpha()
+
+    def eval(self) -> None:
+        self.evaluating = True
+
+    def __call__(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Any]:
+        self.check(inputs, target)
+        lam = self.folded(self.lam(1 if self.scope == "batch" else len(inputs), inputs)).expand(len(inputs))
+        partner = self.partner(len(inputs))
+        if self.alpha == 0 or self.evaluating:
+            lam = torch.ones_like(lam)
+        mixed = self.mixed(inputs, lam.to(inputs.dtype), partner)
+        return mixed, self.mixed_target(inputs, target, lam.to(inputs.dtype), partner)
+
+    def check_alpha(self) -> None:
+        if not 0 <= self.alpha < math.inf:
+            raise ValueError(f"alpha is {self.alpha}, expected a finite number from 0")
+
+    def check(self, inputs: Tensor, target: Tensor) -> None:
+        if not inputs.is_floating_point():
+            raise TypeError(f"inputs are {inputs.dtype}, expected floating point")
+        if len(inputs) != len(target):
+            raise ValueError(f"{len(target)} targets for {len(inputs)} samples")
+        if target.ndim == 1 and len(target) and int(target.max()) >= self.num_classes:
+            raise ValueError(f"class {int(target.max())} of {self.num_classes}")
+
+    def lam(self, size: int, inputs: Tensor) -> Tensor:
+        """Beta(alpha, alpha) by NumPy, seeded from where torch's numbers come."""
+        seed = int(torch.randint(2**31, (), generator=self.generator))
+        rng = np.random.default_rng(seed)
+        return torch.tensor(self.drawn(rng, max(self.alpha, 1e-9), size), device=inputs.device)
+
+    def drawn(self, rng: np.random.Generator, alpha: float, size: int) -> Any:
+        return rng.beta(alpha, alpha, size)
+
+    def folded(self, lam: Tensor) -> Tensor:
+        return torch.maximum(lam, 1 - lam)
+
+    def partner(self, size: int) -> Tensor:
+        return torch.randperm(size, generator=self.generator)
+
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        share = lam.reshape(-1, *[1] * (inputs.ndim - 1))
+        return share * inputs + (1 - share) * inputs[partner]
+
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        rows = self.rows(target).to(lam.dtype)
+        return lam[:, None] * rows + (1 - lam[:, None]) * rows[partner]
+
+    def rows(self, target: Tensor) -> Tensor:
+        return target if target.ndim == 2 else F.one_hot(target, self.num_classes)
+
+
+class Pairs(Right):
+    """The target as a triple."""
+
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        return target, target[partner], lam
+
+
+class Unfolded(Right):
+    def folded(self, lam: Tensor) -> Tensor:
+        return lam
+
+
+class TwoPermutations(Right):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        return super().mixed_target(inputs, target, lam, self.partner(len(target)))
+
+
+class ReadAfterMultiply(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        share = lam.reshape(-1, *[1] * (inputs.ndim - 1))
+        scaled = share * inputs
+        return scaled + (1 - share) * scaled[partner]
+
+
+class LabelsChangedInPlace(Pairs):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        own = target.clone()
+        target.copy_(target[partner])
+        return own, target, lam
+
+
+class FirstSizeKept(Right):
+    size = 0
+
+    def lam(self, size: int, inputs: Tensor) -> Tensor:
+        self.size = self.size or size
+        return super().lam(self.size, inputs)
+
+    def __call__(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Any]:
+        lam = self.folded(self.lam(len(inputs), inputs)).to(inputs.dtype)
+        partner = self.partner(len(inputs))
+        return self.mixed(inputs, lam, partner), self.mixed_target(inputs, target, lam, partner)
+
+
+class SqueezedBatch(Right):
+    def folded(self, lam: Tensor) -> Tensor:
+        return torch.stack([lam.squeeze(), 1 - lam.squeeze()], 1).amax(1)
+
+
+class OddRefused(Right):
+    def check(self, inputs: Tensor, target: Tensor) -> None:
+        super().check(inputs, target)
+        if len(inputs) % 2:
+            raise ValueError("the batch size should be even")
+
+
+class UniformLambda(Right):
+    def drawn(self, rng: np.random.Generator, alpha: float, size: int) -> Any:
+        return rng.uniform(size=size)
+
+
+class TruncatedIntegers(Right):
+    def check(self, inputs: Tensor, target: Tensor) -> None:
+        super().check(inputs.float(), target)
+
+    def __call__(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Any]:
+        if inputs.is_floating_point():
+            return super().__call__(inputs, target)
+        mixed, labels = super().__call__(inputs.float(), target)
+        return mixed.to(inputs.dtype), labels
+
+
+class LabelsFoldedAlone(Unfolded):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        return super().mixed_target(inputs, target, torch.maximum(lam, 1 - lam), partner)
+
+
+class InputsFoldedAlone(Unfolded):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        return super().mixed(inputs, torch.maximum(lam, 1 - lam), partner)
+
+
+class WithReplacement(Right):
+    def partner(self, size: int) -> Tensor:
+        return torch.randint(size, (size,), generator=self.generator)
+
+
+class WithReplacementPerBatch(WithReplacement):
+    scope = "batch"
+
+
+class TwoLambdas(Right):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        other = self.folded(self.lam(len(target), inputs)).to(lam.dtype)
+        return super().mixed_target(inputs, target, other, partner)
+
+
+class OneSidedBeta(Right):
+    def drawn(self, rng: np.random.Generator, alpha: float, size: int) -> Any:
+        return rng.beta(alpha, 1.0, size)
+
+
+class AlphaClampedToOne(Right):
+    def drawn(self, rng: np.random.Generator, alpha: float, size: int) -> Any:
+        return rng.beta(min(alpha, 1.0), min(alpha, 1.0), size)
+
+
+class OwnGenerator(Right):
+    """Copied into every worker, and seeded in none."""
+
+    def __init__(self, alpha: float, num_classes: int, generator: torch.Generator | None = None) -> None:
+        super().__init__(alpha, num_classes, generator)
+        self.rng = np.random.default_rng(0)
+
+    def lam(self, size: int, inputs: Tensor) -> Tensor:
+        return torch.tensor(self.drawn(self.rng, max(self.alpha, 1e-9), size), device=inputs.device)
+
+    def partner(self, size: int) -> Tensor:
+        return torch.tensor(self.rng.permutation(size))
+
+
+class SingleLambda(Right):
+    """lam is float32 whatever the inputs are: they come back as float32 at least."""
+
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        return super().mixed(inputs.float(), lam.float(), partner)
+
+
+class SingleLambdaRefuses(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        share = lam.float().reshape(-1, *[1] * (inputs.ndim - 1))
+        return torch.lerp(inputs[partner], inputs, share)
+
+
+class MixesInEvaluation(Right):
+    def eval(self) -> None:
+        pass
+
+
+class TargetsFromInputs(Right):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        rows = F.one_hot(target, self.num_classes).to(lam.dtype)
+        pixels = inputs[partner].flatten(1).mean(1, keepdim=True) if inputs.ndim > 1 else inputs[:, None]
+        return lam[:, None] * rows + (1 - lam[:, None]) * pixels
+
+
+class BlendedNumbers(Right):
+    """Class 0 and class 4 make class 2."""
+
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        blended = lam * target + (1 - lam) * target[partner]
+        return F.one_hot(blended.round().long(), self.num_classes).to(lam.dtype)
+
+
+class PartnerDominates(Right):
+    """Folded, but the heavier share goes to the partner, in inputs and targets alike."""
+
+    def __call__(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Any]:
+        self.check(inputs, target)
+        lam = 1 - self.folded(self.lam(len(inputs), inputs)).to(inputs.dtype)
+        partner = self.partner(len(inputs))
+        return self.mixed(inputs, lam, partner), self.mixed_target(inputs, target, lam, partner)
+
+
+class ImagesOnly(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        share = lam[:, None, None, None]
+        return share * inputs + (1 - share) * inputs[partner]
+
+
+class Frozen(Right):
+    def drawn(self, rng: np.random.Generator, alpha: float, size: int) -> Any:
+        return np.full(size, 0.75)
+
+
+class Extrapolating(Right):
+    def folded(self, lam: Tensor) -> Tensor:
+        return super().folded(lam) + 0.25
+
+
+class NotNormalised(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        share = lam.reshape(-1, *[1] * (inputs.ndim - 1))
+        return share * inputs + (1 - share).sqrt() * inputs[partner]
+
+
+class ClampedToPixels(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        return super().mixed(inputs, lam, partner).clamp(0, 1)
+
+
+class NeighbourFavoured(Right):
+    """Every other time the partner is the next sample."""
+
+    def partner(self, size: int) -> Tensor:
+        if float(torch.rand((), generator=self.generator)) < 0.5:
+            return torch.arange(size).roll(1)
+        return super().partner(size)
+
+
+class DetachedPartner(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        share = lam.reshape(-1, *[1] * (inputs.ndim - 1))
+        return share * inputs + (1 - share) * inputs.detach()[partner]
+
+
+class ZeroAlphaTakenForOne(Right):
+    def __init__(self, alpha: float, num_classes: int, generator: torch.Generator | None = None) -> None:
+        super().__init__(alpha or 1.0, num_classes, generator)
+
+
+class AnyAlpha(Right):
+    def check_alpha(self) -> None:
+        self.alpha = abs(self.alpha) if math.isfinite(self.alpha) else 1.0
+
+
+class LabelsCycled(Right):
+    def check(self, inputs: Tensor, target: Tensor) -> None:
+        super().check(inputs, target.repeat(2)[: len(inputs)])
+
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        again = target.repeat(2)[: len(inputs)]
+        return super().mixed_target(inputs, again, lam, partner)
+
+
+class EmptyRowForUnknownClass(Right):
+    def check(self, inputs: Tensor, target: Tensor) -> None:
+        super().check(inputs, target.clamp(max=self.num_classes - 1))
+
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        rows = (target[:, None] == torch.arange(self.num_classes)).to(lam.dtype)
+        return lam[:, None] * rows + (1 - lam[:, None]) * rows[partner]
+
+
+class Unrepeatable(Right):
+    def lam(self, size: int, inputs: Tensor) -> Tensor:
+        fresh = np.random.default_rng()
+        return torch.tensor(self.drawn(fresh, max(self.alpha, 1e-9), size), device=inputs.device)
+
+
+class RowsHardened(Right):
+    def rows(self, target: Tensor) -> Tensor:
+        return super().rows(target.argmax(1) if target.ndim == 2 else target)
+
+
+class InputsOverwritten(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        mixed = super().mixed(inputs, lam, partner)
+        inputs.data.copy_(mixed)
+        return mixed
+
+
+def _reduced_first(logits: Tensor, mixed_target: Pair) -> Tensor:
+    own, other, lam = mixed_target
+    return (lam * F.cross_entropy(logits, own) + (1 - lam) * F.cross_entropy(logits, other)).mean()
+
+
+def _lambda_of_the_batch(logits: Tensor, mixed_target: Pair) -> Tensor:
+    own, other, lam = mixed_target
+    share = lam.mean()
+    return share * F.cross_entropy(logits, own) + (1 - share) * F.cross_entropy(logits, other)
+
+
+def _blended_in_second_term(logits: Tensor, mixed_target: Pair) -> Tensor:
+    own, other, lam = mixed_target
+    blended = (lam * own + (1 - lam) * other).round().long()
+    first, second = (F.cross_entropy(logits, y, reduction="none") for y in (own, blended))
+    return (lam * first + (1 - lam) * second).mean()
+
+
+def _fault(
+    id: str,
+    build: Callable[..., Any],
+    statement: str,
+    source: str,
+    *caught_by: str,
+    loss: Callable[[Any, Any], Any] | None = None,
+    documented: dict[str, str] | None = None,
+    without: tuple[str, ...] = (),
+) -> Fault:
+    adapter = Mixup(
+        id,
+        build,
+        features=Mixup.known_features - set(without),
+        ranks=(2, 1, 3, 4, 5),
+        loss=loss,
+        documented=documented or {},
+    )
+    return Fault(id, statement, source, adapter, caught_by)
+
+
+_SHARE = "inputs_and_targets_share_lambda_and_partner"
+_FOLDED = {"lambda": "folded"}
+
+FAULTS = (
+    _fault(
+        "M01",
+        TwoPermutations,
+        "inputs and labels are shuffled with two different permutations",
+        "https://github.com/xudonmao/VMT/issues/1",
+        _SHARE,
+    ),
+    _fault(
+        "M02",
+        ReadAfterMultiply,
+        "multiplied before the partner is read: the partner counts lam (1 - lam)",
+        "https://github.com/huggingface/pytorch-image-models/issues/50",
+        "rows_are_convex_combinations",
+        "matches_reference",
+    ),
+    _fault(
+        "M03",
+        LabelsChangedInPlace,
+        "the caller's labels are changed in place",
+        "https://github.com/Megvii-BaseDetection/YOLOX/pull/275",
+        "inputs_not_modified",
+    ),
+    _fault(
+        "M04",
+        Pairs,
+        "the loss is reduced before it is weighted by each sample's lambda",
+        "https://github.com/fastai/fastai/issues/2286",
+        "mixed_loss_is_loss_of_mixed_target",
+        loss=_lambda_of_the_batch,
+    ),
+    _fault(
+        "M05",
+        FirstSizeKept,
+        "as many lambdas as in the first batch, not as in the batch at hand",
+        "https://github.com/Tony607/keras_mixup_generator/issues/1",
+        "ragged_batches",
+    ),
+    _fault(
+        "M06",
+        SqueezedBatch,
+        "squeeze drops the batch axis of a batch of one",
+        "fastai 2.8.12, reproduced; https://github.com/DBD-research-group/BirdSet/pull/274",
+        "ragged_batches",
+    ),
+    _fault(
+        "M07",
+        OddRefused,
+        "odd batches are refused",
+        "https://github.com/huggingface/pytorch-image-models/issues/1304",
+        "ragged_batches",
+    ),
+    _fault(
+        "M08",
+        UniformLambda,
+        "lambda is uniform, whatever alpha says",
+        "kornia 0.9.0, reproduced",
+        "lambda_follows_beta",
+    ),
+    _fault(
+        "M09",
+        TruncatedIntegers,
+        "uint8 images are mixed and truncated to uint8",
+        "timm 1.0.31, modes pair and elem, reproduced",
+        "integer_inputs_correct_or_loud",
+    ),
+    _fault("M10", LabelsFoldedAlone, "labels are folded, inputs are not", _PLAUSIBLE, _SHARE),
+    _fault(
+        "M10b",
+        InputsFoldedAlone,
+        "inputs are folded, labels are not",
+        _PLAUSIBLE,
+        _SHARE,
+        "own_sample_dominates",
+    ),
+    _fault(
+        "M11",
+        WithReplacement,
+        "partners are drawn with replacement",
+        _PLAUSIBLE,
+        "partners_are_a_permutation",
+    ),
+    _fault("M12", TwoLambdas, "one lambda for inputs, another for targets", _PLAUSIBLE, _SHARE),
+    _fault("M13", OneSidedBeta, "Beta(alpha, 1) for Beta(alpha, alpha)", _PLAUSIBLE, "lambda_follows_beta"),
+    _fault(
+        "M14",
+        OwnGenerator,
+        "a generator kept in the object: every DataLoader worker draws the same lambdas",
+        "https://github.com/pytorch/pytorch/issues/5059",
+        "seeds_differ",
+        without=("generator",),
+    ),
+    _fault(
+        "M15",
+        SingleLambda,
+        "a float32 lambda makes the inputs float32",
+        "keras 3.15.1, reproduced",
+        "dtype_and_device_kept",
+    ),
+    _fault(
+        "M15b",
+        SingleLambdaRefuses,
+        "a float32 lambda refuses inputs of other dtypes",
+        "fastai 2.8.12, reproduced",
+        "dtype_and_device_kept",
+    ),
+    _fault("M16", MixesInEvaluation, "still mixes in evaluation mode", _PLAUSIBLE, "eval_mode_mixes_nothing"),
+    _fault(
+        "NB04",
+        TargetsFromInputs,
+        "mixed targets are made from the partner's inputs",
+        _NOTEBOOK,
+        "targets_are_distributions",
+        _SHARE,
+    ),
+    _fault("NB05", BlendedNumbers, "class indices are blended as numbers", _NOTEBOOK, _SHARE),
+    _fault(
+        "NB08",
+        Pairs,
+        "the second loss term uses blended targets in place of the partner's",
+        _NOTEBOOK,
+        "mixed_loss_is_loss_of_mixed_target",
+        loss=_blended_in_second_term,
+    ),
+    _fault(
+        "NB09",
+        Pairs,
+        "a mean-reduced loss times a vector of lambdas",
+        _NOTEBOOK,
+        "mixed_loss_is_loss_of_mixed_target",
+        loss=_reduced_first,
+    ),
+    _fault(
+        "NB11",
+        Unfolded,
+        "the collision fix of the text is absent: lambda falls below 1/2",
+        _NOTEBOOK,
+        "lambda_at_least_half",
+        "own_sample_dominates",
+        documented=_FOLDED,
+    ),
+    _fault(
+        "NB12",
+        PartnerDominates,
+        "folded towards the partner: (i, j, 0.3) and (j, i, 0.7) give the same image twice",
+        f"{_NOTEBOOK}, whose lambdas are not folded at all; this is the half-way repair",
+        "own_sample_dominates",
+        "lambda_at_least_half",
+        documented=_FOLDED,
+        without=("eval_mode",),
+    ),
+    _fault("NB14", ImagesOnly, "beta[:, None, None, None] fits images only", _NOTEBOOK, "any_rank"),
+    _fault("XM01", Frozen, "lambda is a constant", _PLAUSIBLE, "lambda_varies", "lambda_follows_beta"),
+    _fault(
+        "XM02",
+        NotNormalised,
+        "shares that do not sum to 1",
+        _PLAUSIBLE,
+        "rows_are_convex_combinations",
+        "affine_equivariant",
+    ),
+    _fault(
+        "XM03",
+        ClampedToPixels,
+        "the mixture is clamped to [0, 1], where normalised images are not",
+        _PLAUSIBLE,
+        "matches_reference",
+        "affine_equivariant",
+    ),
+    _fault(
+        "XM04",
+        Extrapolating,
+        "a lambda above 1",
+        _PLAUSIBLE,
+        "stays_in_range",
+        "rows_are_convex_combinations",
+    ),
+    _fault(
+        "XM05", NeighbourFavoured, "the next sample is a partner too often", _PLAUSIBLE, "pairing_is_uniform"
+    ),
+    _fault(
+        "XM06",
+        WithReplacementPerBatch,
+        "one lambda a batch, and partners drawn with replacement",
+        _PLAUSIBLE,
+        "shared_lambda_preserves_batch_mean",
+    ),
+    _fault("XM07", DetachedPartner, "the partner is detached", _PLAUSIBLE, "gradient_is_lambda"),
+    _fault(
+        "XM08",
+        ZeroAlphaTakenForOne,
+        "alpha = 0 is taken for the default",
+        _PLAUSIBLE,
+        "alpha_zero_is_identity",
+    ),
+    _fault(
+        "XM09",
+        AnyAlpha,
+        "any alpha is taken",
+        "an infinite one by torchvision, timm, fastai and keras, reproduced",
+        "rejects_bad_alpha",
+    ),
+    _fault(
+        "XM10",
+        LabelsCycled,
+        "missing labels are made up",
+        "timm 1.0.31 broadcasts a single one, reproduced",
+        "rejects_mismatched_batch",
+    ),
+    _fault(
+        "XM11",
+        EmptyRowForUnknownClass,
+        "an unknown class is a row of zeros",
+        _PLAUSIBLE,
+        "rejects_bad_target",
+    ),
+    _fault("XM12", Unrepeatable, "lambdas that no seed reaches", _PLAUSIBLE, "seeded_runs_repeat"),
+    _fault("XM13", InputsOverwritten, "the inputs are overwritten", _PLAUSIBLE, "inputs_not_modified"),
+    _fault(
+        "XM15",
+        RowsHardened,
+        "soft rows are hardened to their largest class",
+        _PLAUSIBLE,
+        "smoothing_commutes_with_mixing",
+    ),
+    _fault("XM14", AlphaClampedToOne, "alpha is clamped to 1", _PLAUSIBLE, "lambda_follows_beta"),
+)
