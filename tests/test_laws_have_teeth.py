@@ -26,7 +26,15 @@ VALUE_LAWS = {
     "extreme_logits_stay_finite",
     "many_classes_do_not_overflow",
     "float64_keeps_float64",
+    "mixup_then_smoothing_is_smoothed_mixture",
 }
+MIXUP_VALUE_LAWS = {
+    "lambda_varies",
+    "lambda_follows_beta",
+    "pairing_is_uniform",
+    "seeds_differ",
+}
+"""Those that see whether anything is mixed: of a batch that is left alone, the others hold."""
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
@@ -56,6 +64,18 @@ def test_no_value_law_holds_of_a_loss_that_does_nothing(adapter):
     assert not held & VALUE_LAWS
     most = {"zero": 10, "constant": 10, "identity": 4, "raises": 3}
     assert len(held) <= most[adapter.name], sorted(held)
+
+
+@pytest.mark.parametrize("adapter", null.MIXUP, ids=lambda adapter: adapter.name)
+def test_no_law_about_what_is_mixed_holds_of_a_mixup_that_mixes_nothing(adapter):
+    conventions = {"lambda": "folded", "pairing": "permutation", "lambda_scope": "sample"}
+    features = adapter.features | {"alpha", "gradient"}
+    subject = subject_class("mixup")(adapter, conventions, features=features)
+    results = ask(subject, dtypes=["float32"])
+    held = {row.property for row in results.values() if row.verdict == "holds"}
+    assert not held & MIXUP_VALUE_LAWS
+    holds = {"identity": 19, "zero": 9, "constant": 7, "raises": 4}
+    assert len(held) == holds[adapter.name], sorted(held)
 
 
 def test_what_null_losses_are_asked_is_everything():

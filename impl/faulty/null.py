@@ -1,13 +1,15 @@
-"""Losses that do nothing: what a law holds of these, it holds of anything."""
+"""Implementations that do nothing: what a law holds of these, it holds of anything."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from lawful.impl.contracts import LabelSmoothing
+from lawful.impl.contracts import LabelSmoothing, Mixup
 
 
 def _zero(epsilon: float, **features: Any) -> Callable[[Tensor, Tensor], Tensor]:
@@ -37,5 +39,40 @@ LABEL_SMOOTHING = tuple(
         ("constant", _constant),
         ("identity", _identity),
         ("raises", _raises),
+    )
+)
+
+
+def _unmixed(alpha: float, num_classes: int, **features: Any) -> Callable[[Tensor, Tensor], Any]:
+    """The batch as it was: the most plausible of all that do nothing."""
+    return lambda inputs, target: (inputs, F.one_hot(target, num_classes).to(inputs.dtype))
+
+
+def _zeros(alpha: float, num_classes: int, **features: Any) -> Callable[[Tensor, Tensor], Any]:
+    return lambda inputs, target: (0 * inputs, torch.zeros(len(inputs), num_classes, dtype=inputs.dtype))
+
+
+def _constants(alpha: float, num_classes: int, **features: Any) -> Callable[[Tensor, Tensor], Any]:
+    even = 1 / num_classes
+    return lambda inputs, target: (
+        torch.full_like(inputs, 0.5),
+        torch.full((len(inputs), num_classes), even, dtype=inputs.dtype),
+    )
+
+
+def _raises_always(alpha: float, num_classes: int, **features: Any) -> Callable[[Tensor, Tensor], Any]:
+    def mix(inputs: Tensor, target: Tensor) -> Any:
+        raise NotImplementedError("this mixup does nothing but raise")
+
+    return mix
+
+
+MIXUP = tuple(
+    Mixup(name, build, features=Mixup.known_features - {"eval_mode"}, ranks=(2, 1, 3, 4, 5))
+    for name, build in (
+        ("identity", _unmixed),
+        ("zero", _zeros),
+        ("constant", _constants),
+        ("raises", _raises_always),
     )
 )

@@ -35,10 +35,14 @@ class Profile:
     time_limit: int
     """Seconds for one case, after which its process is ended."""
     repeatable: bool = True
+    boundary: bool = True
+    """Whether the boundary phase comes first: it is the same under every seed."""
 
     def settings(self, most_examples: int | None = None) -> settings:
         """Every value spelled out: what is left out would come from the user's own profile."""
-        phases = [Phase.explicit, Phase.generate, Phase.shrink]
+        phases = [Phase.generate, Phase.shrink]
+        if self.boundary:
+            phases.append(Phase.explicit)
         if not self.repeatable:
             phases += [Phase.reuse, Phase.target]
         database = None if self.repeatable else DirectoryBasedExampleDatabase(".hypothesis/lawful")

@@ -1,0 +1,182 @@
+"""What our mixup promises beyond the laws: its forms, its errors, its workers, its transforms."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from lawful.impl.native import (
+    MixedTarget,
+    Mixup,
+    label_smoothed_cross_entropy,
+    mixup,
+    mixup_loss,
+)
+
+X, Y = torch.eye(6), torch.arange(6)
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+def test_pair_and_soft_targets_say_the_same():
+    results = []
+    for targets in ("pair", "soft"):
+        generator = torch.Generator().manual_seed(3)
+        results.append(mixup(X, Y, alpha=1.0, num_classes=6, targets=targets, generator=generator))
+    (x_pair, (own, other, lam)), (x_soft, soft) = results
+    assert torch.equal(x_pair, x_soft)
+    rows = lam[:, None] * F.one_hot(own, 6) + (1 - lam[:, None]) * F.one_hot(other, 6)
+    torch.testing.assert_close(rows, soft)
+
+
+def test_soft_rows_are_mixed_as_inputs_are():
+    mixed, soft = mixup(X, X, alpha=1.0)
+    assert torch.equal(mixed, soft)
+
+
+def test_one_lambda_a_batch():
+    _, target = mixup(X, Y, alpha=1.0, scope="batch")
+    assert len(target.lam.unique()) == 1
+
+
+def test_without_the_fold_lambda_is_anywhere():
+    _, target = mixup(torch.zeros(200), torch.zeros(200).long(), alpha=1.0, fold=False)
+    assert target.lam.min() < 0.25
+    assert target.lam.max() > 0.75
+
+
+def test_a_second_batch_gives_the_partners():
+    other = (10 * torch.ones(6, 6), torch.arange(6).flip(0))
+    mixed, target = mixup(X, Y, alpha=1.0, second=other)
+    assert torch.equal(target.target_b, other[1])
+    torch.testing.assert_close(mixed, torch.lerp(other[0], X, target.lam[:, None]))
+
+
+def test_a_second_batch_of_another_length_is_told_apart():
+    with pytest.raises(ValueError, match="second has 5 samples, expected 6, as many as inputs: loaders"):
+        mixup(X, Y, second=(X[:5], Y[:5]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"alpha": -1.0}, ValueError, "alpha is -1.0, expected a finite number from 0"),
+        ({"alpha": math.nan}, ValueError, "alpha is nan"),
+        ({"num_classes": 0}, ValueError, "num_classes is 0, expected at least 1"),
+        ({"targets": "hard"}, ValueError, "targets is 'hard', expected 'soft', 'pair' or None"),
+        ({"targets": "soft"}, ValueError, "num_classes is None"),
+        ({"scope": "pixel"}, ValueError, "scope is 'pixel', expected 'sample' or 'batch'"),
+        ({"num_classes": 5}, ValueError, r"target has classes from 0 to 5, expected 0\.\.4"),
+        ({"second": (X, Y.int())}, TypeError, r"second\[1\] has dtype torch.int32"),
+        ({"second": (X[:, :3], Y)}, ValueError, r"second\[0\] has shape \(6, 3\)"),
+    ],
+)
+def test_bad_arguments_are_named_with_value_and_expectation(arguments, error, message):
+    with pytest.raises(error, match=message):
+        mixup(X, Y, **arguments)
+
+
+def test_bad_batches_are_named():
+    with pytest.raises(ValueError, match=r"target has shape \(5,\), expected \(6,\) or \(6, K\)"):
+        mixup(X, Y[:5])
+    with pytest.raises(TypeError, match=r"target has dtype torch.int32, expected torch.int64"):
+        mixup(X, Y.int())
+    with pytest.raises(ValueError, match="inputs is a scalar"):
+        mixup(torch.tensor(1.0), Y)
+
+
+def test_integer_images_are_refused_or_promoted():
+    images = torch.randint(256, (6, 3, 4, 4), dtype=torch.uint8)
+    with pytest.raises(TypeError, match=r"inputs has dtype torch.uint8, .* give promote=torch.float32"):
+        mixup(images, Y)
+    mixed, _ = mixup(images, Y, alpha=0.0, promote=torch.float32)
+    assert torch.equal(mixed, images.float())
+
+
+@pytest.mark.parametrize("alpha", [1e-300, 1e-12, 1e-3, 1e3])
+def test_extreme_alphas_give_shares(alpha):
+    _, target = mixup(torch.zeros(64), torch.zeros(64).long(), alpha=alpha, fold=False)
+    assert bool(((target.lam >= 0) & (target.lam <= 1)).all())
+    if alpha < 1e-10:
+        assert set(target.lam.tolist()) == {0.0, 1.0}
+
+
+def test_evaluation_mode_gives_the_same_inputs_and_form():
+    mix = Mixup(alpha=1.0, num_classes=6).eval()
+    mixed, soft = mix(X, Y)
+    assert mixed is X
+    assert torch.equal(soft, torch.eye(6))
+    assert mix.train()(X, Y)[0] is not X
+
+
+def test_global_generators_are_untouched_where_one_is_given():
+    state = torch.get_rng_state()
+    mixup(X, Y, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("generator", [None, torch.Generator().manual_seed(0)])
+def test_workers_draw_different_lambdas(generator):
+    mix = Mixup(alpha=1.0, generator=generator)
+    dataset = TensorDataset(torch.eye(8), torch.zeros(8, dtype=torch.int64))
+    loader = DataLoader(dataset, batch_size=4, num_workers=2, collate_fn=mix.collate)
+    lams = [target.lam for _, target in loader]
+    assert len(lams) == 2
+    assert not torch.equal(lams[0], lams[1])
+
+
+def test_in_this_process_collate_draws_from_the_generator_given():
+    samples = [(row, i) for i, row in enumerate(torch.eye(4))]
+    runs = [Mixup(1.0, generator=torch.Generator().manual_seed(5)).collate(samples) for _ in range(2)]
+    assert torch.equal(runs[0][0], runs[1][0])
+
+
+def per_sample(output, target):
+    return F.cross_entropy(output, target, reduction="none")
+
+
+def test_the_loss_weights_each_sample_before_the_mean():
+    output = torch.tensor([[4.0, 0.0], [0.0, 4.0]])
+    mixed = MixedTarget(torch.tensor([0, 0]), torch.tensor([1, 1]), torch.tensor([0.9, 0.6]))
+    own, other = per_sample(output, mixed.target_a), per_sample(output, mixed.target_b)
+    right = (mixed.lam * own + (1 - mixed.lam) * other).mean()
+    torch.testing.assert_close(mixup_loss(per_sample, output, mixed), right)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_pair_and_soft_losses_agree_with_smoothing_too(reduction):
+    output = torch.randn(6, 6, generator=torch.Generator().manual_seed(1))
+
+    def loss_fn(z, y):
+        return label_smoothed_cross_entropy(z, y, epsilon=0.1, reduction="none")
+
+    losses = []
+    for targets in ("pair", "soft"):
+        generator = torch.Generator().manual_seed(2)
+        _, mixed = mixup(X, Y, alpha=1.0, num_classes=6, targets=targets, generator=generator)
+        losses.append(mixup_loss(loss_fn, output, mixed, reduction=reduction))
+    torch.testing.assert_close(losses[0], losses[1])
+
+
+def test_a_loss_that_reduces_is_refused():
+    mixed = MixedTarget(Y, Y, torch.ones(6))
+    with pytest.raises(ValueError, match=r"loss_fn gave shape \(\), expected a loss for each of 6 samples"):
+        mixup_loss(F.cross_entropy, X, mixed)
+
+
+def test_an_unknown_reduction_is_refused():
+    with pytest.raises(ValueError, match="reduction is 'avg'"):
+        mixup_loss(per_sample, X, torch.eye(6), reduction="avg")
+
+
+@CUDA
+def test_no_host_device_synchronisation_on_cuda():
+    x, y = X.cuda(), Y.cuda()
+    mixup(x, y, num_classes=6)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        mixup(x, y, num_classes=6)
+        mixup(x, y)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

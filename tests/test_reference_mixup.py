@@ -1,0 +1,78 @@
+"""The reference mixup against values worked out by hand, integrals and simulation."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.stats import kstest
+
+from lawful.reference import label_smoothing, mixup
+
+ALPHAS = (0.1, 0.4, 1.0, 2.0, 8.0)
+
+
+def test_mix_by_hand():
+    np.testing.assert_allclose(mixup.mix([[4.0], [8.0]], [[8.0], [0.0]], [0.75, 0.25]), [[5.0], [2.0]])
+
+
+def test_one_share_for_the_batch():
+    np.testing.assert_allclose(mixup.mix([1.0, 2.0], [3.0, 4.0], 0.5), [2.0, 3.0])
+
+
+def test_mix_refuses_other_shapes():
+    with pytest.raises(ValueError, match=r"partner has shape \(1, 2\), expected that of x, \(2, 2\)"):
+        mixup.mix(np.ones((2, 2)), np.ones((1, 2)), 0.5)
+
+
+def test_the_collision_and_its_fix():
+    """(i, j, 0.3) and (j, i, 0.7) are one image; folded they are two."""
+    x = np.eye(2)
+    twice = mixup.mix(x, x[::-1], [0.3, 0.7])
+    np.testing.assert_allclose(twice[0], twice[1])
+    fixed = mixup.mix(x, x[::-1], mixup.fold([0.3, 0.7]))
+    np.testing.assert_allclose(fixed, [[0.7, 0.3], [0.3, 0.7]])
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+@pytest.mark.parametrize("folded", [True, False])
+def test_density_is_the_slope_of_the_distribution_function(alpha, folded):
+    low = 0.5 if folded else 0.2
+    for high in (0.6, 0.9):
+        area, _ = quad(lambda lam: float(mixup.lam_density(lam, alpha, folded=folded)), low, high)
+        ends = mixup.lam_cdf([low, high], alpha, folded=folded)
+        assert area == pytest.approx(ends[1] - ends[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+@pytest.mark.parametrize("folded", [True, False])
+def test_samples_follow_their_law(alpha, folded):
+    lam = mixup.sample_lam(np.random.default_rng(0), alpha, 4000, folded=folded)
+    assert kstest(lam, lambda x: mixup.lam_cdf(x, alpha, folded=folded)).pvalue > 1e-6
+
+
+def test_alpha_zero_mixes_nothing():
+    assert mixup.sample_lam(np.random.default_rng(0), 0.0, 3).tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("alpha", [-1.0, math.nan, math.inf])
+def test_bad_alpha_is_refused(alpha):
+    with pytest.raises(ValueError, match="alpha is"):
+        mixup.sample_lam(np.random.default_rng(0), alpha, 1)
+
+
+def test_unknown_class_is_refused():
+    with pytest.raises(ValueError, match=r"target is \[3\], expected classes in 0..2"):
+        mixup.mixed_targets([0], [3], 0.5, 3)
+
+
+def test_mixed_loss_by_hand():
+    """p = (1/2, 1/4, 1/4): 0.75 log 2 + 0.25 log 4."""
+    loss = mixup.mixed_loss([[math.log(2), 0, 0]], [0], [1], [0.75])
+    assert loss[0] == pytest.approx(0.75 * math.log(2) + 0.25 * math.log(4))
+
+
+def test_mixed_loss_is_cross_entropy_with_mixed_targets():
+    z, a, b, lam = [[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]], [0, 1], [2, 1], [0.9, 0.6]
+    q = mixup.mixed_targets(a, b, lam, 3)
+    np.testing.assert_allclose(mixup.mixed_loss(z, a, b, lam), label_smoothing.cross_entropy(q, z))
