@@ -24,19 +24,31 @@ Array = Any
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Within, all global generators start from ``seed``; after, they are where they were before."""
-    python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    python, numpy = random.getstate(), np.random.get_state()
+    accelerators = _accelerators()
+    states = [torch.get_rng_state(), *(module.get_rng_state() for module in accelerators)]
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    # torch.manual_seed would format a traceback a call, to keep it for a CUDA that may never start
+    torch.default_generator.manual_seed(seed)
+    for module in accelerators:
+        module.manual_seed(seed)
     try:
         yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
-        torch.set_rng_state(cpu)
-        if cuda:
-            torch.cuda.set_rng_state_all(cuda)
+        torch.set_rng_state(states[0])
+        for module, state in zip(accelerators, states[1:], strict=True):
+            module.set_rng_state(state)
+
+
+def _accelerators() -> list[Any]:
+    """Those in use. The first call with a tensor on CUDA has started it before it is seeded."""
+    return [
+        *([torch.cuda] if torch.cuda.is_initialized() else []),
+        *([torch.mps] if torch.backends.mps.is_available() else []),
+    ]
 
 
 def identity_batch(size: int) -> Array:

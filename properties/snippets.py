@@ -87,6 +87,8 @@ def mixup_snippet(subject: Subject, answers: list[Answer], broken: BaseException
         lines += _mixup_lines(subject, answer, number, names)
     if getattr(broken, "relation", None) == "an error, not":
         names.learn(getattr(broken, "actual", None), "mixed_1.double()")
+    if getattr(broken, "what", None) == "mixed inputs" and answers[-1].value is None:
+        names.learn(getattr(broken, "actual", None), f"result_{len(answers)}[0]")
     return program(headline, subject.adapter.imports, lines, names, broken)
 
 

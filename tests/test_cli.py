@@ -104,8 +104,8 @@ def test_what_cannot_be_asked_is_refused_with_what_to_do(tmp_path, arguments, me
     (tmp_path / "words.txt").write_text("words")
     (tmp_path / "imports_nothing.py").write_text("import nosuchmodule\n")
     (tmp_path / "leaves.py").write_text("import sys\nsys.exit(5)\n")
-    workers = () if "-n" in arguments else ("-n", "1")
-    done = lawful("check", *arguments, *workers, cwd=tmp_path)
+    command = ("check", "-n", "1") if len(arguments) > 1 and "-n" not in arguments else ("check",)
+    done = lawful(*(command if len(arguments) > 1 else ("smoke",)), *arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr

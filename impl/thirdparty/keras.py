@@ -116,13 +116,16 @@ ADAPTERS = (
             'os.environ["KERAS_BACKEND"] = "torch"\n'
             "import keras\n"
             "import torch.nn.functional as F\n"
-            "def mix(alpha, num_classes, inputs, target):\n"
-            "    layer = keras.layers.MixUp(alpha, seed=random.getrandbits(31))\n"
-            "    rows = target if target.is_floating_point() else F.one_hot(target, num_classes)\n"
-            '    batch = {"images": inputs, "labels": rows.float()}\n'
-            "    mixed = layer(batch, training=True)\n"
-            '    return mixed["images"], mixed["labels"]'
+            "class Mix:\n"
+            "    def __init__(self, alpha, num_classes):\n"
+            "        self.num_classes = num_classes\n"
+            "        self.layer = keras.layers.MixUp(alpha, seed=random.getrandbits(31))\n"
+            "    def __call__(self, inputs, target):\n"
+            "        rows = target if target.is_floating_point() else F.one_hot(target, self.num_classes)\n"
+            '        batch = {"images": inputs, "labels": rows.float()}\n'
+            "        mixed = self.layer(batch, training=True)\n"
+            '        return mixed["images"], mixed["labels"]'
         ),
-        called_as="mix({alpha}, {num_classes}, {inputs}, {target})",
+        called_as="Mix({alpha}, {num_classes})({inputs}, {target})",
     ),
 )

@@ -146,7 +146,11 @@ class Mix(Subject):
             raise LawBroken("mixed inputs", "of shape", tuple(x.shape), to_float64(mixed))
         answer.dtype, answer.device, answer.target = dtype_name(mixed.dtype), mixed.device.type, target
         answer.value = self._flat(mixed)
-        answer.soft = _as_distributions(target, classes, len(x))
+        try:
+            answer.soft = _as_distributions(target, classes, len(x))
+        except LawBroken as error:
+            answer.soft = error.actual
+            raise
 
     def target(self, values: Any) -> torch.Tensor:
         """Classes (N,), or distributions (N, K) in the dtype of the inputs."""
