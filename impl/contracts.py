@@ -16,7 +16,7 @@ and ``lawful check my_adapter.py:adapter`` puts it under the laws.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, ClassVar
@@ -155,3 +155,62 @@ class Mixup(Adapter):
     """Ranks of inputs, N counted, that it promises to take. Others must be refused or mixed rightly."""
     loss: Callable[[Any, Any], Any] | None = None
     """The matching loss: ``loss(logits (N, K), what mix gave as target)`` to a mean. None: there is none."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a learning-rate range test gives back."""
+
+    lrs: Sequence[float]
+    losses: Sequence[float]
+    suggest: Callable[[], float | None] | None = None
+    """The learning rate that it suggests. None: it suggests none."""
+    reset: Callable[[], None] | None = None
+    """Puts back what the test changed. None: that is done already, or never."""
+
+
+@dataclass(frozen=True)
+class LRFinder(Adapter):
+    """``build(model, optimizer, criterion, loader, *, start_lr, end_lr, num_iter, **features) -> Swept``.
+
+    model: ``model(inputs)`` gives outputs (N, 1); criterion: ``criterion(outputs, targets)`` gives a scalar;
+    loader: a DataLoader of (inputs (N, 1), targets (N,)).
+
+    Features: ``divergence`` (a keyword: stop above best + (divergence - 1)|best|), ``smoothing`` (a keyword:
+    0 is none), ``suggestion`` (``Swept.suggest`` is there).
+
+    In ``called_as``: ``model``, ``optimizer``, ``criterion``, ``loader``, ``start_lr``, ``end_lr``,
+    ``num_iter``, ``features``; the expression gives what has ``lrs`` and ``losses``.
+    """
+
+    technique: ClassVar[str] = "lr_finder"
+    known_features: ClassVar[frozenset[str]] = frozenset({"divergence", "smoothing", "suggestion"})
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run gives back: an entry for each epoch."""
+
+    train_loss: Sequence[float]
+    val_loss: Sequence[float]
+    accuracy: Sequence[float]
+    """Of the validation set, in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Training(Adapter):
+    """``build(model, optimizer, loss_fn, train_loader, val_loader, *, mix_loader, alpha, epochs)``.
+    It gives a :class:`Trained`.
+
+    ``loss_fn(logits (N, K), target (N,))`` gives a loss for each sample, (N,), as mixup needs.
+    ``mix_loader`` gives the partners' batches; None shuffles the batch itself.
+
+    Features: ``mix_loader``, ``shuffle`` (partners from the batch itself), ``unmixed`` (alpha 0 mixes
+    nothing).
+
+    In ``called_as``: ``model``, ``optimizer``, ``loss_fn``, ``train_loader``, ``val_loader``, ``mix_loader``,
+    ``alpha``.
+    """
+
+    technique: ClassVar[str] = "training"
+    known_features: ClassVar[frozenset[str]] = frozenset({"mix_loader", "shuffle", "unmixed"})

@@ -4,6 +4,10 @@
 CUDA. Hypothesis sets the first two to 0 before every example, so that without this every example would
 see one and the same NumPy lambda, and leaves torch alone.
 
+**Scripted loss** (LR finder). A model and a criterion whose loss at step i is what a script says, and whose
+gradient is the mean of the batch's inputs. **Recording optimizer.** SGD that remembers the rate of every
+group and the gradients at every step. **State snapshot.** What a test must put back, compared by part.
+
 **Identity batch** (mixup). Feed e_i, the i-th unit vector, as sample i, with target i. Row i of what comes
 back is lam_i e_i + (1 - lam_i) e_pi(i): lambda and partner, read off.
 """
@@ -11,12 +15,16 @@ back is lam_i e_i + (1 - lam_i) e_pi(i): lambda and partner, read off.
 from __future__ import annotations
 
 import contextlib
+import copy
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 Array = Any
 
@@ -67,3 +75,132 @@ def partners(weights: Array) -> Array:
     if not len(weights):
         return own
     return np.where(others.max(axis=1) > 0, others.argmax(axis=1), own)
+
+
+class ScriptEnd(Exception):
+    """Raised by the criterion where the script says so."""
+
+
+@dataclass
+class Script:
+    """The losses to come, and what was seen on the way. Copies of the model share it."""
+
+    losses: list[float]
+    raises_at: int | None = None
+    asked: int = 0
+    """Calls of the criterion."""
+    training: list[bool] = field(default_factory=list)
+    """The model's mode at each call."""
+    batches: list[float] = field(default_factory=list)
+    """The mean of the inputs at each call since the last step."""
+    steps: list[tuple[list[float], list[float], list[float]]] = field(default_factory=list)
+    """For each optimizer step: the groups' rates, the gradients, and the batches before it."""
+
+    def __deepcopy__(self, memo: Any) -> Script:
+        return self
+
+    def loss(self) -> float:
+        """The next one; the last one over and over."""
+        step = self.asked
+        self.asked += 1
+        if step == self.raises_at:
+            raise ScriptEnd(f"the loss of step {step} raises")
+        return self.losses[min(step, len(self.losses) - 1)]
+
+    def criterion(self, output: Tensor, target: Tensor) -> Tensor:
+        """The scripted loss, with the output's gradient."""
+        slope = (output - output.detach()).mean()
+        return slope + self.loss()
+
+
+class ScriptedModel(nn.Module):
+    """x (N, 1) to x (first + second), with a buffer that training moves."""
+
+    seen: Tensor
+
+    def __init__(self, script: Script) -> None:
+        super().__init__()
+        self.script = script
+        self.first = nn.Parameter(torch.ones(1))
+        self.second = nn.Parameter(torch.ones(1))
+        self.register_buffer("seen", torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.script.training.append(self.training)
+        self.script.batches.append(float(x.mean()))
+        if self.training:
+            self.seen += 1
+        return x * (self.first + self.second)
+
+
+class RecordingSGD(torch.optim.SGD):
+    """SGD with momentum that tells the script about every step."""
+
+    script: Script
+
+    def step(self, closure: Any = None) -> Any:  # type: ignore[override]
+        result = super().step(closure) if closure is not None else None
+        params = [p for group in self.param_groups for p in group["params"]]
+        grads = [0.0 if p.grad is None else float(p.grad.sum()) for p in params]
+        rates = [float(group["lr"]) for group in self.param_groups]
+        self.script.steps.append((rates, grads, list(self.script.batches)))
+        self.script.batches.clear()
+        return result if closure is not None else super().step()
+
+
+def scripted(
+    losses: list[float], *, batches: int, groups: int = 1, raises_at: int | None = None, device: str = "cpu"
+) -> tuple[Script, ScriptedModel, RecordingSGD, Any]:
+    """A script, a model, its optimizer and a loader. The model has been trained for a step: there is
+    momentum, there are gradients, and it is in evaluation mode."""
+    script = Script(losses, raises_at)
+    model = ScriptedModel(script).to(device)
+    params: Any = [model.first, model.second]
+    if groups == 2:
+        params = [{"params": [model.first]}, {"params": [model.second], "lr": 0.05}]
+    optimizer = RecordingSGD(params, lr=0.1, momentum=0.5)
+    optimizer.script = script
+    model.train()
+    model(torch.full((2, 1), 3.0, device=device)).mean().backward()
+    optimizer.step()
+    model.eval()
+    script.training.clear()
+    script.steps.clear()
+    script.batches.clear()
+    inputs = torch.arange(1.0, batches + 1).repeat_interleave(2)[:, None] / 8
+    loader = DataLoader(TensorDataset(inputs, torch.zeros(2 * batches, dtype=torch.int64)), batch_size=2)
+    return script, model, optimizer, loader
+
+
+def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """What a range test must put back, by part."""
+    params = list(model.parameters())
+    return {
+        "model": {name: value.detach().cpu().clone() for name, value in model.state_dict().items()},
+        "optimizer": copy.deepcopy(
+            {
+                "state": [dict(optimizer.state.get(p, {})) for p in params],
+                "groups": [
+                    {k: v for k, v in group.items() if k not in ("params", "initial_lr")}
+                    for group in optimizer.param_groups
+                ],
+            }
+        ),
+        "mode": [module.training for module in model.modules()],
+        "requires_grad": [p.requires_grad for p in params],
+        "grads": [None if p.grad is None else p.grad.detach().cpu().clone() for p in params],
+        "random": [random.getstate(), np.random.get_state(), torch.get_rng_state()],
+    }
+
+
+def changed(before: Any, after: Any) -> bool:
+    """Whether two snapshots, or parts of them, differ in any bit."""
+    if isinstance(before, dict):
+        return before.keys() != after.keys() or any(changed(before[k], after[k]) for k in before)
+    if isinstance(before, list | tuple):
+        return len(before) != len(after) or any(changed(a, b) for a, b in zip(before, after, strict=True))
+    if isinstance(before, Tensor) and isinstance(after, Tensor):
+        return not torch.equal(before, after)
+    if isinstance(before, np.ndarray):
+        return not np.array_equal(before, after)
+    return type(before) is not type(after) or bool(before != after)

@@ -60,6 +60,114 @@ def label_smoothing_snippet(
     return program(headline, subject.adapter.imports, lines, names, broken)
 
 
+_SCRIPTED = """\
+import copy
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = (torch.nn.Parameter(torch.ones(1)) for _ in range(2))
+        self.register_buffer("seen", torch.zeros(1))
+    def forward(self, x):
+        modes.append(self.training)
+        if self.training:
+            self.seen += 1
+        return x * (self.first + self.second)
+class Recorder(torch.optim.SGD):
+    def step(self, closure=None):
+        if closure is not None:
+            closure()
+        rates.append([float(group["lr"]) for group in self.param_groups])
+        grads.append([float(p.grad.sum()) for group in self.param_groups for p in group["params"]])
+        super().step()
+def criterion(output, target):
+    step = len(asked)
+    asked.append(step)
+    if step == raises_at:
+        raise RuntimeError("as asked")
+    return script[min(step, len(script) - 1)] + (output - output.detach()).mean()
+def state(model, optimizer):
+    params = list(model.parameters())
+    left_out = ("params", "initial_lr")
+    groups = [{k: v for k, v in g.items() if k not in left_out} for g in optimizer.param_groups]
+    return copy.deepcopy({
+        "model": list(model.state_dict().values()),
+        "optimizer": [groups, [sorted(optimizer.state.get(p, {}).items()) for p in params]],
+        "mode": [m.training for m in model.modules()],
+        "requires_grad": [p.requires_grad for p in params],
+        "grads": [p.grad for p in params],
+    })
+def changed(parts):
+    after = state(model, optimizer)
+    return ", ".join(p for p in before if p in parts and str(before[p]) != str(after[p])) or "nothing"
+def tensor(values):
+    return torch.tensor([float(value) for value in values], dtype=torch.float64)
+"""
+
+
+def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseException, headline: str) -> str:
+    """Of the last test alone: each is a run of its own."""
+    answer: Any = answers[-1]
+    asked, names = answer.asked, _Names()
+    params = "[model.first, model.second]"
+    if asked["groups"] == 2:
+        params = '[{"params": [model.first]}, {"params": [model.second], "lr": 0.05}]'
+    features = "".join(f", {name}={literal(value)}" for name, value in asked["features"].items())
+    called = subject.adapter.called_as.format(
+        model="model",
+        optimizer="optimizer",
+        criterion="criterion",
+        loader="loader",
+        start_lr=literal(asked["start_lr"]),
+        end_lr=literal(asked["end_lr"]),
+        num_iter=asked["num_iter"],
+        features=features,
+    )
+    batches = asked["batches"]
+    lines = [
+        _SCRIPTED.rstrip(),
+        f"script, raises_at = {literal(asked['losses'])}, {asked['raises_at']}",
+        "modes, rates, grads, asked = [], [], [], []",
+        "torch.manual_seed(0)",
+        "model = Model()",
+        f"optimizer = Recorder({params}, lr=0.1, momentum=0.5)",
+        "model(torch.full((2, 1), 3.0)).mean().backward()",
+        "optimizer.step()",
+        "model.eval(), modes.clear(), rates.clear(), grads.clear()",
+        f"inputs = torch.arange(1.0, {batches + 1}).repeat_interleave(2)[:, None] / 8",
+        f"data = torch.utils.data.TensorDataset(inputs, torch.zeros({2 * batches}, dtype=torch.int64))",
+        "loader = torch.utils.data.DataLoader(data, batch_size=2)",
+        "before = state(model, optimizer)",
+    ]
+    expects_none = getattr(broken, "relation", None) is None
+    if answer.lrs is None and not expects_none:
+        lines += [
+            "try:",
+            f"    {called}",
+            "except Exception as error:",
+            '    print("it raised", repr(error))',
+        ]
+    else:
+        lines.append(f"result = {called}")
+    if answer.lrs is not None:
+        lines.append("lrs, losses = tensor(result.lrs), tensor(result.losses)")
+        if "suggestion" in subject.features:
+            lines.append("suggestion = result.suggest()")
+        lines.append("if getattr(result, 'reset', None):")
+        lines.append("    result.reset()")
+        names.learn(answer.value, "losses")
+        names.learn(answer.lrs, "lrs")
+    if getattr(broken, "relation", None) == "an error, not":
+        names.learn(getattr(broken, "actual", None), "lrs")
+    lines += [
+        "used, second_group = tensor(r[0] for r in rates), tensor(r[-1] for r in rates)",
+        "gradients = tensor(g[0] for g in grads)",
+        "share_in_training_mode = sum(modes) / max(1, len(modes))",
+    ]
+    for expression, value in answer.derived:
+        names.learn(value, expression)
+    return program(headline, subject.adapter.imports, lines, names, broken)
+
+
 _SEED = """\
 import random
 import numpy

@@ -246,3 +246,42 @@ def spread_alphas() -> Drawn:
 
 def bad_alphas() -> Drawn:
     return Drawn(st.floats(-1e3, -1e-3), (-1.0, math.nan, math.inf, -0.1, -math.inf))
+
+
+def calm_losses() -> Drawn:
+    """Scripts that do not diverge: flat, falling, wandering; 6 to 22 losses in eighths."""
+    wander = st.lists(st.integers(4, 12).map(lambda i: i / 8), min_size=6, max_size=22)
+    edges = (
+        [1.0] * 6,
+        [2.0 - i / 8 for i in range(8)],
+        [1.0 + abs(i - 6) / 8 for i in range(12)],
+        [1.0] * 21,
+    )
+    return Drawn(wander, edges)
+
+
+def undiverging_losses() -> Drawn:
+    """As :func:`calm_losses`, and negative ones, and falling through 0: none is above best + 3 |best|."""
+    falling = st.lists(st.integers(0, 8), min_size=5, max_size=20).map(_falling)
+    negative = st.lists(st.integers(4, 12).map(lambda i: -i / 8), min_size=6, max_size=22)
+    edges = ([-1.0] * 8, [1.0 - i / 4 for i in range(10)], [1.0] * 8, [-2.0, -1.0, -1.5, -2.0, -1.0, -1.0])
+    return Drawn(st.one_of(falling, negative), edges)
+
+
+def _falling(drops: list[int]) -> list[float]:
+    losses = [1.0]
+    for drop in drops:
+        losses.append(losses[-1] - drop / 8)
+    return losses
+
+
+def valleys() -> Drawn:
+    """Where a curve of 40 points falls steepest, half of the way to its minimum or so."""
+    return Drawn(st.integers(16, 22), (18, 20))
+
+
+def rates() -> Drawn:
+    """(start_lr, end_lr) of a range test."""
+    return Drawn(
+        st.sampled_from([[1e-5, 1.0], [1e-6, 0.1], [1e-3, 1e-2], [1e-4, 1.0]]), ([1e-5, 1.0], [1e-6, 0.1])
+    )

@@ -6,20 +6,23 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from lawful.impl.contracts import Adapter, LabelSmoothing
+from lawful.impl.contracts import Adapter, LabelSmoothing, LRFinder, Swept
 from lawful.impl.contracts import Mixup as MixupAdapter
 from lawful.impl.native.label_smoothing import (
     LabelSmoothedCrossEntropy,
     label_smoothed_cross_entropy,
 )
+from lawful.impl.native.lr_finder import RangeTest, lr_range_test
 from lawful.impl.native.mixup import MixedTarget, Mixup, mixup, mixup_loss
 
 __all__ = [
     "LabelSmoothedCrossEntropy",
     "MixedTarget",
     "Mixup",
+    "RangeTest",
     "adapters",
     "label_smoothed_cross_entropy",
+    "lr_range_test",
     "mixup",
     "mixup_loss",
 ]
@@ -59,7 +62,28 @@ def adapters() -> tuple[Adapter, ...]:
                 "({inputs}, {target})"
             ),
         ),
+        LRFinder(
+            "native",
+            _lr_finder,
+            features=LRFinder.known_features,
+            documented={
+                "smoothing": "none",
+                "restores": "automatically",
+                "random_state": "restored",
+                "suggestion": "steepest",
+            },
+            imports="from lawful.impl.native import lr_range_test",
+            called_as=(
+                "lr_range_test({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, "
+                "end_lr={end_lr}, num_iter={num_iter}{features})"
+            ),
+        ),
     )
+
+
+def _lr_finder(*parts: Any, **options: Any) -> Swept:
+    test = lr_range_test(*parts, **options)
+    return Swept(test.lrs, test.losses, suggest=test.suggest)
 
 
 def _mixup(scope: Any, targets: Any, fold: bool = True) -> Callable[..., Mixup]:

@@ -14,6 +14,9 @@ LIBRARIES = (
     "transformers",
     "keras",
     "kornia",
+    "lightning",
+    "ignite",
+    "torch_lr_finder",
     "segmentation_models_pytorch",
 )
 

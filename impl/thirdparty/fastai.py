@@ -1,14 +1,16 @@
-"""fastai: ``fastai.losses.LabelSmoothingCrossEntropy`` and the callback ``fastai.callback.mixup.MixUp``."""
+"""fastai: ``LabelSmoothingCrossEntropy``, the callback ``MixUp``, and ``Learner.lr_find``."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from lawful.impl.contracts import Deviation, LabelSmoothing, Mixup
+from lawful.impl.contracts import Deviation, LabelSmoothing, LRFinder, Mixup, Swept
 from lawful.impl.thirdparty import _known, _torchvision
+from lawful.impl.thirdparty._quiet import quiet
 
 
 def _label_smoothing(epsilon: float, **features: Any) -> Any:
@@ -49,6 +51,29 @@ def _mixup_loss(logits: Any, mixed_target: Any) -> Any:
     own, other, callback.lam = mixed_target
     callback.yb1 = (other,)
     return callback.lf(logits, own)
+
+
+def _lr_finder(
+    model: Any, optimizer: Any, criterion: Any, loader: Any, *, start_lr: float, end_lr: float, num_iter: int
+) -> Swept:
+    _torchvision.make_importable()
+    with quiet(), tempfile.TemporaryDirectory() as folder:
+        import fastai.callback.schedule  # noqa: F401 (it gives Learner its lr_find)
+        from fastai.data.core import DataLoaders
+        from fastai.learner import Learner
+        from fastai.optimizer import OptimWrapper
+
+        loaders = DataLoaders(loader, loader, device=next(model.parameters()).device)
+        learner = Learner(
+            loaders,
+            model,
+            criterion,
+            opt_func=lambda params, **options: OptimWrapper(opt=optimizer),
+            path=folder,
+            train_bn=False,
+        )
+        found = learner.lr_find(start_lr=start_lr, end_lr=end_lr, num_it=num_iter, show_plot=False)
+    return Swept(learner.recorder.lrs, learner.recorder.losses, suggest=lambda: found.valley)
 
 
 ADAPTERS = (
@@ -119,5 +144,31 @@ ADAPTERS = (
             "    return learner.xb[0], (target, callback.yb1[0], callback.lam)"
         ),
         called_as="mix({alpha}, {inputs}, {target})",
+    ),
+    LRFinder(
+        "fastai",
+        _lr_finder,
+        features=frozenset({"suggestion"}),
+        documented={"smoothing": "ema_corrected", "suggestion": "valley"},
+        library="fastai",
+        imports=(
+            f"{_torchvision.LINES}import tempfile, types\n"
+            "import fastai.callback.schedule\n"
+            "from fastai.data.core import DataLoaders\n"
+            "from fastai.learner import Learner\n"
+            "from fastai.optimizer import OptimWrapper\n"
+            "def sweep(model, optimizer, criterion, loader, **options):\n"
+            '    loaders = DataLoaders(loader, loader, device=torch.device("cpu"))\n'
+            "    with tempfile.TemporaryDirectory() as folder:\n"
+            "        wrapped = lambda params, **kwargs: OptimWrapper(opt=optimizer)\n"
+            "        learner = Learner(loaders, model, criterion, opt_func=wrapped, path=folder)\n"
+            "        found = learner.lr_find(show_plot=False, **options)\n"
+            "    lrs, losses = learner.recorder.lrs, learner.recorder.losses\n"
+            "    return types.SimpleNamespace(lrs=lrs, losses=losses, suggest=lambda: found.valley)"
+        ),
+        called_as=(
+            "sweep({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, end_lr={end_lr}, "
+            "num_it={num_iter})"
+        ),
     ),
 )

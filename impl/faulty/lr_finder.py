@@ -1,0 +1,528 @@
+"""The faults of learning-rate range tests, each a few lines on top of :class:`Right`.
+
+Ids R.. and NB.. are those of the collected bug reports and of the seed notebook; XR.. were written so that
+every law has a fault of its own. "Reproduced" names the library in which it is seen today.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lawful.impl.contracts import LRFinder, Swept
+from lawful.impl.faulty import Fault
+
+_PLAUSIBLE = "plausible, no public report known"
+_NOTEBOOK = "the seed notebook"
+
+
+class Right:
+    """A correct range test in slow, separate steps, each of which a fault can replace."""
+
+    beta = 0.0
+
+    def __call__(
+        self,
+        model: Any,
+        optimizer: Any,
+        criterion: Callable[[Tensor, Tensor], Tensor],
+        loader: Any,
+        *,
+        start_lr: float,
+        end_lr: float,
+        num_iter: int,
+        divergence: float = 4.0,
+        smoothing: float | None = None,
+    ) -> Swept:
+        self.check(start_lr, end_lr, num_iter, loader)
+        self.divergence = divergence
+        self.smoothing = self.beta if smoothing is None else smoothing
+        lrs: list[float] = []
+        losses: list[float] = []
+        best = math.inf
+        saved = self.saved(model, optimizer)
+        try:
+            self.set_mode(model)
+            batches = self.batches(loader)
+            for step in self.steps(num_iter):
+                lr = self.lr(step, start_lr, end_lr, num_iter)
+                self.set_lr(optimizer, lr)
+                try:
+                    inputs, target = next(batches)
+                except StopIteration:
+                    break
+                self.zero_grad(optimizer)
+                loss = criterion(model(inputs), target)
+                value = loss.item()
+                if self.ends(value):
+                    break
+                recorded = self.average(losses, value)
+                if self.diverged(recorded, best, step):
+                    self.record_explosion(lrs, losses, lr, recorded)
+                    break
+                best = self.best(best, recorded, step)
+                lrs.append(self.recorded_lr(step, lr, start_lr, end_lr, num_iter))
+                losses.append(recorded)
+                loss.backward()
+                optimizer.step()
+        finally:
+            self.restore(model, optimizer, saved)
+        lrs, losses = self.trimmed(lrs, losses)
+        return Swept(lrs, losses, suggest=lambda: self.suggestion(lrs, losses))
+
+    def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
+        if not 0 < start_lr < end_lr or num_iter < 2 or not len(loader):
+            raise ValueError(f"range {start_lr} to {end_lr} in {num_iter} steps, {len(loader)} batches")
+
+    def steps(self, num_iter: int) -> range:
+        return range(num_iter)
+
+    def lr(self, step: int, start: float, end: float, n: int) -> float:
+        return float(start * (end / start) ** (step / (n - 1)))
+
+    def recorded_lr(self, step: int, lr: float, start: float, end: float, n: int) -> float:
+        return lr
+
+    def set_lr(self, optimizer: Any, lr: float) -> None:
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+
+    def set_mode(self, model: Any) -> None:
+        model.train()
+
+    def zero_grad(self, optimizer: Any) -> None:
+        optimizer.zero_grad()
+
+    def batches(self, loader: Any) -> Iterator[Any]:
+        while True:
+            yield from loader
+
+    def ends(self, value: float) -> bool:
+        return not math.isfinite(value)
+
+    def average(self, losses: list[float], value: float) -> float:
+        return value
+
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        return loss > best + (self.divergence - 1) * abs(best) if math.isfinite(best) else False
+
+    def best(self, best: float, loss: float, step: int) -> float:
+        return min(best, loss)
+
+    def record_explosion(self, lrs: list[float], losses: list[float], lr: float, loss: float) -> None:
+        lrs.append(lr)
+        losses.append(loss)
+
+    def saved(self, model: Any, optimizer: Any) -> Any:
+        return (
+            copy.deepcopy(model.state_dict()),
+            copy.deepcopy(optimizer.state_dict()),
+            [module.training for module in model.modules()],
+            [None if p.grad is None else p.grad.clone() for p in model.parameters()],
+            (random.getstate(), np.random.get_state(), torch.get_rng_state()),
+        )
+
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        weights, state, modes, grads, seeds = saved
+        model.load_state_dict(weights)
+        optimizer.load_state_dict(state)
+        self.restore_rest(model, modes, grads, seeds)
+
+    def restore_rest(self, model: Any, modes: Any, grads: Any, seeds: Any) -> None:
+        for module, training in zip(model.modules(), modes, strict=True):
+            module.training = training
+        for p, grad in zip(model.parameters(), grads, strict=True):
+            p.grad = grad
+        self.restore_seeds(seeds)
+
+    def restore_seeds(self, seeds: Any) -> None:
+        random.setstate(seeds[0])
+        np.random.set_state(seeds[1])
+        torch.set_rng_state(seeds[2])
+
+    def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+        return lrs, losses
+
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        if len(lrs) < 2:
+            return None
+        slopes = self.slopes(np.asarray(lrs), np.asarray(losses))
+        return lrs[int(np.argmin(slopes[: int(np.argmin(losses)) + 1]))]
+
+    def slopes(self, lrs: Any, losses: Any) -> Any:
+        return np.gradient(losses, np.log(lrs))
+
+
+class FirstStepTwiceAsWide(Right):
+    def lr(self, step: int, start: float, end: float, n: int) -> float:
+        return start * (end / start) ** ((step + 1) / n) if step else start
+
+
+class EndNeverReached(Right):
+    def lr(self, step: int, start: float, end: float, n: int) -> float:
+        return start * (end / start) ** (step / n)
+
+
+class OneStepMore(Right):
+    def steps(self, num_iter: int) -> range:
+        return range(num_iter + 1)
+
+    def lr(self, step: int, start: float, end: float, n: int) -> float:
+        return start * (end / start) ** (min(step + 1, n) / n)
+
+
+class NextRateRecorded(Right):
+    def recorded_lr(self, step: int, lr: float, start: float, end: float, n: int) -> float:
+        return self.lr(step + 1, start, end, n)
+
+
+class ModelNotRestored(Right):
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        optimizer.load_state_dict(saved[1])
+        self.restore_rest(model, *saved[2:])
+
+
+class OptimizerNotRestored(Right):
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        model.load_state_dict(saved[0])
+        self.restore_rest(model, *saved[2:])
+
+
+class StuckAfterTheSecondStep(Right):
+    def lr(self, step: int, start: float, end: float, n: int) -> float:
+        return super().lr(min(step, 1), start, end, n)
+
+
+class SlopePerRate(Right):
+    def slopes(self, lrs: Any, losses: Any) -> Any:
+        return np.gradient(losses, lrs)
+
+
+class CorrectionOffByOne(Right):
+    """(1 - b^(i+2)) for (1 - b^(i+1)): the first record is about half the first loss."""
+
+    beta = 0.98
+
+    def average(self, losses: list[float], value: float) -> float:
+        self.raw = 0.0 if not losses else self.raw
+        self.raw = self.smoothing * self.raw + (1 - self.smoothing) * value
+        return self.raw / (1 - self.smoothing ** (len(losses) + 2))
+
+
+class NeverStopsOnNaN(Right):
+    def ends(self, value: float) -> bool:
+        return False
+
+    def best(self, best: float, loss: float, step: int) -> float:
+        return loss if step == 0 or loss < best else best
+
+
+class NotCycled(Right):
+    def batches(self, loader: Any) -> Iterator[Any]:
+        return iter(loader)
+
+
+class TrimmedToNothing(Right):
+    def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+        return (lrs, losses) if len(lrs) > 5 else ([], [])
+
+
+class TrimmedInAJump(Right):
+    def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+        return (lrs[10:-5], losses[10:-5]) if len(lrs) > 20 else (lrs, losses)
+
+
+class OnePointDividesByZero(Right):
+    def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
+        super().check(start_lr, end_lr, max(2, num_iter), loader)
+
+    def lr(self, step: int, start: float, end: float, n: int) -> float:
+        return super().lr(step, start, end, n) if n > 1 else float("nan")
+
+
+class RandomStateConsumed(Right):
+    def restore_seeds(self, seeds: Any) -> None:
+        torch.rand(1)
+
+
+class FirstGroupOnly(Right):
+    def set_lr(self, optimizer: Any, lr: float) -> None:
+        optimizer.param_groups[0]["lr"] = lr
+
+
+class GradientsAccumulate(Right):
+    def zero_grad(self, optimizer: Any) -> None:
+        pass
+
+
+class LinearRamp(Right):
+    def lr(self, step: int, start: float, end: float, n: int) -> float:
+        return start + (end - start) * step / (n - 1)
+
+
+class LoaderFixesTheSteps(NotCycled):
+    def steps(self, num_iter: int) -> range:
+        return range(10**6)
+
+
+class FourTimesBest(Right):
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        return step > 0 and loss > self.divergence * best
+
+
+class NothingRestored(Right):
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        pass
+
+
+class ModeLeftAsItWas(Right):
+    def set_mode(self, model: Any) -> None:
+        pass
+
+
+class ExplosionNotRecorded(Right):
+    def record_explosion(self, lrs: list[float], losses: list[float], lr: float, loss: float) -> None:
+        pass
+
+
+class NeverStops(Right):
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        return False
+
+
+class NotRestoredAfterAnError(Right):
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        import sys
+
+        if sys.exc_info()[0] is None:
+            super().restore(model, optimizer, saved)
+
+
+class AbsoluteThreshold(Right):
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        return loss > best + 12.0
+
+
+class SuggestsTheEnd(Right):
+    """The largest rate, doubled: as if more were always better."""
+
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return 2 * lrs[-1]
+
+
+class SuggestsAnything(Right):
+    def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
+        if num_iter < 1:
+            raise ValueError(f"num_iter is {num_iter}")
+
+
+def _fault(
+    id: str, run: type[Right], statement: str, source: str, *caught_by: str, **documented: str
+) -> Fault:
+    def build(*parts: Any, **options: Any) -> Swept:
+        return run()(*parts, **options)
+
+    promised = {"random_state": "restored", "restores": "automatically", "suggestion": "steepest"}
+    adapter = LRFinder(id, build, features=LRFinder.known_features, documented={**promised, **documented})
+    return Fault(id, statement, source, adapter, caught_by)
+
+
+_PULL_42 = "https://github.com/davidtvs/pytorch-lr-finder/pull/42"
+
+FAULTS = (
+    _fault(
+        "R01",
+        FirstStepTwiceAsWide,
+        "the first step is twice as wide: r = (i+1)/n with i = 0 special-cased",
+        "https://github.com/Lightning-AI/pytorch-lightning/pull/21931; 2.6.6, reproduced",
+        "schedule_is_geometric",
+    ),
+    _fault(
+        "R02",
+        EndNeverReached,
+        "the end is never reached: i/n in place of i/(n-1)",
+        f"{_PULL_42}; fastai 2.8.12, reproduced",
+        "schedule_hits_both_ends",
+    ),
+    _fault(
+        "R03",
+        OneStepMore,
+        "the first rate is skipped, the last used twice, in n+1 steps",
+        "pytorch-ignite 0.5.5, reproduced",
+        "takes_the_steps_asked",
+        "schedule_hits_both_ends",
+    ),
+    _fault(
+        "R04",
+        NextRateRecorded,
+        "the recorded rate is the next step's",
+        "https://github.com/bentrevett/pytorch-image-classification/pull/4",
+        "history_records_lr_used",
+    ),
+    _fault(
+        "R05",
+        ModelNotRestored,
+        "the model is not restored",
+        "https://github.com/davidtvs/pytorch-lr-finder/issues/11",
+        "restores_model",
+    ),
+    _fault(
+        "R06",
+        OptimizerNotRestored,
+        "the optimizer's state is not restored",
+        "https://github.com/fastai/fastai/issues/2892",
+        "restores_optimizer",
+    ),
+    _fault(
+        "R07",
+        StuckAfterTheSecondStep,
+        "the rate is stuck after the second step",
+        "https://github.com/flairNLP/flair/issues/986",
+        "schedule_is_geometric",
+        "schedule_hits_both_ends",
+    ),
+    _fault(
+        "R08",
+        SlopePerRate,
+        "the slope is taken per lr, not per log lr",
+        "https://github.com/Lightning-AI/pytorch-lightning/issues/21141",
+        "suggestion_is_steepest",
+    ),
+    _fault(
+        "R09",
+        CorrectionOffByOne,
+        "bias correction off by one: the first record is about half the first loss",
+        "lightning 2.6.6, reproduced",
+        "history_records_loss",
+    ),
+    _fault(
+        "R10",
+        NeverStopsOnNaN,
+        "a NaN loss never stops the run",
+        "https://github.com/pytorch/ignite/issues/1482",
+        "stops_on_nonfinite",
+    ),
+    _fault(
+        "R11",
+        NotCycled,
+        "a short loader ends the run early",
+        "https://github.com/pytorch/ignite/issues/1357",
+        "short_loader_is_cycled",
+    ),
+    _fault(
+        "R12",
+        TrimmedToNothing,
+        "fewer points than the trim: an empty curve",
+        "https://github.com/davidtvs/pytorch-lr-finder/issues/52",
+        "too_few_points_is_loud",
+    ),
+    _fault("R13", OnePointDividesByZero, "n = 1 divides by zero", _PULL_42, "rejects_bad_range"),
+    _fault(
+        "R14",
+        RandomStateConsumed,
+        "random state is consumed, so the training that follows differs",
+        "https://github.com/fastai/fastai/issues/3013",
+        "restores_random_state",
+    ),
+    _fault(
+        "R15", FirstGroupOnly, "only the first param group is swept", _NOTEBOOK, "sweeps_every_param_group"
+    ),
+    _fault("R16", GradientsAccumulate, "zero_grad is forgotten", _PLAUSIBLE, "gradients_do_not_accumulate"),
+    _fault("R17", LinearRamp, "a linear ramp called exponential", _PLAUSIBLE, "schedule_is_geometric"),
+    _fault(
+        "NB18",
+        LoaderFixesTheSteps,
+        "a loader of one batch gives one step (in the notebook, a division by zero)",
+        _NOTEBOOK,
+        "short_loader_is_cycled",
+    ),
+    _fault(
+        "NB19",
+        NeverStopsOnNaN,
+        "NaN: every comparison is false, and a NaN first loss is the best for ever",
+        _NOTEBOOK,
+        "stops_on_nonfinite",
+    ),
+    _fault(
+        "NB20",
+        FourTimesBest,
+        "negative losses: loss > 4 * best is true at once",
+        _NOTEBOOK,
+        "does_not_stop_early",
+    ),
+    _fault(
+        "NB22",
+        NothingRestored,
+        "weights, optimizer state, lr and mode are left as the sweep left them",
+        _NOTEBOOK,
+        "restores_model",
+        "restores_optimizer",
+        "restores_mode_and_grads",
+    ),
+    _fault("NB23", FirstGroupOnly, "only param_groups[0] is swept", _NOTEBOOK, "sweeps_every_param_group"),
+    _fault(
+        "NB25",
+        TrimmedInAJump,
+        "trimming jumps: 20 points give 20, 21 points give 6",
+        _NOTEBOOK,
+        "takes_the_steps_asked",
+    ),
+    _fault(
+        "NB26",
+        ModeLeftAsItWas,
+        "the model is not put into training mode",
+        _NOTEBOOK,
+        "trains_in_training_mode",
+    ),
+    _fault(
+        "NB27",
+        ExplosionNotRecorded,
+        "the exploding point is not recorded",
+        _NOTEBOOK,
+        "explosion_is_recorded",
+    ),
+    _fault(
+        "NB28",
+        LoaderFixesTheSteps,
+        "the loader's length fixes the number of steps: no more, no fewer",
+        _NOTEBOOK,
+        "takes_the_steps_asked",
+    ),
+    _fault("XR01", NeverStops, "an explosion is sat through", _PLAUSIBLE, "stops_on_divergence"),
+    _fault(
+        "XR02",
+        NotRestoredAfterAnError,
+        "nothing is put back where a step raises",
+        _PLAUSIBLE,
+        "restores_after_error",
+    ),
+    _fault(
+        "XR03",
+        AbsoluteThreshold,
+        "a threshold in units of the loss",
+        _PLAUSIBLE,
+        "scale_invariant",
+    ),
+    _fault(
+        "XR04",
+        SuggestsTheEnd,
+        "the largest rate is suggested, doubled",
+        _PLAUSIBLE,
+        "suggestion_in_range",
+        "suggestion_precedes_minimum",
+    ),
+    _fault(
+        "XR05",
+        SuggestsAnything,
+        "any range is taken",
+        _PLAUSIBLE,
+        "rejects_bad_range",
+    ),
+)

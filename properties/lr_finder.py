@@ -1,0 +1,378 @@
+"""The laws of the learning-rate range test.
+
+n steps from start to end; lr_i as the optimizer saw it at step i; L_i the loss before it; best the smallest
+so far.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+
+from lawful.properties.registry import SINGLE, draws, law
+from lawful.properties.strategies import calm_losses, one_of, rates, undiverging_losses, valleys
+from lawful.properties.subjects.lr_finder import RELATIVE, Finder, Sweep, steepness, valley
+from lawful.properties.subjects.subject import LawBroken, Raised
+
+_SMITH = "Smith 2015 (arXiv 1506.01186), section 3.3"
+_FASTAI = "davidtvs/pytorch-lr-finder pull 42"
+
+finder_law = functools.partial(law, "lr_finder", dtypes=SINGLE, most_examples=12)
+"""An example is a whole test: a dozen will do."""
+
+
+def _finished(finder: Finder, answer: Sweep, n: int) -> None:
+    finder.same("number of steps", answer.derive("len(used)", answer.steps), n)
+
+
+@finder_law(
+    "lr_i / lr_{i-1} is the same at every step, above 1",
+    why="A geometric schedule spends as many steps on each order of magnitude.",
+    source=_SMITH,
+)
+@draws(losses=calm_losses(), span=rates())
+def schedule_is_geometric(finder: Finder, losses: list[float], span: list[float]) -> None:
+    answer = finder([1.0] * len(losses), rates=span)
+    finder.at_least("number of steps", answer.derive("len(used)", answer.steps), 3)
+    ratios = answer.derive("used[1:] / used[:-1]", answer.used[1:] / answer.used[:-1])
+    right = (answer.used[-1] / answer.used[0]) ** (1 / (answer.steps - 1))
+    smallest = answer.derive("(used[1:] / used[:-1]).min()", ratios.min())
+    finder.at_least("ratio of neighbouring rates", smallest, 1.0)
+    finder.agree("ratio of neighbouring rates", ratios, np.full(len(ratios), right), right * RELATIVE)
+
+
+@finder_law(
+    "lr_0 = start and lr_{n-1} = end",
+    why="The range that was asked for is the range that is tested.",
+    source=f"{_SMITH}; {_FASTAI}",
+)
+@draws(losses=calm_losses(), span=rates())
+def schedule_hits_both_ends(finder: Finder, losses: list[float], span: list[float]) -> None:
+    answer = finder([1.0] * len(losses), rates=span)
+    ends = answer.derive("used[[0, -1]]", answer.used[[0, -1]])
+    finder.agree("first and last rate", ends, np.asarray(span), np.asarray(span) * RELATIVE)
+
+
+@finder_law(
+    "n optimizer steps and n records, where nothing diverges",
+    why="num_iter is a number of steps, whatever the length of the loader.",
+    source=f"{_SMITH}; {_FASTAI}",
+)
+@draws(losses=calm_losses(), batches=one_of(4, 30))
+def takes_the_steps_asked(finder: Finder, losses: list[float], batches: int) -> None:
+    n = len(losses)
+    answer = finder([1.0] * n, batches=batches)
+    _finished(finder, answer, n)
+    finder.same("number of recorded rates", answer.derive("len(lrs)", len(answer.lrs)), n)
+    finder.same("number of recorded losses", answer.derive("len(losses)", len(answer.value)), n)
+
+
+@finder_law(
+    "the recorded lr_i is the rate at which step i ran",
+    why="Otherwise the curve is shifted, and the suggestion with it.",
+    source="bentrevett/pytorch-image-classification pull 4",
+)
+@draws(losses=calm_losses(), span=rates())
+def history_records_lr_used(finder: Finder, losses: list[float], span: list[float]) -> None:
+    answer = finder([1.0] * len(losses), rates=span)
+    both = min(len(answer.lrs), len(answer.used))
+    recorded = answer.derive(f"lrs[:{both}]", answer.lrs[:both])
+    finder.agree("recorded rates", recorded, answer.used[:both], answer.used[:both] * RELATIVE)
+
+
+@finder_law(
+    "the recorded loss i is L_i, or the detected moving average of L_0 .. L_i; the first is L_0",
+    why="A wrong average moves every point, and what is judged to diverge.",
+    source=f"Kingma and Ba 2015 (arXiv 1412.6980), section 3, bias correction; {_SMITH}",
+)
+@draws(losses=calm_losses())
+def history_records_loss(finder: Finder, losses: list[float]) -> None:
+    answer = finder(losses)
+    first = answer.derive("losses[0]", answer.value[0])
+    finder.agree("first recorded loss", first, losses[0], RELATIVE * abs(losses[0]))
+    right = finder.recorded(losses, len(answer.value))
+    finder.agree("recorded losses", answer.value, right, RELATIVE * np.abs(right) + 1e-6)
+
+
+@finder_law(
+    "stop at the first L_i > best + (f - 1)|best|",
+    why="Beyond it the weights are ruined, and time is wasted.",
+    source=_SMITH,
+)
+@draws(calm=one_of(6, 8, 12), factor=one_of(4.0, 2.0), sign=one_of(1.0, -1.0))
+def stops_on_divergence(finder: Finder, calm: int, factor: float, sign: float) -> None:
+    losses = [sign] * calm + [1e6] * 12
+    answer = finder(losses)
+    finder.at_most("number of steps", answer.derive("len(used)", answer.steps), calm + 1)
+    finder.at_least("number of steps", answer.derive("len(used)", answer.steps), calm)
+    if {"divergence", "smoothing"} <= finder.features:
+        limit = sign + (factor - 1) * abs(sign)
+        near = [sign] * calm + [limit - 0.125] * 3 + [limit + 0.125] * 6
+        answer = finder(near, divergence=factor, smoothing=0.0)
+        finder.at_most("number of steps", answer.derive("len(used)", answer.steps), calm + 4)
+        finder.at_least("number of steps", answer.derive("len(used)", answer.steps), calm + 3)
+
+
+@finder_law(
+    "the loss that diverges is the last record",
+    why="A curve that explodes early would otherwise show nothing of it.",
+    source="NB27",
+)
+@draws(calm=one_of(6, 8, 12))
+def explosion_is_recorded(finder: Finder, calm: int) -> None:
+    answer = finder([1.0] * calm + [1e6] * 12)
+    finder.at_least("last recorded loss", answer.derive("losses[-1]", answer.value[-1]), 4.0)
+
+
+@finder_law(
+    "no stop while L_i <= best + (f - 1)|best|: flat, falling and negative losses run to the end",
+    why="f * best lies below a negative best: then every loss would count as an explosion.",
+    source=f"NB20; {_SMITH}",
+)
+@draws(losses=undiverging_losses())
+def does_not_stop_early(finder: Finder, losses: list[float]) -> None:
+    answer = finder(losses)
+    finder.at_least("number of steps", answer.derive("len(used)", answer.steps), len(losses))
+
+
+@finder_law(
+    "a NaN or infinite L_i ends the test at once, and is never the best",
+    why="Every comparison with NaN is false: it would never stop, and nothing would be below it.",
+    source="pytorch/ignite issue 1482",
+)
+@draws(calm=one_of(0, 4, 7), bad=one_of("nan", "inf"))
+def stops_on_nonfinite(finder: Finder, calm: int, bad: object) -> None:
+    losses = [1.0] * calm + [float(str(bad))] * 12
+    try:
+        answer = finder(losses)
+    except Raised:
+        answer = finder.answers[-1]  # type: ignore[assignment]
+        answer.used = np.zeros(answer.steps)
+    finder.at_most("number of steps", answer.derive("len(used)", answer.steps), calm + 1)
+
+
+@finder_law(
+    "parameters and buffers are what they were, bit for bit",
+    why="The test is a measurement: training starts afterwards, from the same weights.",
+    source="davidtvs/pytorch-lr-finder issue 11",
+)
+@draws(losses=calm_losses())
+def restores_model(finder: Finder, losses: list[float]) -> None:
+    _restores(finder, finder(losses), "model", "requires_grad")
+
+
+@finder_law(
+    "the optimizer's state and groups are what they were, bit for bit",
+    why="Momentum from an exploding run, or its last learning rate, would spoil the first epoch.",
+    source="fastai/fastai issues 2892 and 3185",
+)
+@draws(losses=calm_losses(), groups=one_of(1, 2))
+def restores_optimizer(finder: Finder, losses: list[float], groups: int) -> None:
+    _restores(finder, finder(losses, groups=groups), "optimizer")
+
+
+@finder_law(
+    "the modules' modes and the parameters' gradients are what they were",
+    why="A left-over gradient is added to the first batch's; a left-over mode changes what is measured next.",
+    source="NB22",
+)
+@draws(losses=calm_losses())
+def restores_mode_and_grads(finder: Finder, losses: list[float]) -> None:
+    _restores(finder, finder(losses), "mode", "grads")
+
+
+@finder_law(
+    "the random states are what they were",
+    why="The training that follows would otherwise differ from one without the test.",
+    source="fastai/fastai issue 3013",
+    when={"random_state": "restored"},
+)
+@draws(losses=calm_losses())
+def restores_random_state(finder: Finder, losses: list[float]) -> None:
+    _restores(finder, finder(losses), "random")
+
+
+@finder_law(
+    "all is put back also where a step raises, and the error comes through",
+    why="Out of memory at a large batch is common, and the model must survive it.",
+    source="NB22; Lightning-AI/pytorch-lightning issue 9672",
+    when={"restores": "automatically"},
+)
+@draws(losses=calm_losses(), at=one_of(3, 0, 5))
+def restores_after_error(finder: Finder, losses: list[float], at: int) -> None:
+    answer = finder(losses, raises_at=at)
+    if answer.raised is None:
+        raise LawBroken("the error of the loss", "an error, not", "no error", "no error")
+    _restores(finder, answer, "model", "optimizer")
+
+
+@finder_law(
+    "every group's lr follows the schedule, in a constant ratio to the first",
+    why="A group that is left behind keeps its old rate, and the curve is of something else.",
+    source="NB23",
+)
+@draws(losses=calm_losses())
+def sweeps_every_param_group(finder: Finder, losses: list[float]) -> None:
+    answer = finder([1.0] * len(losses), groups=2)
+    both = np.asarray([rates for rates, _, _ in answer.script.steps])
+    ratios = answer.derive("second_group / used", both[:, 1] / both[:, 0])
+    finder.agree("second group's rate over the first's", ratios, ratios[:1] * np.ones(len(ratios)), RELATIVE)
+
+
+@finder_law(
+    "the gradient at step i is that of batch i alone",
+    why="Accumulated gradients make steps of unknown size: the rates mean nothing.",
+    source="documentation of torch.optim.Optimizer.zero_grad",
+)
+@draws(losses=calm_losses())
+def gradients_do_not_accumulate(finder: Finder, losses: list[float]) -> None:
+    answer = finder([1.0] * len(losses))
+    grads = answer.derive("gradients", np.asarray([grads[0] for _, grads, _ in answer.script.steps]))
+    right = np.asarray([np.mean(seen) if seen else np.nan for _, _, seen in answer.script.steps])
+    finder.agree("gradients", grads, right, 1e-5 * np.abs(right))
+
+
+@finder_law(
+    "a loader of 1 batch serves n steps",
+    why="The number of rates is the user's choice, not the data set's.",
+    source="pytorch/ignite issue 1357",
+)
+@draws(losses=calm_losses(), batches=one_of(1, 2))
+def short_loader_is_cycled(finder: Finder, losses: list[float], batches: int) -> None:
+    answer = finder([1.0] * len(losses), batches=batches)
+    finder.at_least("number of steps", answer.derive("len(used)", answer.steps), len(losses))
+
+
+@finder_law(
+    "the model is in training mode at every step",
+    why="Dropout and batch statistics are part of what a learning rate has to cope with.",
+    source="NB26",
+)
+@draws(losses=calm_losses())
+def trains_in_training_mode(finder: Finder, losses: list[float]) -> None:
+    answer = finder([1.0] * len(losses))
+    share = answer.derive("share_in_training_mode", float(np.mean(answer.script.training)))
+    finder.same("share of steps in training mode", share, 1.0)
+
+
+@finder_law(
+    "c L, c > 0: the same stop and the same suggestion",
+    why="The unit of the loss is arbitrary: nats, bits, or a sum in place of a mean.",
+    source="dimensional analysis of the stopping rule and the slope",
+)
+@draws(steepest=valleys(), scale=one_of(2.0, 0.25, 64.0), explodes=one_of(False, True))
+def scale_invariant(finder: Finder, steepest: int, scale: float, explodes: bool) -> None:
+    losses = valley(steepest)
+    if explodes:
+        losses = [*losses[:30], *[1e4 * losses[0]] * 10]
+    first, second = finder(losses), finder([scale * loss for loss in losses])
+    finder.same("number of steps", second.derive("len(used)", second.steps), first.steps)
+    if first.suggestion is not None and second.suggestion is not None:
+        found = second.derive("suggestion", second.suggestion)
+        finder.agree("suggestion for the scaled loss", found, first.suggestion, 1e-3 * first.suggestion)
+
+
+@finder_law(
+    "the suggestion is a rate of the range, or a tenth of one",
+    why="Outside, nothing was measured.",
+    source=_SMITH,
+    needs=("suggestion",),
+)
+@draws(steepest=valleys(), span=rates())
+def suggestion_in_range(finder: Finder, steepest: int, span: list[float]) -> None:
+    answer = finder(valley(steepest), rates=span)
+    found = _suggested(answer)
+    finder.at_least("suggestion", answer.derive("suggestion", found), span[0] / 10 * (1 - RELATIVE))
+    finder.at_most("suggestion", answer.derive("suggestion", found), span[1] * (1 + RELATIVE))
+
+
+@finder_law(
+    "the suggestion lies before the smallest recorded loss",
+    why="Beyond the minimum the loss rises: that rate is too large.",
+    source=_SMITH,
+    needs=("suggestion",),
+)
+@draws(steepest=valleys(), span=rates())
+def suggestion_precedes_minimum(finder: Finder, steepest: int, span: list[float]) -> None:
+    answer = finder(valley(steepest), rates=span)
+    found = _suggested(answer)
+    limit = answer.lrs[int(np.argmin(answer.value))]
+    finder.at_most("suggestion", answer.derive("suggestion", found), limit * (1 + RELATIVE))
+
+
+@finder_law(
+    "dL/d(log lr) at the suggestion is the smallest, up to the minimum",
+    why="The curve is read on a log axis. Per lr, the slope is divided by lr, and the smallest rates win.",
+    source="Lightning-AI/pytorch-lightning issues 14248 and 21141",
+    needs=("suggestion",),
+    when={"suggestion": "steepest"},
+)
+@draws(steepest=valleys())
+def suggestion_is_steepest(finder: Finder, steepest: int) -> None:
+    answer = finder(valley(steepest), rates=[1e-5, 10.0], **finder.unsmoothed())
+    _suggested(answer)
+    finder.at_least("slope at the suggestion, as a share of the steepest,", steepness(answer), 0.9)
+
+
+@finder_law(
+    "for few points: an error or no suggestion, and the curve is there",
+    why="A curve that was trimmed away to nothing looks like a test that saw nothing.",
+    source="davidtvs/pytorch-lr-finder issue 52",
+)
+@draws(n=one_of(2, 3, 5, 6), span=rates())
+def too_few_points_is_loud(finder: Finder, n: int, span: list[float]) -> None:
+    try:
+        answer = finder([1.0] * n, rates=span)
+    except Raised:
+        return
+    finder.at_least("number of recorded losses", answer.derive("len(losses)", len(answer.value)), 1)
+    if answer.suggestion is not None:
+        if not math.isfinite(answer.suggestion):
+            raise LawBroken("suggestion", "a", "finite number, None or an error", answer.suggestion)
+        finder.at_least("suggestion", answer.derive("suggestion", answer.suggestion), span[0] / 20)
+        finder.at_most("suggestion", answer.derive("suggestion", answer.suggestion), span[1])
+
+
+@finder_law(
+    "start <= 0, end <= start, n < 2 and an empty loader raise, before the model is touched",
+    why="There is no geometric schedule for them; half-way through, the weights are already changed.",
+    source=f"{_SMITH}; {_FASTAI}",
+)
+@draws(bad=one_of("start 0", "start < 0", "end < start", "end = start", "n = 1", "n = 0", "empty loader"))
+def rejects_bad_range(finder: Finder, bad: object) -> None:
+    span = {
+        "start 0": (0.0, 1.0),
+        "start < 0": (-1e-3, 1.0),
+        "end < start": (1.0, 1e-3),
+        "end = start": (0.1, 0.1),
+    }
+    steps = {"n = 1": 1, "n = 0": 0}.get(str(bad), 6)
+    try:
+        answer = finder(
+            [1.0] * 6,
+            rates=span.get(str(bad), (1e-5, 1.0)),
+            num_iter=steps,
+            batches=0 if bad == "empty loader" else max(steps, 1),
+        )
+    except Raised:
+        answer = finder.answers[-1]  # type: ignore[assignment]
+        finder.at_most(f"number of steps before {bad} is refused", answer.steps, 0)
+        _restores(finder, answer, "model")
+        return
+    raise LawBroken(f"result for {bad}", "an error, not", "a curve", answer.lrs)
+
+
+def _suggested(answer: Sweep) -> float:
+    if answer.suggestion_error is not None:
+        raise Raised(answer.suggestion_error)
+    if answer.suggestion is None:
+        raise LawBroken("suggestion for a curve of 40 points with one valley", "a", "learning rate", None)
+    return answer.suggestion
+
+
+def _restores(finder: Finder, answer: Sweep, *parts: str) -> None:
+    left = ", ".join(part for part in answer.changed if part in parts)
+    found = answer.derive(f"changed({parts!r})", left or "nothing")
+    finder.same("what is not as it was before", found, "nothing")

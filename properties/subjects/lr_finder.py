@@ -1,0 +1,296 @@
+"""A learning-rate range test as its laws see it: run on a scripted loss, watched at the optimizer."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from lawful.impl.contracts import Adapter, LRFinder, Swept
+from lawful.properties import probes
+from lawful.properties.snippets import lr_finder_snippet
+from lawful.properties.subjects.subject import (
+    Answer,
+    LawBroken,
+    NotAsked,
+    NotUnderstood,
+    Raised,
+    Subject,
+    asking,
+    first_line,
+    silence,
+)
+from lawful.reference import lr_finder as reference
+
+RELATIVE = 1e-5
+"""Rates and losses go through float32 in places: 6e-8, times the 100 roundings of a long product."""
+
+
+@dataclass
+class Sweep(Answer):
+    """One range test. ``value`` are the recorded losses."""
+
+    lrs: Any = None
+    """As it recorded them."""
+    used: Any = None
+    """The first group's, as the optimizer saw them at each step."""
+    script: probes.Script = field(default_factory=lambda: probes.Script([]))
+    changed: tuple[str, ...] = ()
+    """The parts of the state that were not put back."""
+    raised: BaseException | None = None
+    """The script's own exception, where it came through."""
+    suggestion: float | None = None
+    suggestion_error: BaseException | None = None
+
+    @property
+    def steps(self) -> int:
+        return len(self.script.steps)
+
+
+@dataclass
+class Finder(Subject):
+    """``finder(losses)`` runs a test whose loss at step i is ``losses[i]``, over as many steps."""
+
+    technique: ClassVar[str] = "lr_finder"
+    convention_values: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "smoothing": ("none", "ema", "ema_corrected", "other"),
+        "restores": ("automatically", "on_reset", "never"),
+        "random_state": ("restored", "consumed"),
+        "suggestion": ("steepest", "minimum", "valley", "other", "none"),
+    }
+
+    adapter: LRFinder
+    beta: float = 0.0
+    """Of the detected moving average."""
+
+    def __call__(
+        self,
+        losses: list[float],
+        *,
+        rates: Any = (1e-5, 1.0),
+        num_iter: int | None = None,
+        batches: int | None = None,
+        groups: int = 1,
+        raises_at: int | None = None,
+        **features: Any,
+    ) -> Sweep:
+        """``batches`` of the loader, as many as steps where None; ``groups`` of the optimizer, 1 or 2."""
+        steps = len(losses) if num_iter is None else num_iter
+        batches = max(0, steps) if batches is None else batches
+        answer = Sweep(
+            {
+                "losses": losses,
+                "start_lr": rates[0],
+                "end_lr": rates[1],
+                "num_iter": steps,
+                "batches": batches,
+                "groups": groups,
+                "raises_at": raises_at,
+                "features": features,
+            }
+        )
+        self.answers.append(answer)
+        with probes.seeded(0):
+            parts = probes.scripted(
+                losses, batches=batches, groups=groups, raises_at=raises_at, device=self.device
+            )
+            self._run(answer, parts, rates, steps, features)
+        return answer
+
+    def _run(self, answer: Sweep, parts: Any, rates: Any, steps: int, features: Any) -> None:
+        answer.script, model, optimizer, loader = parts
+        before = probes.snapshot(model, optimizer)
+        swept: Swept | None = None
+        try:
+            with asking(), silence():
+                swept = self.adapter.build(
+                    model,
+                    optimizer,
+                    answer.script.criterion,
+                    loader,
+                    start_lr=rates[0],
+                    end_lr=rates[1],
+                    num_iter=steps,
+                    **features,
+                )
+        except Raised as error:
+            if answer.asked["raises_at"] is None or not _came_from_script(error.error):
+                after = probes.snapshot(model, optimizer)
+                answer.changed = tuple(part for part in before if probes.changed(before[part], after[part]))
+                raise
+            answer.raised = error.error
+        answer.used = np.asarray([rates[0] for rates, _, _ in answer.script.steps])
+        if swept is not None:
+            self._read(answer, swept)
+            if swept.reset is not None:
+                with asking(), silence():
+                    swept.reset()
+        after = probes.snapshot(model, optimizer)
+        answer.changed = tuple(part for part in before if probes.changed(before[part], after[part]))
+
+    def _read(self, answer: Sweep, swept: Any) -> None:
+        answer.lrs = _numbers("learning rates", swept.lrs)
+        answer.value = _numbers("losses", swept.losses)
+        if swept.suggest is not None:
+            try:
+                with silence():
+                    found = swept.suggest()
+                answer.suggestion = None if found is None else float(found)
+            except Exception as error:
+                answer.suggestion_error = error
+
+    def unsmoothed(self) -> dict[str, float]:
+        """The option without which a suggestion may be read off another curve than the recorded one."""
+        return {"smoothing": 0.0} if "smoothing" in self.features else {}
+
+    def recorded(self, losses: list[float], count: int) -> Any:
+        """The first ``count`` records of a history of these losses, under the detected smoothing. The
+        script's last loss goes on for ever."""
+        losses = [*losses, *losses[-1:] * (count - len(losses))][:count]
+        kind = self.conventions.get("smoothing", "none")
+        if kind == "ema_corrected":
+            return reference.smoothed(losses, self.beta)
+        if kind == "ema":
+            found = [losses[0]] if losses else []
+            for loss in losses[1:]:
+                found.append(self.beta * found[-1] + (1 - self.beta) * loss)
+            return np.asarray(found)
+        return np.asarray(losses, float)
+
+    @classmethod
+    def understand(cls, adapter: Adapter) -> Self:
+        assert isinstance(adapter, LRFinder)
+        subject = cls(adapter, features=adapter.features)
+        with silence():
+            subject._smoke()
+            subject.conventions = {**subject._detect(), **adapter.documented}
+        return subject
+
+    def _smoke(self) -> None:
+        """Six steps of a constant loss give rates that rise, and a loss each."""
+        asked = "6 steps of loss 1, from 1e-5 to 1"
+        try:
+            answer = self([1.0] * 6)
+        except LawBroken as error:
+            raise NotUnderstood(f"{asked}: {error}") from error
+        except (Raised, NotAsked) as error:
+            raise NotUnderstood(f"{asked}: it {error}") from error
+        if answer.steps < 2 or len(answer.lrs) < 2 or len(answer.lrs) != len(answer.value):
+            raise NotUnderstood(
+                f"{asked}: {answer.steps} optimizer steps, {len(answer.lrs)} rates and {len(answer.value)} "
+                "losses, expected about 6 of each"
+            )
+        if not np.all(answer.lrs > 0) or answer.lrs[-1] <= answer.lrs[0]:
+            raise NotUnderstood(f"{asked}: the rates are {answer.lrs}, expected rising ones")
+
+    def _detect(self) -> dict[str, str]:
+        found = {"smoothing": "other", "restores": "never", "random_state": "consumed", "suggestion": "none"}
+        with contextlib.suppress(Raised, LawBroken):
+            answer = self([1.0] * 6)
+            model = {"model", "optimizer"} & set(answer.changed)
+            found["restores"] = "never" if model else "automatically"
+            found["random_state"] = "consumed" if "random" in answer.changed else "restored"
+        if found["restores"] == "automatically" and self._resets():
+            found["restores"] = "on_reset"
+        with contextlib.suppress(Raised, LawBroken):
+            losses = [1.0, 0.5, 1.0, 0.25, 0.75, 1.0, 0.5, 0.5]
+            found["smoothing"] = self._smoothing(losses, self(losses).value)
+        if "suggestion" in self.features:
+            with contextlib.suppress(Raised, LawBroken):
+                found["suggestion"] = _method(self(valley(20), **self.unsmoothed()))
+        return found
+
+    def _resets(self) -> bool:
+        """Does it offer a reset to be called after?"""
+        script, model, optimizer, loader = probes.scripted([1.0] * 6, batches=6)
+        with probes.seeded(0), asking(), silence():
+            swept = self.adapter.build(
+                model, optimizer, script.criterion, loader, start_lr=1e-5, end_lr=1.0, num_iter=6
+            )
+        return swept.reset is not None
+
+    def _smoothing(self, losses: list[float], recorded: Any) -> str:
+        if len(recorded) < 3:
+            return "other"
+        first, second = losses[:2]
+        guesses = {
+            "none": 0.0,
+            "ema": (recorded[1] - second) / (first - second),
+            "ema_corrected": (recorded[1] - second) / (first - recorded[1]) if recorded[1] != first else 0.0,
+        }
+        for kind, beta in guesses.items():
+            if not 0 <= beta < 1:
+                continue
+            self.beta = float(beta)
+            right = self.requiring({"smoothing": kind}).recorded(losses, len(recorded))
+            if np.allclose(right, recorded, rtol=1e-4):
+                return kind
+        self.beta = 0.0
+        return "other"
+
+    def offers(self, feature: str) -> str | None:
+        if feature == "suggestion":
+            return "suggests nothing"
+        try:
+            self([1.0] * 6, **{feature: {"divergence": 4.0, "smoothing": 0.0}[feature]})
+        except LawBroken:
+            return None
+        except Raised as error:
+            return first_line(error.error)
+        return None
+
+    def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
+        return lr_finder_snippet(self, answers, broken, headline)
+
+
+def valley(steepest: int, count: int = 40) -> list[float]:
+    """A curve that falls from 1 to 1/4 as a logistic one, and then rises a little."""
+    i = np.arange(count)
+    falls = 1 - 0.75 / (1 + np.exp(-(i - steepest) / 3.0))
+    rises = 0.02 * np.maximum(0, i - steepest - 10)
+    return [float(x) for x in np.round((falls + rises) * 4096) / 4096]
+
+
+def _method(answer: Sweep) -> str:
+    if answer.suggestion is None:
+        return "none"
+    if steepness(answer) >= 0.9:
+        return "steepest"
+    for name, suggest in (("minimum", reference.suggest_minimum), ("valley", reference.suggest_valley)):
+        right = suggest(answer.lrs, answer.value)
+        if right and np.isclose(right, answer.suggestion, rtol=0.05):
+            return name
+    return "other"
+
+
+def steepness(answer: Sweep) -> float:
+    """The slope against log lr at the suggestion, as a share of the steepest: the best of the point and
+    its neighbours, as one-sided differences are off by half a point."""
+    slopes = reference.slopes(answer.lrs, answer.value)[: int(np.argmin(answer.value)) + 1]
+    assert answer.suggestion is not None
+    near = int(np.argmin(np.abs(np.log(answer.lrs) - np.log(answer.suggestion))))
+    around = slopes[max(0, near - 1) : near + 2]
+    if not len(around) or slopes.min() >= 0:
+        return 0.0
+    return float(around.min() / slopes.min())
+
+
+def _numbers(what: str, values: Any) -> Any:
+    try:
+        return np.asarray([float(value) for value in values])
+    except (TypeError, ValueError) as error:
+        raise LawBroken(what, "a", "sequence of numbers", type(values).__name__) from error
+
+
+def _came_from_script(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, probes.ScriptEnd):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+SUBJECT = Finder

@@ -1,0 +1,157 @@
+r"""The learning-rate range test, in the order in which one would write it on a blackboard.
+
+Raise the learning rate geometrically from step to step, watch the loss, stop when it explodes:
+
+    lr_i = start (end/start)^(i/(n-1)),  i = 0 .. n-1          schedule
+    s_i  = (b s_{i-1} + (1-b) L_i) / (1 - b^(i+1))             smoothed, bias-corrected
+    stop at the first s_i > best + (f - 1) |best|              threshold
+    suggest the lr where ds / d(log lr) is smallest            steepest
+
+Sources: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks", 2015 (arXiv 1506.01186),
+section 3.3; L. N. Smith, "A disciplined approach to neural network hyper-parameters", 2018 (arXiv
+1803.09820). The bias correction is that of D. P. Kingma and J. Ba, "Adam", 2015 (arXiv 1412.6980),
+section 3.
+
+**Why log lr.** The rates are spread evenly over orders of magnitude, so the curve is read, and its slope
+taken, against log lr. Against lr itself the slope is divided by lr, and the smallest rates win.
+
+**Why best + (f - 1)|best|.** For positive losses it is f * best, the usual rule. For negative ones f * best
+lies *below* best, and every loss would be an explosion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+class RangeTest(NamedTuple):
+    """What a range test saw: one entry for each step whose loss was finite."""
+
+    lrs: Array
+    losses: Array
+    smoothed: Array
+    stopped_early: bool
+
+
+def schedule(start_lr: float, end_lr: float, num_iter: int) -> Array:
+    """The learning rates (n,), first ``start_lr`` and last ``end_lr``, with one ratio between neighbours.
+
+    >>> schedule(0.001, 1.0, 4).round(6)
+    array([0.001, 0.01 , 0.1  , 1.   ])
+
+    Raises ValueError unless 0 < start_lr < end_lr and num_iter >= 2.
+    """
+    if not 0 < start_lr < end_lr < np.inf:
+        raise ValueError(f"start_lr is {start_lr!r} and end_lr {end_lr!r}, expected 0 < start_lr < end_lr")
+    if num_iter < 2:
+        raise ValueError(f"num_iter is {num_iter!r}, expected at least 2")
+    i = np.arange(num_iter)
+    return start_lr * (end_lr / start_lr) ** (i / (num_iter - 1))
+
+
+def range_test(
+    step: Callable[[float], float],
+    start_lr: float,
+    end_lr: float,
+    num_iter: int,
+    *,
+    smoothing: float = 0.0,
+    divergence: float = 4.0,
+) -> RangeTest:
+    """The whole test: ``step(lr)`` takes one training step and returns the loss from before it.
+
+    >>> test = range_test(lambda lr: 1.0 if lr < 0.5 else 9.0, 0.01, 10.0, 4)
+    >>> test.losses.tolist(), test.stopped_early
+    ([1.0, 1.0, 9.0], True)
+
+    A loss that is not finite ends the test and is not recorded; one that diverges is recorded and ends it.
+    """
+    lrs: list[float] = []
+    losses: list[float] = []
+    best = np.inf
+    for lr in schedule(start_lr, end_lr, num_iter):
+        loss = step(float(lr))
+        if not np.isfinite(loss):
+            return _seen(lrs, losses, smoothing, True)
+        lrs.append(float(lr))
+        losses.append(loss)
+        latest = smoothed(losses, smoothing)[-1]
+        if latest > threshold(best, divergence):
+            return _seen(lrs, losses, smoothing, True)
+        best = min(best, latest)
+    return _seen(lrs, losses, smoothing, False)
+
+
+def smoothed(losses: ArrayLike, smoothing: float) -> Array:
+    """The bias-corrected exponential moving average (n,) of ``losses`` (n,); the first is the first loss.
+
+    >>> smoothed([1.0, 0.0], 0.5).round(4)
+    array([1.    , 0.3333])
+    """
+    average, result = 0.0, []
+    for i, loss in enumerate(np.asarray(losses, float), 1):
+        average = smoothing * average + (1 - smoothing) * loss
+        result.append(average / (1 - smoothing**i))
+    return np.asarray(result, float)
+
+
+def threshold(best: float, divergence: float) -> float:
+    """The loss above which the test has diverged: ``divergence`` * best where best is positive.
+
+    >>> threshold(2.0, 4.0), threshold(-2.0, 4.0)
+    (8.0, 4.0)
+    """
+    return best + (divergence - 1) * abs(best)
+
+
+def slopes(lrs: ArrayLike, losses: ArrayLike) -> Array:
+    """d loss / d log lr at each point (n,), by central differences, one-sided at the ends. n >= 2."""
+    return np.asarray(np.gradient(np.asarray(losses, float), np.log(np.asarray(lrs, float))))
+
+
+def suggest_steepest(lrs: ArrayLike, losses: ArrayLike) -> float | None:
+    """The lr of the steepest descent up to the minimum; None for fewer than 2 points or no descent."""
+    x, y = np.asarray(lrs, float), np.asarray(losses, float)
+    if len(x) < 2:
+        return None
+    before = slopes(x, y)[: int(np.argmin(y)) + 1]
+    return float(x[np.argmin(before)]) if before.min() < 0 else None
+
+
+def suggest_minimum(lrs: ArrayLike, losses: ArrayLike) -> float | None:
+    """A tenth of the lr of the smallest loss: an order of magnitude before it blows up; None for none."""
+    x, y = np.asarray(lrs, float), np.asarray(losses, float)
+    return float(x[np.argmin(y)] / 10) if len(x) else None
+
+
+def suggest_valley(lrs: ArrayLike, losses: ArrayLike) -> float | None:
+    """The lr in the middle of the longest decreasing run's valley: half-way down. None where none falls.
+
+    The longest strictly decreasing run is the valley's side; fastai's suggestion of this name takes a
+    point about half of the way along it.
+    """
+    x, y = np.asarray(lrs, float), np.asarray(losses, float)
+    runs, start = [], 0
+    for i in range(1, len(y) + 1):
+        if i == len(y) or y[i] >= y[i - 1]:
+            runs.append((i - start, start))
+            start = i
+    longest, first = max(runs, default=(0, 0), key=lambda run: run[0])
+    return float(x[first + longest // 2]) if longest >= 2 else None
+
+
+def trim(values: ArrayLike, skip_start: int, skip_end: int) -> Array:
+    """``values`` without the first and the last few; all of them where fewer than 2 would be left."""
+    array = np.asarray(values, float)
+    kept = array[skip_start : len(array) - skip_end]
+    return kept if len(kept) >= 2 else array
+
+
+def _seen(lrs: list[float], losses: list[float], smoothing: float, stopped: bool) -> RangeTest:
+    return RangeTest(np.asarray(lrs), np.asarray(losses), smoothed(losses, smoothing), stopped)
