@@ -99,6 +99,11 @@ def state(model, optimizer):
 def changed(parts):
     after = state(model, optimizer)
     return ", ".join(p for p in before if p in parts and str(before[p]) != str(after[p])) or "nothing"
+def steepness(lrs, losses, suggestion):
+    slopes = torch.gradient(losses, spacing=(lrs.log(),))[0][: int(losses.argmin()) + 1]
+    near = int((lrs.log() - torch.tensor(suggestion).log()).abs().argmin())
+    around = slopes[max(0, near - 1) : near + 2]
+    return float(around.min() / slopes.min()) if len(around) and slopes.min() < 0 else 0.0
 def tensor(values):
     return torch.tensor([float(value) for value in values], dtype=torch.float64)
 """
@@ -150,7 +155,7 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
         lines.append(f"result = {called}")
     if answer.lrs is not None:
         lines.append("lrs, losses = tensor(result.lrs), tensor(result.losses)")
-        if "suggestion" in subject.features:
+        if any("suggestion" in expression for expression, _ in answer.derived):
             lines.append("suggestion = result.suggest()")
         lines.append("if getattr(result, 'reset', None):")
         lines.append("    result.reset()")

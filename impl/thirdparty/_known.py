@@ -64,6 +64,60 @@ def infinite_alpha_is_taken(message: str, seen_in: str) -> Deviation:
     )
 
 
+_FLAT = [1.0] * 6
+
+
+def negative_losses_stop_it(message: str, seen_in: str) -> Deviation:
+    return Deviation(
+        "does_not_stop_early",
+        "a multiple of the best loss is the limit, and lies below a best loss that is negative",
+        message,
+        {"losses": [-1.0] * 8},
+        seen_in=seen_in,
+    )
+
+
+def nan_never_stops_it(seen_in: str) -> Deviation:
+    return Deviation(
+        "stops_on_nonfinite",
+        "every comparison with NaN is false: a NaN first loss stays the best, and nothing stops the run",
+        r"number of steps is 12, expected at most 1",
+        {"calm": 0, "bad": "nan"},
+        link="https://github.com/pytorch/ignite/issues/1482",
+        seen_in=seen_in,
+    )
+
+
+def mode_or_gradients_are_left(message: str, seen_in: str) -> Deviation:
+    return Deviation(
+        "restores_mode_and_grads",
+        "what the last step left behind stays: gradients, or the mode of the modules",
+        message,
+        {"losses": _FLAT},
+        seen_in=seen_in,
+    )
+
+
+def start_of_zero_is_taken(message: str, seen_in: str) -> Deviation:
+    return Deviation(
+        "rejects_bad_range",
+        "a start of 0 is not refused before the first step",
+        message,
+        {"bad": "start 0"},
+        seen_in=seen_in,
+    )
+
+
+def not_restored_after_an_error(seen_in: str) -> Deviation:
+    return Deviation(
+        "restores_after_error",
+        "the state is put back at the regular end of the run, which an error of a step skips",
+        r"what is not as it was before is model, optimizer",
+        {"losses": _FLAT, "at": 3},
+        seen_in=seen_in,
+    )
+
+
 def one_target_is_broadcast(seen_in: str) -> Deviation:
     return Deviation(
         "rejects_bad_shapes",

@@ -69,8 +69,8 @@ def _lr_finder(
             model,
             criterion,
             opt_func=lambda params, **options: OptimWrapper(opt=optimizer),
+            lr=optimizer.param_groups[0]["lr"],
             path=folder,
-            train_bn=False,
         )
         found = learner.lr_find(start_lr=start_lr, end_lr=end_lr, num_it=num_iter, show_plot=False)
     return Swept(learner.recorder.lrs, learner.recorder.losses, suggest=lambda: found.valley)
@@ -150,6 +150,40 @@ ADAPTERS = (
         _lr_finder,
         features=frozenset({"suggestion"}),
         documented={"smoothing": "ema_corrected", "suggestion": "valley"},
+        deviations=(
+            Deviation(
+                "schedule_hits_both_ends",
+                "step i of n runs at i/n of the range: the end is never reached",
+                r"first and last rate is",
+                {"losses": [1.0] * 6, "span": [1e-5, 1.0]},
+                seen_in="2.8.12",
+            ),
+            Deviation(
+                "gradients_do_not_accumulate",
+                "zero_grad comes after the step: a gradient left from before counts in the first step",
+                r"gradients is \[3\.125 ",
+                {"losses": [1.0] * 6},
+                seen_in="2.8.12",
+            ),
+            Deviation(
+                "restores_optimizer",
+                "the learner sets one learning rate for all groups, and puts that back",
+                r"what is not as it was before is optimizer",
+                {"losses": [1.0] * 6, "groups": 2},
+                seen_in="2.8.12",
+            ),
+            Deviation(
+                "rejects_bad_range",
+                "a negative start is not refused before the first step",
+                r"before start < 0 is refused is 1",
+                {"bad": "start < 0"},
+                seen_in="2.8.12",
+            ),
+            _known.negative_losses_stop_it(r"raised IndexError", "2.8.12"),
+            _known.nan_never_stops_it("2.8.12"),
+            _known.mode_or_gradients_are_left(r"is mode, grads, expected", "2.8.12"),
+            _known.not_restored_after_an_error("2.8.12"),
+        ),
         library="fastai",
         imports=(
             f"{_torchvision.LINES}import tempfile, types\n"
@@ -161,7 +195,8 @@ ADAPTERS = (
             '    loaders = DataLoaders(loader, loader, device=torch.device("cpu"))\n'
             "    with tempfile.TemporaryDirectory() as folder:\n"
             "        wrapped = lambda params, **kwargs: OptimWrapper(opt=optimizer)\n"
-            "        learner = Learner(loaders, model, criterion, opt_func=wrapped, path=folder)\n"
+            '        lr = optimizer.param_groups[0]["lr"]\n'
+            "        learner = Learner(loaders, model, criterion, opt_func=wrapped, lr=lr, path=folder)\n"
             "        found = learner.lr_find(show_plot=False, **options)\n"
             "    lrs, losses = learner.recorder.lrs, learner.recorder.losses\n"
             "    return types.SimpleNamespace(lrs=lrs, losses=losses, suggest=lambda: found.valley)"

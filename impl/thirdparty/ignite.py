@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lawful.impl.contracts import LRFinder, Swept
+from lawful.impl.contracts import Deviation, LRFinder, Swept
+from lawful.impl.thirdparty import _known
 from lawful.impl.thirdparty._quiet import quiet
 
 
@@ -22,7 +23,8 @@ def _lr_finder(
         with finder.attach(trainer, saved, num_iter=num_iter, start_lr=start_lr, end_lr=end_lr) as attached:
             attached.run(loader)
     history = finder.get_results()
-    return Swept(history["lr"], history["loss"], suggest=finder.lr_suggestion)
+    lrs = [lr[0] if isinstance(lr, list) else lr for lr in history["lr"]]  # a list where there are groups
+    return Swept(lrs, history["loss"], suggest=finder.lr_suggestion)
 
 
 ADAPTERS = (
@@ -31,6 +33,48 @@ ADAPTERS = (
         _lr_finder,
         features=frozenset({"suggestion"}),
         documented={"suggestion": "steepest"},
+        deviations=(
+            Deviation(
+                "schedule_is_geometric",
+                "the first step runs at a rate made from the optimizer's own and end_lr, not from start_lr",
+                r"ratio of neighbouring rates is",
+                {"losses": [1.0] * 6, "span": [1e-5, 1.0]},
+                seen_in="0.5.5",
+            ),
+            Deviation(
+                "schedule_hits_both_ends",
+                "the schedule is a step ahead: its first rate is skipped, and its last is never run",
+                r"first and last rate is",
+                {"losses": [1.0] * 6, "span": [1e-5, 1.0]},
+                seen_in="0.5.5",
+            ),
+            Deviation(
+                "takes_the_steps_asked",
+                "the run ends when the number of iterations is exceeded, not when it is reached",
+                r"number of steps is 9, expected exactly 8",
+                {"losses": [1.0] * 8, "batches": 30},
+                seen_in="0.5.5",
+            ),
+            Deviation(
+                "history_records_lr_used",
+                "the rate recorded with a loss is the one of the step to come",
+                r"recorded rates is",
+                {"losses": [1.0] * 6, "span": [1e-5, 1.0]},
+                seen_in="0.5.5",
+            ),
+            Deviation(
+                "sweeps_every_param_group",
+                "the first step runs at rates made from the groups' own, the others at start_lr for all",
+                r"second group's rate over the first's is",
+                {"losses": [1.0] * 6},
+                seen_in="0.5.5",
+            ),
+            _known.negative_losses_stop_it(r"number of steps is 1, expected at least 8", "0.5.5"),
+            _known.nan_never_stops_it("0.5.5"),
+            _known.mode_or_gradients_are_left(r"is mode, grads, expected", "0.5.5"),
+            _known.not_restored_after_an_error("0.5.5"),
+            _known.start_of_zero_is_taken(r"before start 0 is refused is 1", "0.5.5"),
+        ),
         library="pytorch-ignite",
         imports=(
             "import types\n"
@@ -43,7 +87,8 @@ ADAPTERS = (
             "    with finder.attach(trainer, saved, **options) as attached:\n"
             "        attached.run(loader)\n"
             "    history = finder.get_results()\n"
-            '    lrs, losses = history["lr"], history["loss"]\n'
+            '    lrs = [lr[0] if isinstance(lr, list) else lr for lr in history["lr"]]\n'
+            '    losses = history["loss"]\n'
             "    return types.SimpleNamespace(lrs=lrs, losses=losses, suggest=finder.lr_suggestion)"
         ),
         called_as=(

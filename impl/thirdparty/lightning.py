@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
-from lawful.impl.contracts import LRFinder, Swept
-from lawful.impl.thirdparty import _torchvision
+from lawful.impl.contracts import Deviation, LRFinder, Swept
+from lawful.impl.thirdparty import _known, _torchvision
 from lawful.impl.thirdparty._quiet import quiet
 
 
@@ -57,7 +57,43 @@ ADAPTERS = (
         "lightning",
         _lr_finder,
         features=frozenset({"suggestion"}),
-        documented={"suggestion": "steepest"},
+        documented={"suggestion": "steepest", "mode": "as_given"},
+        deviations=(
+            Deviation(
+                "schedule_is_geometric",
+                "the ratio is right from the second step on; the first is twice as wide",
+                r"ratio of neighbouring rates is",
+                {"losses": [1.0] * 6, "span": [1e-5, 1.0]},
+                link="https://github.com/Lightning-AI/pytorch-lightning/pull/21931",
+                seen_in="2.6.6",
+            ),
+            Deviation(
+                "history_records_loss",
+                "the average's bias correction counts a step too many: the first record is half the loss",
+                r"first recorded loss is 0\.505",
+                {"losses": [1.0] * 6},
+                seen_in="2.6.6",
+            ),
+            Deviation(
+                "suggestion_is_steepest",
+                "the slope is taken against lr, not log lr, of an average that starts at half the loss",
+                r"slope at the suggestion, as a share of the steepest, is 0",
+                {"steepest": 18},
+                link="https://github.com/Lightning-AI/pytorch-lightning/issues/21141",
+                seen_in="2.6.6",
+            ),
+            Deviation(
+                "suggestion_precedes_minimum",
+                "the smallest record is the first, as the average starts at half the loss",
+                r"suggestion is 0\.001, expected at most",
+                {"steepest": 18, "span": [1e-5, 1.0]},
+                seen_in="2.6.6",
+            ),
+            _known.negative_losses_stop_it(r"number of steps is 2, expected at least 8", "2.6.6"),
+            _known.nan_never_stops_it("2.6.6"),
+            _known.mode_or_gradients_are_left(r"is grads, expected", "2.6.6"),
+            _known.start_of_zero_is_taken(r"before start 0 is refused is 1", "2.6.6"),
+        ),
         library="lightning",
         imports=(
             f"{_torchvision.LINES}import tempfile, types\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lawful.impl.contracts import LRFinder, Swept
+from lawful.impl.thirdparty import _known
 from lawful.impl.thirdparty._quiet import quiet
 
 
@@ -36,6 +37,12 @@ ADAPTERS = (
         _lr_finder,
         features=frozenset({"suggestion"}),
         documented={"restores": "on_reset", "suggestion": "steepest"},
+        deviations=(
+            _known.negative_losses_stop_it(r"number of steps is 1, expected at least 8", "0.2.2"),
+            _known.nan_never_stops_it("0.2.2"),
+            _known.mode_or_gradients_are_left(r"is mode, grads, expected", "0.2.2"),
+            _known.start_of_zero_is_taken(r"result for start 0 is", "0.2.2"),
+        ),
         library="torch-lr-finder",
         imports=(
             "import types\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -197,10 +198,9 @@ def requirement_rows(subject: Subject, required: Mapping[str, str]) -> list[Resu
 def called_as(subject: Subject) -> str:
     """One line that says how the implementation is called."""
     text = subject.adapter.called_as or f"{subject.adapter.name}, through its adapter"
-    for name in ("logits", "inputs", "target", "epsilon", "alpha", "num_classes"):
-        text = text.replace(f"{{{name}}}", name)
+    text = re.sub(r"\{(\w+)\}", r"\1", text.replace("{features}", ""))
     named = sorted(subject.features & set(subject.adapter.features))
-    return text.replace("{features}", "") + (f"  (offers {', '.join(named)})" if named else "")
+    return text + (f"  (offers {', '.join(named)})" if named else "")
 
 
 def _found(target: Target, technique: str | None) -> Found:

@@ -60,7 +60,9 @@ class Finder(Subject):
         "restores": ("automatically", "on_reset", "never"),
         "random_state": ("restored", "consumed"),
         "suggestion": ("steepest", "minimum", "valley", "other", "none"),
+        "mode": ("train", "as_given"),
     }
+    """``mode`` is "train" unless an adapter documents that the mode is the caller's."""
 
     adapter: LRFinder
     beta: float = 0.0
@@ -187,7 +189,13 @@ class Finder(Subject):
             raise NotUnderstood(f"{asked}: the rates are {answer.lrs}, expected rising ones")
 
     def _detect(self) -> dict[str, str]:
-        found = {"smoothing": "other", "restores": "never", "random_state": "consumed", "suggestion": "none"}
+        found = {
+            "smoothing": "other",
+            "restores": "never",
+            "random_state": "consumed",
+            "suggestion": "none",
+            "mode": "train",
+        }
         with contextlib.suppress(Raised, LawBroken):
             answer = self([1.0] * 6)
             model = {"model", "optimizer"} & set(answer.changed)
