@@ -257,6 +257,17 @@ def trains_in_training_mode(finder: Finder, losses: list[float]) -> None:
 
 
 @finder_law(
+    "the graph of step i is gone at step i + 2",
+    why="A best loss that is kept as a tensor keeps its whole graph, and the memory of a batch with it.",
+    source="NB21; PyTorch's FAQ: do not accumulate history across the training loop",
+)
+@draws(losses=calm_losses())
+def frees_each_graph(finder: Finder, losses: list[float]) -> None:
+    answer = finder([1.0 + i / 8 for i in range(len(losses))][:16])
+    finder.at_most("number of old graphs alive", answer.script.kept, 0)
+
+
+@finder_law(
     "c L, c > 0: the same stop and the same suggestion",
     why="The unit of the loss is arbitrary: nats, bits, or a sum in place of a mean.",
     source="dimensional analysis of the stopping rule and the slope",

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import random
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,6 +82,13 @@ class ScriptEnd(Exception):
     """Raised by the criterion where the script says so."""
 
 
+class _Mark:
+    """A hook that does nothing but live as long as the graph that it is hung on."""
+
+    def __call__(self, gradient: Tensor) -> None:
+        return None
+
+
 @dataclass
 class Script:
     """The losses to come, and what was seen on the way. Copies of the model share it."""
@@ -93,6 +101,10 @@ class Script:
     """The model's mode at each call."""
     batches: list[float] = field(default_factory=list)
     """The mean of the inputs at each call since the last step."""
+    graphs: list[weakref.ref[_Mark]] = field(default_factory=list)
+    """By call of the criterion: a mark that lives as long as the graph of its output."""
+    kept: int = 0
+    """The most graphs, older than the step before, that were alive at a call."""
     steps: list[tuple[list[float], list[float], list[float]]] = field(default_factory=list)
     """For each optimizer step: the groups' rates, the gradients, and the batches before it."""
 
@@ -109,6 +121,11 @@ class Script:
 
     def criterion(self, output: Tensor, target: Tensor) -> Tensor:
         """The scripted loss, with the output's gradient."""
+        self.kept = max(self.kept, sum(mark() is not None for mark in self.graphs[:-1]))
+        if output.requires_grad:
+            mark = _Mark()
+            output.register_hook(mark)
+            self.graphs.append(weakref.ref(mark))
         slope = (output - output.detach()).mean()
         return slope + self.loss()
 

@@ -368,7 +368,7 @@ def _assertion(broken: BaseException, names: _Names) -> list[str]:
         ]
     if relation == "of shape":
         return [f"assert tuple({got}.shape) == {tuple(expected)}, {got}.shape"]
-    lines = [f"got, expected = {got}, {names.or_literal(expected)}"]
+    lines = [f"got, expected = torch.as_tensor({got}), {names.or_literal(expected)}"]
     condition = {
         "about": "(got == expected) | (got.isnan() & expected.isnan()) | ((got - expected).abs() <= bound)",
         "exactly": "(got == expected) | (got.isnan() & expected.isnan())",

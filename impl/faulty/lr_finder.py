@@ -60,6 +60,7 @@ class Right:
                     break
                 self.zero_grad(optimizer)
                 loss = criterion(model(inputs), target)
+                self.keep(loss)
                 value = loss.item()
                 if self.ends(value):
                     break
@@ -103,6 +104,9 @@ class Right:
     def batches(self, loader: Any) -> Iterator[Any]:
         while True:
             yield from loader
+
+    def keep(self, loss: Tensor) -> None:
+        pass
 
     def ends(self, value: float) -> bool:
         return not math.isfinite(value)
@@ -292,6 +296,22 @@ class ExplosionNotRecorded(Right):
         pass
 
 
+class BestKeepsItsGraph(Right):
+    """The first loss is kept as a tensor."""
+
+    def batches(self, loader: Any) -> Iterator[Any]:
+        self.kept: list[Any] = []
+        return super().batches(loader)
+
+    def keep(self, loss: Tensor) -> None:
+        self.kept.append(loss)
+
+
+class LogarithmsForRates(Right):
+    def recorded_lr(self, step: int, lr: float, start: float, end: float, n: int) -> float:
+        return lr * 10
+
+
 class NeverStops(Right):
     def diverged(self, loss: float, best: float, step: int) -> bool:
         return False
@@ -456,6 +476,20 @@ FAULTS = (
         "negative losses: loss > 4 * best is true at once",
         _NOTEBOOK,
         "does_not_stop_early",
+    ),
+    _fault(
+        "NB21",
+        BestKeepsItsGraph,
+        "best_loss keeps a tensor with its graph alive",
+        _NOTEBOOK,
+        "frees_each_graph",
+    ),
+    _fault(
+        "NB24",
+        LogarithmsForRates,
+        "what is recorded is not the rate (in the notebook, log_lrs is named after the logarithms)",
+        _NOTEBOOK,
+        "history_records_lr_used",
     ),
     _fault(
         "NB22",

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from lawful.impl.contracts import Adapter, LabelSmoothing, LRFinder, Swept
+from lawful.impl.contracts import Adapter, LabelSmoothing, LRFinder, Swept, Trained, Training
 from lawful.impl.contracts import Mixup as MixupAdapter
 from lawful.impl.native.label_smoothing import (
     LabelSmoothedCrossEntropy,
@@ -14,17 +14,21 @@ from lawful.impl.native.label_smoothing import (
 )
 from lawful.impl.native.lr_finder import RangeTest, lr_range_test
 from lawful.impl.native.mixup import MixedTarget, Mixup, mixup, mixup_loss
+from lawful.impl.native.training import Epoch, evaluate, train
 
 __all__ = [
+    "Epoch",
     "LabelSmoothedCrossEntropy",
     "MixedTarget",
     "Mixup",
     "RangeTest",
     "adapters",
+    "evaluate",
     "label_smoothed_cross_entropy",
     "lr_range_test",
     "mixup",
     "mixup_loss",
+    "train",
 ]
 
 
@@ -78,6 +82,26 @@ def adapters() -> tuple[Adapter, ...]:
                 "end_lr={end_lr}, num_iter={num_iter}{features})"
             ),
         ),
+        Training(
+            "native",
+            _training,
+            features=Training.known_features,
+            documented={"lambda": "folded"},
+            imports="from lawful.impl.native import train",
+            called_as=(
+                "train({model}, {optimizer}, {loss_fn}, {train_loader}, {val_loader}, "
+                "mix_loader={mix_loader}, alpha={alpha})"
+            ),
+        ),
+    )
+
+
+def _training(*parts: Any, **options: Any) -> Trained:
+    history = train(*parts, **options)
+    return Trained(
+        [epoch.train_loss for epoch in history],
+        [epoch.val_loss for epoch in history],
+        [epoch.accuracy for epoch in history],
     )
 
 

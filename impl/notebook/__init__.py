@@ -1,1 +1,65 @@
 """The seed notebook's code in our own words, every defect kept. Do not use it: compare with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lawful.impl.contracts import Adapter, LabelSmoothing, LRFinder, Swept, Trained, Training
+from lawful.impl.notebook.label_smoothing import LabelSmoothingCrossEntropyLoss
+from lawful.impl.notebook.training import ALL, find_lr, train
+
+ENDING = frozenset({"NB01", "NB02", "NB03", "NB04", "NB06", "NB10", "NB14"})
+"""Those that end the notebook's ``train`` with an error, or hide what comes after: the adapter is without."""
+
+
+def adapters() -> tuple[Adapter, ...]:
+    """``lawful check notebook``: what the laws say of it."""
+    return (
+        LabelSmoothing(
+            "notebook",
+            LabelSmoothingCrossEntropyLoss,
+            imports="from lawful.impl.notebook.label_smoothing import LabelSmoothingCrossEntropyLoss",
+            called_as="LabelSmoothingCrossEntropyLoss({epsilon}{features})({logits}, {target})",
+        ),
+        LRFinder(
+            "notebook",
+            _lr_finder,
+            imports=(
+                "import types\n"
+                "from lawful.impl.notebook.training import find_lr\n"
+                "def sweep(model, loss_fn, optimizer, loader, start_lr, end_lr):\n"
+                "    lrs, losses = find_lr(model, loss_fn, optimizer, loader, start_lr, end_lr)\n"
+                "    return types.SimpleNamespace(lrs=lrs, losses=losses)"
+            ),
+            called_as="sweep({model}, {criterion}, {optimizer}, {loader}, {start_lr}, {end_lr})",
+        ),
+        Training(
+            "notebook",
+            _training,
+            features=frozenset({"mix_loader", "shuffle"}),
+            imports="from lawful.impl.notebook.training import train",
+            called_as="train({model}, {optimizer}, {loss_fn}, {train_loader}, {val_loader}, {mix_loader})",
+        ),
+    )
+
+
+def _lr_finder(
+    model: Any, optimizer: Any, criterion: Any, loader: Any, *, start_lr: float, end_lr: float, num_iter: int
+) -> Swept:
+    return Swept(*find_lr(model, criterion, optimizer, loader, start_lr, end_lr))
+
+
+def _training(
+    model: Any,
+    optimizer: Any,
+    loss_fn: Any,
+    train_loader: Any,
+    val_loader: Any,
+    *,
+    mix_loader: Any,
+    alpha: float,
+    epochs: int,
+) -> Trained:
+    parts = (model, optimizer, loss_fn, train_loader, val_loader, mix_loader, epochs)
+    history = train(*parts, alpha=alpha, defects=ALL - ENDING)
+    return Trained(*([*column] for column in zip(*history, strict=True)))

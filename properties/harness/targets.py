@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from lawful.impl import native, thirdparty
+from lawful.impl import native, notebook, thirdparty
 from lawful.impl.contracts import TECHNIQUES, Adapter
 from lawful.properties.harness.inference import understand_target
 from lawful.properties.registry import did_you_mean
@@ -31,7 +31,7 @@ class Found:
 
 
 def shipped() -> list[str]:
-    return ["native", *thirdparty.LIBRARIES]
+    return ["native", "notebook", *thirdparty.LIBRARIES]
 
 
 def find(target: str, technique: str | None = None) -> Found:
@@ -66,7 +66,8 @@ def _shipped(target: str, technique: str | None) -> Found:
             did_you_mean("shipped adapter", target, shipped())
             + f"; there are {', '.join(shipped())}; or name package.module:Name or file.py:Name"
         )
-    adapters = native.adapters() if library == "native" else thirdparty.adapters(library)
+    ours = {"native": native.adapters, "notebook": notebook.adapters}
+    adapters = ours[library]() if library in ours else thirdparty.adapters(library)
     wanted = chosen or technique
     adapters = tuple(a for a in adapters if wanted is None or a.technique == wanted)
     if not adapters:

@@ -12,7 +12,7 @@ from lawful.impl.contracts import Adapter
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.subject import NotUnderstood, Subject
 
-INFERRED = ("label_smoothing", "mixup")
+INFERRED = ("label_smoothing", "mixup", "lr_finder")
 """In the order in which they are tried where no technique is named."""
 
 
@@ -21,6 +21,11 @@ def understand_target(target: Any, name: str, module: str, technique: str | None
     if isinstance(target, Adapter):
         return understand(target)
     wanted = [technique] if technique else list(INFERRED)
+    if technique and technique not in INFERRED:
+        raise NotUnderstood(
+            f"{technique} is not inferred from a signature: write an adapter, lawful.impl.contracts, and "
+            "check adapter.py:adapter"
+        )
     failures = []
     for candidate in wanted:
         try:

@@ -1,0 +1,78 @@
+"""The faults of the training loop: the seed notebook's, one at a time, and one more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lawful.impl.contracts import Trained, Training
+from lawful.impl.faulty import Fault
+from lawful.impl.notebook.training import TRAIN_DEFECTS, train
+
+
+def _defects(*ids: str) -> Callable[..., Trained]:
+    def build(
+        model: Any,
+        optimizer: Any,
+        loss_fn: Any,
+        train_loader: Any,
+        val_loader: Any,
+        *,
+        mix_loader: Any,
+        alpha: float,
+        epochs: int,
+    ) -> Trained:
+        history = train(
+            model,
+            optimizer,
+            loss_fn,
+            train_loader,
+            val_loader,
+            mix_loader,
+            epochs,
+            alpha=alpha,
+            defects=frozenset(ids),
+        )
+        return Trained(*_columns(history))
+
+    return build
+
+
+def _columns(history: Sequence[tuple[float, float, float]]) -> list[list[float]]:
+    return [list(column) for column in zip(*history, strict=True)]
+
+
+def _mean_of_batches(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """The accuracy of an epoch as the mean of its batches' accuracies."""
+
+    def averaged(model: Any, optimizer: Any, loss_fn: Any, train: Any, val: Any, **options: Any) -> Trained:
+        trained = build(model, optimizer, loss_fn, train, val, **options)
+        shares = [(model(x).argmax(1) == y).float().mean().item() for x, y in val]
+        return Trained(
+            trained.train_loss, trained.val_loss, [sum(shares) / len(shares)] * len(trained.accuracy)
+        )
+
+    return averaged
+
+
+def _fault(id: str, *caught_by: str, besides: tuple[str, ...] = ()) -> Fault:
+    adapter = Training(id, _defects(id, *besides), features=Training.known_features)
+    return Fault(id, TRAIN_DEFECTS[id], "the seed notebook", adapter, caught_by)
+
+
+FAULTS = (
+    _fault("NB07", "uses_this_batch_output"),
+    _fault("NB08", "step_gradient_matches_mixed_loss"),
+    _fault("NB09", "step_gradient_matches_mixed_loss"),
+    _fault("NB13", "unequal_loaders_are_safe"),
+    # all of the data set is seen, unless zip drops its tail
+    _fault("NB15", "epoch_loss_is_sample_weighted", besides=("NB13",)),
+    _fault("NB16", "evaluation_changes_nothing"),
+    Fault(
+        "XT01",
+        "the mean of the batches' accuracies is called accuracy",
+        "plausible, no public report known",
+        Training("XT01", _mean_of_batches(_defects()), features=Training.known_features),
+        ("accuracy_is_exact",),
+    ),
+)

@@ -1,0 +1,225 @@
+"""A training loop as its laws see it: every sample a unit vector, so that what was mixed can be read off."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lawful.impl.contracts import Adapter, Trained, Training
+from lawful.properties import probes
+from lawful.properties.subjects.subject import (
+    Answer,
+    LawBroken,
+    NotAsked,
+    NotUnderstood,
+    Raised,
+    Subject,
+    asking,
+    first_line,
+    silence,
+    to_float64,
+)
+
+CLASSES = 3
+
+
+@dataclass
+class Call:
+    """One call of the model."""
+
+    training: bool
+    with_graph: bool
+    inputs: Any
+    """(B, F), each row the weights of the samples in it."""
+    logits: Any
+
+
+@dataclass
+class Run(Answer):
+    """One training run, and what was seen of it."""
+
+    trained: Trained = field(default_factory=lambda: Trained((), (), ()))
+    calls: list[Call] = field(default_factory=list)
+    judged: list[Any] = field(default_factory=list)
+    """The logits of each call of the loss, in evaluation and training."""
+    steps: list[tuple[Any, int]] = field(default_factory=list)
+    """For each optimizer step: the gradient of the weights (K, F), and the calls of the model before it."""
+    judged_at_step: list[int] = field(default_factory=list)
+    weights: Any = None
+    targets: Any = None
+    """Of all training and partner samples, by their unit vector."""
+    buffers_in_evaluation: int = 0
+
+
+class _Watched(nn.Module):
+    count: Tensor
+
+    def __init__(self, run: Run, features: int) -> None:
+        super().__init__()
+        self.run = run
+        generator = torch.Generator().manual_seed(0)
+        self.weight = nn.Parameter(torch.randn(CLASSES, features, generator=generator))
+        self.register_buffer("count", torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = x.flatten(1) @ self.weight.T
+        seen = to_float64(x.flatten(1))
+        self.run.calls.append(Call(self.training, torch.is_grad_enabled(), seen, to_float64(logits)))
+        if self.training:
+            self.count += 1
+        return logits
+
+    def __deepcopy__(self, memo: Any) -> _Watched:
+        return self
+
+
+class _Steps(torch.optim.SGD):
+    run: Run
+
+    def step(self, closure: Any = None) -> Any:  # type: ignore[override]
+        (weight,) = self.param_groups[0]["params"]
+        grad = np.zeros(weight.shape) if weight.grad is None else to_float64(weight.grad)
+        self.run.steps.append((grad, len(self.run.calls)))
+        self.run.judged_at_step.append(len(self.run.judged))
+        return super().step(closure)
+
+
+@dataclass
+class Loop(Subject):
+    """``loop(sizes)`` trains an epoch on batches of these sizes, at a learning rate of 0."""
+
+    technique: ClassVar[str] = "training"
+    convention_values: ClassVar[Mapping[str, tuple[str, ...]]] = {"lambda": ("folded", "beta")}
+
+    adapter: Training
+
+    def __call__(
+        self,
+        sizes: list[int],
+        *,
+        val_sizes: list[int] | None = None,
+        mix_sizes: list[int] | None = None,
+        alpha: float = 1.0,
+        epochs: int = 1,
+        seed: int = 0,
+        constant: bool = False,
+    ) -> Run:
+        """``mix_sizes``: of the second loader's batches. ``constant``: batch b of training costs b + 1."""
+        asked = {
+            "sizes": sizes,
+            "val_sizes": val_sizes or [2, 1],
+            "mix_sizes": mix_sizes,
+            "alpha": alpha,
+            "epochs": epochs,
+            "seed": seed,
+            "constant": constant,
+        }
+        run = Run(asked)
+        self.answers.append(run)
+        train, mixed, val = sum(sizes), sum(mix_sizes or []), sum(asked["val_sizes"])
+        features = train + mixed + val
+        rows = torch.eye(features)[:, None, None, :]
+        targets = torch.arange(features) % CLASSES
+        run.targets = targets.numpy()
+        model = _Watched(run, features).to(self.device)
+        run.weights = to_float64(model.weight)
+        optimizer = _Steps(model.parameters(), lr=0.0)
+        optimizer.run = run
+
+        def loss_fn(logits: Tensor, target: Tensor) -> Tensor:
+            run.judged.append(to_float64(logits))
+            losses = F.cross_entropy(logits, target, reduction="none")
+            if constant and model.training:
+                batch = sum(call.training for call in run.calls)
+                return 0 * losses + (batch - 1) % len(sizes) + 1
+            return losses
+
+        loaders = [
+            _loader(rows[first:last], targets[first:last], of)
+            for first, last, of in (
+                (0, train, sizes),
+                (train, train + mixed, mix_sizes or []),
+                (train + mixed, features, asked["val_sizes"]),
+            )
+        ]
+        with probes.seeded(seed), asking(), silence():
+            run.trained = self.adapter.build(
+                model,
+                optimizer,
+                loss_fn,
+                loaders[0],
+                loaders[2],
+                mix_loader=loaders[1] if mix_sizes else None,
+                alpha=alpha,
+                epochs=epochs,
+            )
+        run.buffers_in_evaluation = int(model.count.item()) - sum(call.training for call in run.calls)
+        run.value = np.asarray([float(loss) for loss in run.trained.train_loss])
+        return run
+
+    def mixed_losses(self, run: Run) -> list[tuple[Any, Any]]:
+        """For each training call: each sample's loss (B,) and the gradient of their mean (K, F), for the
+        mixture that the inputs show. Sample i of the epoch is known by its place."""
+        results, place = [], 0
+        total = sum(run.asked["sizes"])
+        for call in (call for call in run.calls if call.training):
+            x = call.inputs
+            z = x @ run.weights.T
+            log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+            onehot = np.eye(CLASSES)[run.targets]
+            q = x @ onehot
+            losses = -(q * log_p).sum(axis=1)
+            results.append((losses, (np.exp(log_p) - q).T @ x / len(x)))
+            place = (place + len(x)) % total
+        return results
+
+    @classmethod
+    def understand(cls, adapter: Adapter) -> Self:
+        assert isinstance(adapter, Training)
+        subject = cls(adapter, conventions=dict(adapter.documented), features=adapter.features)
+        mix = None if "shuffle" in adapter.features else [2, 2]
+        try:
+            run = subject([2, 2], mix_sizes=mix)
+        except LawBroken as error:
+            raise NotUnderstood(f"an epoch of two batches: {error}") from error
+        except (Raised, NotAsked) as error:
+            raise NotUnderstood(f"an epoch of two batches: it {error}") from error
+        if len(run.value) != 1 or not run.steps:
+            raise NotUnderstood(f"an epoch of two batches: {len(run.steps)} steps, {len(run.value)} epochs")
+        return subject
+
+    def offers(self, feature: str) -> str | None:
+        try:
+            self([2, 2], mix_sizes=[2, 2] if feature == "mix_loader" else None)
+        except LawBroken:
+            return None
+        except Raised as error:
+            return first_line(error.error)
+        return None
+
+    def partners(self, sizes: list[int]) -> list[int] | None:
+        """Sizes of a second loader where there has to be one."""
+        return None if "shuffle" in self.features else list(sizes)
+
+    def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
+        """In words: the run is watched from inside, which takes a page of code."""
+        asked = answers[-1].asked
+        return f"# {headline}\n# a training run with {asked}\n# {broken}\n"
+
+
+def _loader(rows: Tensor, targets: Tensor, sizes: list[int]) -> Any:
+    """A DataLoader that gives batches of these sizes, in order."""
+    ends = np.cumsum([0, *sizes])
+    batches = [list(range(a, b)) for a, b in itertools.pairwise(ends)]
+    return DataLoader(TensorDataset(rows, targets), batch_sampler=batches)  # type: ignore[arg-type]
+
+
+SUBJECT = Loop
