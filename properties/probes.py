@@ -155,7 +155,7 @@ class RecordingSGD(torch.optim.SGD):
 
     script: Script
 
-    def step(self, closure: Any = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Any = None) -> Any:
         result = super().step(closure) if closure is not None else None
         params = [p for group in self.param_groups for p in group["params"]]
         grads = [0.0 if p.grad is None else float(p.grad.sum()) for p in params]

@@ -51,7 +51,8 @@ def mix(x: ArrayLike, partner: ArrayLike, lam: ArrayLike) -> Array:
     share = np.asarray(lam, float)
     if share.ndim:
         share = share.reshape(-1, *[1] * (a.ndim - 1))
-    return share * a + (1 - share) * b
+    mixed: Array = share * a + (1 - share) * b
+    return mixed
 
 
 def fold(lam: ArrayLike) -> Array:
@@ -61,7 +62,8 @@ def fold(lam: ArrayLike) -> Array:
     array([0.7, 0.7, 0.5])
     """
     share = np.asarray(lam, float)
-    return np.maximum(share, 1 - share)
+    folded: Array = np.maximum(share, 1 - share)
+    return folded
 
 
 def sample_lam(rng: np.random.Generator, alpha: float, size: int, *, folded: bool = True) -> Array:
@@ -125,7 +127,8 @@ def _distributions(target: ArrayLike, num_classes: int) -> Array:
         return t.astype(float)
     if t.size and (t.min() < 0 or t.max() >= num_classes):
         raise ValueError(f"target is {t.tolist()}, expected classes in 0..{num_classes - 1}")
-    return (t[:, None] == np.arange(num_classes)).astype(float)
+    rows: Array = (t[:, None] == np.arange(num_classes)).astype(float)
+    return rows
 
 
 def _check_alpha(alpha: float) -> None:

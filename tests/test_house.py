@@ -143,14 +143,21 @@ def test_pytest_of_another_project_imports_no_torch_for_us(tmp_path):
     "name",
     [
         "lawful.reference.label_smoothing",
+        "lawful.reference.mixup",
+        "lawful.reference.lr_finder",
         "lawful.impl.native.label_smoothing",
+        "lawful.impl.native.mixup",
+        "lawful.impl.native.lr_finder",
+        "lawful.properties.probes",
         "lawful.properties.strategies",
         "lawful.properties.harness.asking",
     ],
 )
 def test_docstring_examples_are_true(name):
     module = importlib.import_module(name)
-    found = doctest.testmod(module, extraglobs={"torch": importlib.import_module("torch")})
+    names = {"torch": "torch", "nn": "torch.nn", "np": "numpy"}
+    given = {name: importlib.import_module(module) for name, module in names.items()}
+    found = doctest.testmod(module, extraglobs=given)
     assert found.attempted > 0
     assert found.failed == 0
 

@@ -166,12 +166,12 @@ class Right:
 
 class FirstStepTwiceAsWide(Right):
     def lr(self, step: int, start: float, end: float, n: int) -> float:
-        return start * (end / start) ** ((step + 1) / n) if step else start
+        return float(start * (end / start) ** ((step + 1) / n)) if step else start
 
 
 class EndNeverReached(Right):
     def lr(self, step: int, start: float, end: float, n: int) -> float:
-        return start * (end / start) ** (step / n)
+        return float(start * (end / start) ** (step / n))
 
 
 class OneStepMore(Right):
@@ -179,7 +179,7 @@ class OneStepMore(Right):
         return range(num_iter + 1)
 
     def lr(self, step: int, start: float, end: float, n: int) -> float:
-        return start * (end / start) ** (min(step + 1, n) / n)
+        return float(start * (end / start) ** (min(step + 1, n) / n))
 
 
 class NextRateRecorded(Right):
@@ -213,6 +213,7 @@ class CorrectionOffByOne(Right):
     """(1 - b^(i+2)) for (1 - b^(i+1)): the first record is about half the first loss."""
 
     beta = 0.98
+    raw = 0.0
 
     def average(self, losses: list[float], value: float) -> float:
         self.raw = 0.0 if not losses else self.raw

@@ -362,7 +362,7 @@ def _bar(total: int, progress: bool | None) -> Iterator[Callable[[], None]]:
     if not shown:
         yield lambda: None
         return
-    with Progress(console=console, transient=True) as bar:
+    with Progress(console=console, transient=console.is_terminal) as bar:
         task = bar.add_task("learning rates", total=total)
         yield lambda: bar.advance(task)
 

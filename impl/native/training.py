@@ -140,7 +140,7 @@ def _train_epoch(
         )
         optimizer.zero_grad()
         loss = mixup_loss(loss_fn, model(mixed), mixed_target)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         if scheduler is not None:
             scheduler.step()

@@ -198,7 +198,7 @@ def find_lr(
             best_loss = judged
         losses.append(loss.item())
         log_lrs.append(lr)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         lr *= update_step
         for group in groups:

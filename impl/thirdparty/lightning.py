@@ -18,7 +18,7 @@ def _lr_finder(
         import lightning.pytorch as lightning
         from lightning.pytorch.tuner import Tuner
 
-        class Module(lightning.LightningModule):  # type: ignore[misc, name-defined, unused-ignore]
+        class Module(lightning.LightningModule):  # type: ignore[misc]
             def __init__(self) -> None:
                 super().__init__()
                 self.model = model
@@ -40,7 +40,7 @@ def _lr_finder(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        finder = Tuner(trainer).lr_find(
+        finder: Any = Tuner(trainer).lr_find(
             Module(), loader, min_lr=start_lr, max_lr=end_lr, num_training=num_iter, update_attr=False
         )
 
@@ -111,7 +111,7 @@ ADAPTERS = (
             "    with tempfile.TemporaryDirectory() as folder:\n"
             '        trainer = lightning.Trainer(accelerator="cpu", max_epochs=-1, default_root_dir=folder, '
             "logger=False, enable_checkpointing=False)\n"
-            "        finder = Tuner(trainer).lr_find(Module(), loader, update_attr=False, **options)\n"
+            "        finder: Any = Tuner(trainer).lr_find(Module(), loader, update_attr=False, **options)\n"
             '    lrs, losses = finder.results["lr"], finder.results["loss"]\n'
             "    return types.SimpleNamespace(lrs=lrs, losses=losses, suggest=finder.suggestion)"
         ),

@@ -144,7 +144,7 @@ class Finder(Subject):
             except Exception as error:
                 answer.suggestion_error = error
 
-    def unsmoothed(self) -> dict[str, float]:
+    def unsmoothed(self) -> dict[str, Any]:
         """The option without which a suggestion may be read off another curve than the recorded one."""
         return {"smoothing": 0.0} if "smoothing" in self.features else {}
 
@@ -243,7 +243,8 @@ class Finder(Subject):
         if feature == "suggestion":
             return "suggests nothing"
         try:
-            self([1.0] * 6, **{feature: {"divergence": 4.0, "smoothing": 0.0}[feature]})
+            options: dict[str, Any] = {feature: {"divergence": 4.0, "smoothing": 0.0}[feature]}
+            self([1.0] * 6, **options)
         except LawBroken:
             return None
         except Raised as error:

@@ -84,7 +84,7 @@ class _Watched(nn.Module):
 class _Steps(torch.optim.SGD):
     run: Run
 
-    def step(self, closure: Any = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Any = None) -> Any:
         (weight,) = self.param_groups[0]["params"]
         grad = np.zeros(weight.shape) if weight.grad is None else to_float64(weight.grad)
         self.run.steps.append((grad, len(self.run.calls)))
@@ -113,7 +113,7 @@ class Loop(Subject):
         constant: bool = False,
     ) -> Run:
         """``mix_sizes``: of the second loader's batches. ``constant``: batch b of training costs b + 1."""
-        asked = {
+        asked: dict[str, Any] = {
             "sizes": sizes,
             "val_sizes": val_sizes or [2, 1],
             "mix_sizes": mix_sizes,
@@ -219,7 +219,7 @@ def _loader(rows: Tensor, targets: Tensor, sizes: list[int]) -> Any:
     """A DataLoader that gives batches of these sizes, in order."""
     ends = np.cumsum([0, *sizes])
     batches = [list(range(a, b)) for a, b in itertools.pairwise(ends)]
-    return DataLoader(TensorDataset(rows, targets), batch_sampler=batches)  # type: ignore[arg-type]
+    return DataLoader(TensorDataset(rows, targets), batch_sampler=batches)
 
 
 SUBJECT = Loop

@@ -1,0 +1,201 @@
+"""What our range test promises beyond the laws: options, errors, and that everything is put back."""
+
+import itertools
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, RandomSampler, TensorDataset
+
+from lawful.impl.native import RangeTest, lr_range_test
+from lawful.properties.probes import changed, scripted, snapshot
+
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+def small():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    x, y = torch.randn(32, 4), torch.randint(3, (32,))
+    loader = DataLoader(TensorDataset(x, y), batch_size=8, shuffle=True)
+    return model, optimizer, nn.CrossEntropyLoss(), loader
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"start_lr": 0.0}, "start_lr is 0.0, expected a finite number above 0"),
+        ({"start_lr": 1.0, "end_lr": 0.1}, r"end_lr is 0.1, expected a finite number above start_lr, 1.0"),
+        ({"num_iter": 1}, "num_iter is 1, expected at least 2"),
+        ({"smoothing": 1.0}, r"smoothing is 1.0, expected a number in \[0, 1\)"),
+        ({"divergence": 1.0}, "divergence is 1.0, expected a number above 1"),
+        ({"groups": "all"}, "groups is 'all', expected 'ratio' or 'one'"),
+        ({"accumulate": 0}, "accumulate is 0, expected at least 1"),
+    ],
+)
+def test_bad_options_are_named_with_value_and_expectation(options, message):
+    with pytest.raises(ValueError, match=message):
+        lr_range_test(*small(), **options)
+
+
+def test_what_cannot_be_cycled_is_refused():
+    model, optimizer, criterion, loader = small()
+    with pytest.raises(TypeError, match="an iterator that cannot be started again"):
+        lr_range_test(model, optimizer, criterion, iter(loader))
+    with pytest.raises(ValueError, match="loader is empty"):
+        lr_range_test(model, optimizer, criterion, [])
+    with pytest.raises(TypeError, match="criterion and compute_loss: expected exactly one"):
+        lr_range_test(model, optimizer, None, loader)
+
+
+def test_batches_of_another_form_are_refused_with_the_way_out():
+    model, optimizer, criterion, _ = small()
+    with pytest.raises(
+        TypeError, match=r"loader gave a dict, expected \(inputs, targets\); see compute_loss"
+    ):
+        lr_range_test(model, optimizer, criterion, [{"x": torch.ones(1, 4)}])
+
+
+def test_compute_loss_serves_models_of_several_inputs():
+    model = nn.Bilinear(2, 3, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    batch = {"a": torch.ones(4, 2), "b": torch.ones(4, 3), "y": torch.zeros(4, dtype=torch.int64)}
+
+    def compute_loss(model, batch):
+        return F.cross_entropy(model(batch["a"], batch["b"]), batch["y"])
+
+    test = lr_range_test(model, optimizer, None, [batch], compute_loss=compute_loss, num_iter=5, end_lr=1e-3)
+    assert len(test.lrs) == 5
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_everything_is_put_back_also_after_an_interrupt(error):
+    model, optimizer, criterion, loader = small()
+    criterion(model(torch.randn(8, 4)), torch.zeros(8, dtype=torch.int64)).backward()
+    optimizer.step()
+    model.eval()
+    model[2].train()
+    calls = itertools.count()
+
+    def breaks(output, target):
+        if next(calls) == 3:
+            raise error("stop")
+        return criterion(output, target)
+
+    before = snapshot(model, optimizer)
+    with pytest.raises(error):
+        lr_range_test(model, optimizer, breaks, loader, num_iter=10)
+    assert [part for part, value in snapshot(model, optimizer).items() if changed(before[part], value)] == []
+
+
+def test_the_loaders_own_generator_is_put_back():
+    model, optimizer, criterion, loader = small()
+    generator = torch.Generator().manual_seed(5)
+    sampler = RandomSampler(loader.dataset, generator=generator)
+    ordered = DataLoader(loader.dataset, batch_size=8, sampler=sampler)
+    before = generator.get_state()
+    lr_range_test(model, optimizer, criterion, ordered, num_iter=6)
+    assert torch.equal(generator.get_state(), before)
+
+
+def test_groups_keep_their_ratio_or_share_one_rate():
+    for groups, ratio in (("ratio", 0.5), ("one", 1.0)):
+        script, model, optimizer, loader = scripted([1.0] * 6, batches=3, groups=2)
+        lr_range_test(model, optimizer, script.criterion, loader, num_iter=6, groups=groups)
+        assert [rates[1] / rates[0] for rates, _, _ in script.steps] == pytest.approx([ratio] * 6)
+
+
+def test_a_rate_kept_in_a_tensor_stays_that_tensor():
+    model = nn.Linear(1, 1)
+    rate = torch.tensor(0.1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate, capturable=False, foreach=False)
+    lr_range_test(model, optimizer, nn.MSELoss(), [(torch.ones(2, 1), torch.zeros(2, 1))], num_iter=3)
+    assert optimizer.param_groups[0]["lr"] is rate
+    assert rate.item() == pytest.approx(0.1)
+
+
+def test_accumulated_batches_make_one_step_of_their_mean():
+    script, model, optimizer, loader = scripted([1.0, 3.0] * 6, batches=4)
+    test = lr_range_test(
+        model, optimizer, script.criterion, loader, num_iter=6, accumulate=2, divergence=math.inf
+    )
+    assert test.losses == (2.0,) * 6
+    assert len(script.steps) == 6
+    assert all(grads[0] == pytest.approx(sum(seen) / 2) for _, grads, seen in script.steps)
+
+
+def test_autocast_and_a_disabled_scaler_run_on_the_cpu():
+    model, optimizer, criterion, loader = small()
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    options = {"autocast": torch.bfloat16, "scaler": scaler, "num_iter": 4, "end_lr": 1e-3}
+    assert len(lr_range_test(model, optimizer, criterion, loader, **options).lrs) == 4
+
+
+def test_a_scaler_is_put_back():
+    model, optimizer, criterion, loader = small()
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=1)
+    before = dict(scaler.state_dict())
+    test = lr_range_test(model, optimizer, criterion, loader, scaler=scaler, num_iter=4, end_lr=1e-3)
+    assert len(test.lrs) == 4
+    assert scaler.state_dict() == before
+
+
+VALLEY = RangeTest(
+    (1e-4, 1e-3, 1e-2, 1e-1, 1.0), (1.0, 0.8, 0.4, 0.3, 0.8), (1.0, 0.8, 0.4, 0.3, 0.8), False, 5
+)
+
+
+def test_suggestions_agree_with_the_reference():
+    from lawful.reference import lr_finder as reference
+
+    for method in ("steepest", "minimum", "valley"):
+        right = getattr(reference, f"suggest_{method}")(VALLEY.lrs, VALLEY.smoothed)
+        assert VALLEY.suggest(method) == pytest.approx(right)
+    with pytest.raises(ValueError, match="method is 'best', expected one of 'steepest'"):
+        VALLEY.suggest("best")
+
+
+def test_trimming_more_than_there_is_trims_nothing():
+    assert VALLEY.suggest(skip_start=10, skip_end=5) == VALLEY.suggest()
+
+
+def test_repr_says_what_was_found():
+    text = repr(VALLEY)
+    assert text.startswith("RangeTest(5 of 5 steps, lr 0.0001 to 1, loss 1 to 0.8, best 0.3")
+    assert "steepest 0.001" in text
+    assert repr(RangeTest((), (), (), True, 5)) == "RangeTest(0 of 5 steps, stopped_early=True)"
+
+
+def test_plot_has_a_log_axis_both_curves_and_the_suggestion():
+    from matplotlib.figure import Figure
+
+    ax = VALLEY.plot(Figure().subplots())
+    assert ax.get_xscale() == "log"
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["loss", "smoothed", "steepest: 0.001"]
+
+
+def test_progress_is_shown_on_demand_and_silent_elsewhere(capfd):
+    model, optimizer, criterion, loader = small()
+    lr_range_test(model, optimizer, criterion, loader, num_iter=3)
+    assert capfd.readouterr().err == ""
+    lr_range_test(model, optimizer, criterion, loader, num_iter=3, progress=True)
+    assert "learning rates" in capfd.readouterr().err
+
+
+@CUDA
+def test_one_synchronisation_a_step_on_cuda():
+    model, optimizer, criterion, loader = small()
+    model.cuda()
+    batches = [(x.cuda(), y.cuda()) for x, y in loader]
+    lr_range_test(model, optimizer, criterion, batches, num_iter=3)
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with pytest.warns(UserWarning, match="synchroni") as caught:
+            lr_range_test(model, optimizer, criterion, batches, num_iter=8)
+        assert len([w for w in caught if "synchroni" in str(w.message)]) <= 8 + 4
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

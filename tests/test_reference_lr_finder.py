@@ -1,0 +1,105 @@
+"""The reference range test against values worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lawful.reference import lr_finder
+
+
+def test_schedule_by_hand():
+    np.testing.assert_allclose(lr_finder.schedule(1e-4, 1e-1, 4), [1e-4, 1e-3, 1e-2, 1e-1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0.0, 1.0, 5), "expected 0 < start_lr < end_lr"),
+        ((1.0, 1.0, 5), "expected 0 < start_lr < end_lr"),
+        ((0.1, math.inf, 5), "expected 0 < start_lr < end_lr"),
+        ((0.1, 1.0, 1), "num_iter is 1, expected at least 2"),
+    ],
+)
+def test_bad_ranges_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        lr_finder.schedule(*arguments)
+
+
+def test_the_first_smoothed_loss_is_the_first_loss():
+    """0.02 L / (1 - 0.98) = L; then (0.98 * 0.02 L0 + 0.02 L1) / (1 - 0.98^2)."""
+    smooth = lr_finder.smoothed([0.638, 1.0], 0.98)
+    assert smooth[0] == pytest.approx(0.638)
+    assert smooth[1] == pytest.approx((0.98 * 0.638 + 1.0) / 1.98)
+
+
+def test_no_smoothing_changes_nothing():
+    np.testing.assert_array_equal(lr_finder.smoothed([3.0, 1.0, 2.0], 0.0), [3.0, 1.0, 2.0])
+
+
+def test_threshold_is_a_multiple_of_a_positive_best_and_above_a_negative_one():
+    assert lr_finder.threshold(0.5, 4.0) == 2.0
+    assert lr_finder.threshold(-0.5, 4.0) == 1.0
+    assert lr_finder.threshold(0.0, 4.0) == 0.0
+
+
+def script(*losses):
+    left = list(losses)
+    return lambda lr: left.pop(0)
+
+
+def test_divergence_is_recorded_and_ends_the_test():
+    test = lr_finder.range_test(script(1.0, 0.5, 2.1, 9.9), 0.1, 1.0, 4)
+    assert test.losses.tolist() == [1.0, 0.5, 2.1]
+    assert test.stopped_early
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_ends_the_test_and_is_not_recorded(bad):
+    test = lr_finder.range_test(script(1.0, bad, 0.5), 0.1, 1.0, 3)
+    assert test.losses.tolist() == [1.0]
+    assert test.stopped_early
+
+
+def test_negative_losses_run_to_the_end():
+    test = lr_finder.range_test(script(-1.0, -1.5, -1.0, -0.5), 0.1, 1.0, 4)
+    assert len(test.losses) == 4
+    assert not test.stopped_early
+
+
+def test_a_quadratic_diverges_where_its_curvature_says():
+    """Gradient descent on w^2/2 at rate lr multiplies w by 1 - lr: it grows from lr = 2 on."""
+    w = [1.0]
+
+    def step(lr):
+        loss = 0.5 * w[0] ** 2
+        w[0] *= 1 - lr
+        return loss
+
+    test = lr_finder.range_test(step, 1e-3, 100.0, 60)
+    assert test.stopped_early
+    assert 2.0 < test.lrs[-1] < 30.0
+
+
+def test_slopes_are_per_log_lr():
+    lrs = np.array([1.0, 10.0, 1000.0])
+    np.testing.assert_allclose(lr_finder.slopes(lrs, 3 * np.log(lrs)), [3.0, 3.0, 3.0])
+
+
+def test_suggestions_on_a_valley():
+    lrs, losses = [1e-4, 1e-3, 1e-2, 1e-1, 1.0], [1.0, 0.9, 0.4, 0.3, 0.8]
+    assert lr_finder.suggest_steepest(lrs, losses) == pytest.approx(1e-3)
+    assert lr_finder.suggest_minimum(lrs, losses) == pytest.approx(1e-2)
+    assert lr_finder.suggest_valley(lrs, losses) == pytest.approx(1e-2)
+
+
+def test_nothing_is_suggested_for_a_curve_that_does_not_fall_or_is_too_short():
+    assert lr_finder.suggest_steepest([0.1], [1.0]) is None
+    assert lr_finder.suggest_steepest([0.1, 1.0], [1.0, 2.0]) is None
+    assert lr_finder.suggest_valley([0.1, 1.0], [1.0, 2.0]) is None
+    assert lr_finder.suggest_minimum([], []) is None
+
+
+def test_trim_leaves_short_curves_whole():
+    assert lr_finder.trim(range(20), 10, 5).tolist() == [10, 11, 12, 13, 14]
+    assert lr_finder.trim(range(16), 10, 5).tolist() == list(range(16))
