@@ -184,8 +184,9 @@ def scripted(
     script.training.clear()
     script.steps.clear()
     script.batches.clear()
-    inputs = torch.arange(1.0, batches + 1).repeat_interleave(2)[:, None] / 8
-    loader = DataLoader(TensorDataset(inputs, torch.zeros(2 * batches, dtype=torch.int64)), batch_size=2)
+    inputs = torch.arange(1.0, batches + 1, device=device).repeat_interleave(2)[:, None] / 8
+    targets = torch.zeros(2 * batches, dtype=torch.int64, device=device)
+    loader = DataLoader(TensorDataset(inputs, targets), batch_size=2)
     return script, model, optimizer, loader
 
 

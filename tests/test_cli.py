@@ -146,7 +146,7 @@ def test_a_right_loss_exits_0_with_a_report_of_schema_1(tmp_path):
     keys = {"property", "device", "dtype", "verdict", "examples", "worst_error", "seconds", "message"}
     assert all(set(row) == keys | {"counterexample", "reproduce"} for row in one["results"])
     assert all(row["examples"] >= 25 for row in one["results"] if row["verdict"] == "holds")
-    assert f"59 cases: {one['counts']['holds']} holds, 0 broken" in done.stdout
+    assert f"61 cases: {one['counts']['holds']} holds, 0 broken" in done.stdout
 
 
 def test_a_wrong_loss_exits_1_and_shows_the_smallest_input(tmp_path):
@@ -171,6 +171,16 @@ def test_a_requirement_that_is_not_met_exits_1_and_says_why_in_a_sentence(tmp_pa
     done, _ = checked(tmp_path, "right.py:off_target_others", *only)
     assert done.returncode == 1
     assert "off_target is others, and uniform is required" in done.stdout
+
+
+def test_torchvision_does_not_fold_its_lambda_and_the_requirement_says_so(tmp_path):
+    required = ("--technique", "mixup", "--require", "lambda=folded", "--only", "seeded_runs_repeat")
+    done, report = checked(tmp_path, "torchvision", *required)
+    assert done.returncode == 1
+    assert "lambda is beta, and folded is required" in done.stdout
+    conventions = report["implementations"][0]["conventions"]
+    wanted = {"lambda": "beta", "lambda_scope": "batch", "pairing": "roll", "targets": "soft"}
+    assert conventions.items() >= wanted.items()
 
 
 def test_same_seed_same_verdicts_and_questions(tmp_path):
@@ -262,7 +272,10 @@ def test_torch_overflows_in_float16_and_says_so(tmp_path):
 
 def test_the_matrix_writes_a_page_with_every_library(tmp_path):
     page = tmp_path / "report.html"
-    done = lawful("matrix", "torch", "timm", "--only", "repeats", "--profile", "quick", "--html", page)
+    only = ("--technique", "label_smoothing", "--only", "repeats", "--profile", "quick")
+    done = lawful("matrix", "torch", "timm", *only, "--html", page)
     assert done.returncode == 0, done.stderr
     text = page.read_text()
-    assert all(word in text for word in ('id="torch"', 'id="timm"', "2 holds", "repeats"))
+    assert all(
+        word in text for word in ('id="torch-label_smoothing"', 'id="timm-label_smoothing"', "2 holds")
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lawful.impl.contracts import Adapter, LabelSmoothing, LRFinder, Swept, Trained, Training
@@ -35,7 +36,7 @@ def adapters() -> tuple[Adapter, ...]:
         ),
         Training(
             "notebook",
-            _training,
+            train_with(ALL - ENDING),
             features=frozenset({"mix_loader", "shuffle"}),
             imports="from lawful.impl.notebook.training import train",
             called_as="train({model}, {optimizer}, {loss_fn}, {train_loader}, {val_loader}, {mix_loader})",
@@ -49,17 +50,11 @@ def _lr_finder(
     return Swept(*find_lr(model, criterion, optimizer, loader, start_lr, end_lr))
 
 
-def _training(
-    model: Any,
-    optimizer: Any,
-    loss_fn: Any,
-    train_loader: Any,
-    val_loader: Any,
-    *,
-    mix_loader: Any,
-    alpha: float,
-    epochs: int,
-) -> Trained:
-    parts = (model, optimizer, loss_fn, train_loader, val_loader, mix_loader, epochs)
-    history = train(*parts, alpha=alpha, defects=ALL - ENDING)
-    return Trained(*([*column] for column in zip(*history, strict=True)))
+def train_with(defects: frozenset[str]) -> Callable[..., Trained]:
+    """The notebook's ``train`` with these defects alone, as an adapter builds it."""
+
+    def build(*parts: Any, **options: Any) -> Trained:
+        history = train(*parts, **options, defects=defects)
+        return Trained(*([*column] for column in zip(*history, strict=True)))
+
+    return build

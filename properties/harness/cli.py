@@ -24,7 +24,10 @@ Target = Annotated[
     str,
     typer.Argument(help="package.module:Name, path/to/file.py:Name, or a shipped adapter such as timm"),
 ]
-Technique = Annotated[str | None, typer.Option(help="label_smoothing; found by trial where it is left out")]
+Technique = Annotated[
+    str | None,
+    typer.Option(help="label_smoothing, mixup, lr_finder or training; found by trial where left out"),
+]
 Device = Annotated[str, typer.Option(help="auto (all that are there), cpu, cuda or mps")]
 Dtypes = Annotated[str | None, typer.Option("--dtype", help="some of float64,float32,bfloat16,float16")]
 ProfileName = Annotated[str, typer.Option(help="quick (25 examples), standard (100) or deep (2000)")]

@@ -116,7 +116,8 @@ class Mix(Subject):
             mix = self._built(alpha, classes, generator, evaluating)
             if after_batch_of:
                 rows = probes.identity_batch(after_batch_of)
-                mix(self.inputs(rows, rank or self.rank), torch.arange(after_batch_of) % classes)
+                earlier = self.target([i % classes for i in range(after_batch_of)])
+                mix(self.inputs(rows, rank or self.rank), earlier)
             result = mix(leaf * 1 if along is not None else leaf, y)
         self._read(answer, result, x, classes)
         if along is not None:

@@ -126,9 +126,9 @@ class Loop(Subject):
         self.answers.append(run)
         train, mixed, val = sum(sizes), sum(mix_sizes or []), sum(asked["val_sizes"])
         features = train + mixed + val
-        rows = torch.eye(features)[:, None, None, :]
-        targets = torch.arange(features) % CLASSES
-        run.targets = targets.numpy()
+        rows = torch.eye(features, device=self.device)[:, None, None, :]
+        targets = torch.arange(features, device=self.device) % CLASSES
+        run.targets = targets.cpu().numpy()
         model = _Watched(run, features).to(self.device)
         run.weights = to_float64(model.weight)
         optimizer = _Steps(model.parameters(), lr=0.0)
