@@ -51,7 +51,7 @@ def test_every_property_catches_a_fault(technique):
 
 def test_every_fault_says_what_and_whence():
     assert all(fault.statement and fault.source and fault.caught_by for fault in FAULTS)
-    assert len({fault.id for fault in FAULTS}) == len(FAULTS)
+    assert len({(fault.adapter.technique, fault.id) for fault in FAULTS}) == len(FAULTS)
 
 
 @pytest.mark.parametrize("adapter", null.LABEL_SMOOTHING, ids=lambda adapter: adapter.name)

@@ -40,7 +40,7 @@ def _upcasting(epsilon, **features):
     return loss
 
 
-SEEDED = replace(QUICK, examples=10, boundary=False)
+SEEDED = replace(QUICK, examples=5, boundary=False)
 """The boundary phase is the same under every seed: other tests ask it once."""
 GOOD = {
     **{f"{adapter.name}-{adapter.technique}": adapter for adapter in native.adapters()},
