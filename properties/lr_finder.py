@@ -77,6 +77,7 @@ def takes_the_steps_asked(finder: Finder, losses: list[float], batches: int) -> 
 @draws(losses=calm_losses(), span=rates())
 def history_records_lr_used(finder: Finder, losses: list[float], span: list[float]) -> None:
     answer = finder([1.0] * len(losses), rates=span)
+    _took_steps(finder, answer)
     both = min(len(answer.lrs), len(answer.used))
     recorded = answer.derive(f"lrs[:{both}]", answer.lrs[:both])
     finder.agree("recorded rates", recorded, answer.used[:both], answer.used[:both] * RELATIVE)
@@ -214,6 +215,7 @@ def restores_after_error(finder: Finder, losses: list[float], at: int) -> None:
 @draws(losses=calm_losses())
 def sweeps_every_param_group(finder: Finder, losses: list[float]) -> None:
     answer = finder([1.0] * len(losses), groups=2)
+    _took_steps(finder, answer)
     both = np.asarray([rates for rates, _, _ in answer.script.steps])
     ratios = answer.derive("second_group / used", both[:, 1] / both[:, 0])
     finder.agree("second group's rate over the first's", ratios, ratios[:1] * np.ones(len(ratios)), RELATIVE)
@@ -227,6 +229,7 @@ def sweeps_every_param_group(finder: Finder, losses: list[float]) -> None:
 @draws(losses=calm_losses())
 def gradients_do_not_accumulate(finder: Finder, losses: list[float]) -> None:
     answer = finder([1.0] * len(losses))
+    _took_steps(finder, answer)
     grads = answer.derive("gradients", np.asarray([grads[0] for _, grads, _ in answer.script.steps]))
     right = np.asarray([np.mean(seen) if seen else np.nan for _, _, seen in answer.script.steps])
     finder.agree("gradients", grads, right, 1e-5 * np.abs(right))
@@ -252,6 +255,7 @@ def short_loader_is_cycled(finder: Finder, losses: list[float], batches: int) ->
 @draws(losses=calm_losses())
 def trains_in_training_mode(finder: Finder, losses: list[float]) -> None:
     answer = finder([1.0] * len(losses))
+    _took_steps(finder, answer)
     share = answer.derive("share_in_training_mode", float(np.mean(answer.script.training)))
     finder.same("share of steps in training mode", share, 1.0)
 
@@ -264,6 +268,7 @@ def trains_in_training_mode(finder: Finder, losses: list[float]) -> None:
 @draws(losses=calm_losses())
 def frees_each_graph(finder: Finder, losses: list[float]) -> None:
     answer = finder([1.0 + i / 8 for i in range(len(losses))][:16])
+    _took_steps(finder, answer)
     finder.at_most("number of old graphs alive", answer.script.kept, 0)
 
 
@@ -374,6 +379,11 @@ def rejects_bad_range(finder: Finder, bad: object) -> None:
         _restores(finder, answer, "model")
         return
     raise LawBroken(f"result for {bad}", "an error, not", "a curve", answer.lrs)
+
+
+def _took_steps(finder: Finder, answer: Sweep) -> None:
+    """Of no steps at all, every law about steps would hold."""
+    finder.at_least("number of steps", answer.derive("len(used)", answer.steps), 2)
 
 
 def _suggested(answer: Sweep) -> float:

@@ -78,6 +78,33 @@ def test_no_law_about_what_is_mixed_holds_of_a_mixup_that_mixes_nothing(adapter)
     assert len(held) == holds[adapter.name], sorted(held)
 
 
+LR_FINDER_VALUE_LAWS = {
+    "schedule_is_geometric",
+    "schedule_hits_both_ends",
+    "takes_the_steps_asked",
+    "history_records_loss",
+    "does_not_stop_early",
+    "explosion_is_recorded",
+    "short_loader_is_cycled",
+    "history_records_lr_used",
+    "gradients_do_not_accumulate",
+    "sweeps_every_param_group",
+    "trains_in_training_mode",
+    "frees_each_graph",
+}
+
+
+@pytest.mark.parametrize("adapter", null.LR_FINDER, ids=lambda adapter: adapter.name)
+def test_no_law_about_what_is_measured_holds_of_a_range_test_that_measures_nothing(adapter):
+    """What it does not touch it need not put back: those laws hold of it."""
+    conventions = {"restores": "automatically", "random_state": "restored", "mode": "train"}
+    results = ask(subject_class("lr_finder")(adapter, conventions))
+    held = {row.property for row in results.values() if row.verdict == "holds"}
+    assert not held & LR_FINDER_VALUE_LAWS
+    holds = {"no_steps": 8, "no_curve": 7, "raises": 3}
+    assert len(held) == holds[adapter.name], sorted(held)
+
+
 def test_what_null_losses_are_asked_is_everything():
     adapter = null.LABEL_SMOOTHING[0]
     subject = subject_class("label_smoothing")(adapter, features=adapter.features)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lawful.impl.contracts import LabelSmoothing, Mixup
+from lawful.impl.contracts import LabelSmoothing, LRFinder, Mixup, Swept
 
 
 def _zero(epsilon: float, **features: Any) -> Callable[[Tensor, Tensor], Tensor]:
@@ -75,4 +75,24 @@ MIXUP = tuple(
         ("constant", _constants),
         ("raises", _raises_always),
     )
+)
+
+
+def _no_steps(*parts: Any, start_lr: float, end_lr: float, num_iter: int) -> Swept:
+    """A curve that nothing was measured for: the schedule, and a loss of 1 at each rate."""
+    ratio = (end_lr / start_lr) ** (1 / (num_iter - 1))
+    return Swept([start_lr * ratio**i for i in range(num_iter)], [1.0] * num_iter)
+
+
+def _no_curve(*parts: Any, start_lr: float, end_lr: float, num_iter: int) -> Swept:
+    return Swept([], [])
+
+
+def _no_test(*parts: Any, start_lr: float, end_lr: float, num_iter: int) -> Swept:
+    raise NotImplementedError("this range test does nothing but raise")
+
+
+LR_FINDER = tuple(
+    LRFinder(name, build)
+    for name, build in (("no_steps", _no_steps), ("no_curve", _no_curve), ("raises", _no_test))
 )
