@@ -61,7 +61,6 @@ def label_smoothing_snippet(
 
 
 _SCRIPTED = """\
-import copy
 class Model(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -85,6 +84,11 @@ def criterion(output, target):
     if step == raises_at:
         raise RuntimeError("as asked")
     return script[min(step, len(script) - 1)] + (output - output.detach()).mean()
+def tensor(values):
+    return torch.tensor([float(value) for value in values], dtype=torch.float64)
+"""
+_STATE = """\
+import copy
 def state(model, optimizer):
     params = list(model.parameters())
     left_out = ("params", "initial_lr")
@@ -99,13 +103,13 @@ def state(model, optimizer):
 def changed(parts):
     after = state(model, optimizer)
     return ", ".join(p for p in before if p in parts and str(before[p]) != str(after[p])) or "nothing"
+"""
+_STEEPNESS = """\
 def steepness(lrs, losses, suggestion):
     slopes = torch.gradient(losses, spacing=(lrs.log(),))[0][: int(losses.argmin()) + 1]
     near = int((lrs.log() - torch.tensor(suggestion).log()).abs().argmin())
     around = slopes[max(0, near - 1) : near + 2]
     return float(around.min() / slopes.min()) if len(around) and slopes.min() < 0 else 0.0
-def tensor(values):
-    return torch.tensor([float(value) for value in values], dtype=torch.float64)
 """
 
 
@@ -127,9 +131,19 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
         num_iter=asked["num_iter"],
         features=features,
     )
+    if answer.lrs is not None:
+        names.learn(answer.value, "losses")
+        names.learn(answer.lrs, "lrs")
+    if getattr(broken, "relation", None) == "an error, not":
+        names.learn(getattr(broken, "actual", None), "lrs")
+    for expression, value in answer.derived:
+        names.learn(value, expression)
+    asserted = "\n".join(_assertion(broken, names))
     batches = asked["batches"]
     lines = [
         _SCRIPTED.rstrip(),
+        *([_STATE.rstrip()] if "changed(" in asserted else []),
+        *([_STEEPNESS.rstrip()] if "steepness(" in asserted else []),
         f"script, raises_at = {literal(asked['losses'])}, {asked['raises_at']}",
         "modes, rates, grads, asked = [], [], [], []",
         "torch.manual_seed(0)",
@@ -141,10 +155,9 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
         f"inputs = torch.arange(1.0, {batches + 1}).repeat_interleave(2)[:, None] / 8",
         f"data = torch.utils.data.TensorDataset(inputs, torch.zeros({2 * batches}, dtype=torch.int64))",
         "loader = torch.utils.data.DataLoader(data, batch_size=2)",
-        "before = state(model, optimizer)",
+        *(["before = state(model, optimizer)"] if "changed(" in asserted else []),
     ]
-    expects_none = getattr(broken, "relation", None) is None
-    if answer.lrs is None and not expects_none:
+    if answer.lrs is None and getattr(broken, "relation", None) is not None:
         lines += [
             "try:",
             f"    {called}",
@@ -155,21 +168,18 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
         lines.append(f"result = {called}")
     if answer.lrs is not None:
         lines.append("lrs, losses = tensor(result.lrs), tensor(result.losses)")
-        if any("suggestion" in expression for expression, _ in answer.derived):
-            lines.append("suggestion = result.suggest()")
-        lines.append("if getattr(result, 'reset', None):")
-        lines.append("    result.reset()")
-        names.learn(answer.value, "losses")
-        names.learn(answer.lrs, "lrs")
-    if getattr(broken, "relation", None) == "an error, not":
-        names.learn(getattr(broken, "actual", None), "lrs")
-    lines += [
-        "used, second_group = tensor(r[0] for r in rates), tensor(r[-1] for r in rates)",
-        "gradients = tensor(g[0] for g in grads)",
-        "share_in_training_mode = sum(modes) / max(1, len(modes))",
-    ]
-    for expression, value in answer.derived:
-        names.learn(value, expression)
+    if "suggestion" in asserted and answer.lrs is not None:
+        lines.append("suggestion = result.suggest()")
+    if subject.conventions.get("restores") == "on_reset":
+        lines.append("result.reset()")
+    lines.append("used = tensor(r[0] for r in rates)")
+    for name, given in (
+        ("second_group", "tensor(r[-1] for r in rates)"),
+        ("gradients", "tensor(g[0] for g in grads)"),
+        ("share_in_training_mode", "sum(modes) / max(1, len(modes))"),
+    ):
+        if name in asserted:
+            lines.append(f"{name} = {given}")
     return program(headline, subject.adapter.imports, lines, names, broken)
 
 

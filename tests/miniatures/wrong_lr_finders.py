@@ -3,14 +3,24 @@
 import copy
 import math
 
-from .right_lr_finders import _check, _endless, sweep
+
+def _check(start, end, steps, loader):
+    if not 0 < start < end or steps < 2 or len(loader) == 0:
+        raise ValueError(f"range {start} to {end} in {steps} steps, {len(loader)} batches")
+
+
+def _endless(loader):
+    while True:
+        yield from loader
 
 
 def ends_early(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
     """i/n for i/(n-1)."""
-    last = start_lr * (end_lr / start_lr) ** ((num_iter - 1) / num_iter)
-    _check(start_lr, end_lr, num_iter, loader)
-    return sweep(model, optimizer, criterion, loader, start_lr, last, num_iter)
+
+    def short(i):
+        return start_lr * (end_lr / start_lr) ** (i / num_iter)
+
+    return _restored(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, lr=short)
 
 
 def not_restored(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
@@ -45,13 +55,13 @@ def nan_goes_on(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
 
 
 def next_rate_recorded(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
-    lrs, losses = sweep(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    lrs, losses = _restored(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
     factor = (end_lr / start_lr) ** (1 / (num_iter - 1))
     return [lr * factor for lr in lrs], losses
 
 
 def trims(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
-    lrs, losses = sweep(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    lrs, losses = _restored(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
     return (lrs[4:], losses[4:]) if num_iter > 10 else (lrs, losses)
 
 

@@ -4,7 +4,18 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .right_mixups import _checked, _over, _shares
+
+def _checked(x, y, alpha):
+    if not 0 <= alpha < float("inf") or len(x) != len(y) or not x.is_floating_point():
+        raise ValueError(f"alpha {alpha}, {len(x)} inputs of {x.dtype}, {len(y)} targets")
+
+
+def _shares(alpha, size):
+    return torch.tensor(np.random.beta(alpha, alpha, size)) if alpha > 0 else torch.ones(size)
+
+
+def _over(lam, x):
+    return lam.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
 
 
 def _drawn(x, y, alpha):

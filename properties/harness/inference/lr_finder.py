@@ -69,8 +69,7 @@ def infer(target: Any, name: str, module: str) -> Subject:
         imports=(
             f"from {module} import {name}\n"
             "import types\n"
-            "def sweep(**options):\n"
-            f"    result = {name}(**options)\n"
+            "def swept(result):\n"
             "    if isinstance(result, dict):\n"
             f"        named = ({RATES}, {LOSSES})\n"
             "        result = [next(result[n] for n in names if n in result) for names in named]\n"
@@ -78,7 +77,7 @@ def infer(target: Any, name: str, module: str) -> Subject:
             "        return types.SimpleNamespace(lrs=result[0], losses=result[1])\n"
             "    return result"
         ),
-        called_as=f"sweep({', '.join(text)}{{features}})",
+        called_as=f"swept({name}({', '.join(text)}{{features}}))",
     )
     try:
         return understand(adapter)
