@@ -128,7 +128,7 @@ def explosion_is_recorded(finder: Finder, calm: int) -> None:
 @finder_law(
     "no stop while L_i <= best + (f - 1)|best|: flat, falling and negative losses run to the end",
     why="f * best lies below a negative best: then every loss would count as an explosion.",
-    source=f"NB20; {_SMITH}",
+    source=f"fastai/fastai issue 962; NB20; {_SMITH}",
 )
 @draws(losses=undiverging_losses())
 def does_not_stop_early(finder: Finder, losses: list[float]) -> None:

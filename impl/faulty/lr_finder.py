@@ -475,7 +475,7 @@ FAULTS = (
         "NB20",
         FourTimesBest,
         "negative losses: loss > 4 * best is true at once",
-        _NOTEBOOK,
+        f"{_NOTEBOOK}; https://github.com/fastai/fastai/issues/962",
         "does_not_stop_early",
     ),
     _fault(

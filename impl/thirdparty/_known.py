@@ -73,6 +73,7 @@ def negative_losses_stop_it(message: str, seen_in: str) -> Deviation:
         "a multiple of the best loss is the limit, and lies below a best loss that is negative",
         message,
         {"losses": [-1.0] * 8},
+        link="https://github.com/fastai/fastai/issues/962",
         seen_in=seen_in,
     )
 
