@@ -12,7 +12,7 @@ from hypothesis import is_hypothesis_test
 from hypothesis import strategies as st
 
 from lawful.impl import native
-from lawful.impl.contracts import Deviation, LabelSmoothing
+from lawful.impl.contracts import Deviation, LabelSmoothing, Mixup
 from lawful.properties.harness.profiles import PROFILES, seed_of
 from lawful.properties.harness.runner import Case, LawTest, cases
 from lawful.properties.registry import Drawn, Law, all_laws, find_law, from_plain, to_plain
@@ -249,6 +249,48 @@ def test_what_a_subject_changes_globally_is_put_back():
         assert {row.verdict for row in results.values()} == {"holds"}
         assert torch.get_default_dtype() == torch.float32
         assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_what_an_import_changes_globally_is_put_back():
+    """A library that is understood must not change the verdict on the next one."""
+
+    def build(epsilon):
+        torch.distributions.Distribution.set_default_validate_args(False)
+        return lambda z, y: F.cross_entropy(z, y, label_smoothing=epsilon)
+
+    understand(LabelSmoothing("changes", build))
+    assert torch.distributions.Distribution._validate_args is True
+    with pytest.raises(ValueError, match="concentration"):
+        torch.distributions.Beta(-1.0, -1.0)
+
+
+def test_verdicts_are_the_same_after_torch_compile_has_changed_torch():
+    """It switches the validation of distributions off, so that torchvision would take alpha = 0."""
+    validates = torch.distributions.Distribution._validate_args
+    torch.distributions.Distribution.set_default_validate_args(False)
+    try:
+        (row,) = ask(
+            understand(_checking_beta()), only=["alpha_zero_is_identity"], dtypes=["float32"]
+        ).values()
+        assert row.verdict == "holds"
+        assert torch.distributions.Distribution._validate_args is False
+    finally:
+        torch.distributions.Distribution.set_default_validate_args(validates)
+
+
+def _checking_beta():
+    """A mixup that leaves it to torch to refuse an alpha of 0."""
+
+    def build(alpha, num_classes):
+        law = torch.distributions.Beta(torch.tensor(alpha), torch.tensor(alpha))
+
+        def mix(x, y):
+            lam = law.sample().to(x.dtype)
+            return lam * x + (1 - lam) * x.flip(0), y, y.flip(0), lam
+
+        return mix
+
+    return Mixup("checking", build)
 
 
 def test_an_adapter_with_an_unknown_feature_says_so():

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from hypothesis import errors, example, given, seed, target
 from hypothesis import strategies as st
 
@@ -25,6 +23,7 @@ from lawful.properties.subjects.subject import (
     Raised,
     Subject,
     first_line,
+    global_state_kept,
 )
 
 
@@ -255,19 +254,3 @@ def check_deviations(subject: Subject) -> None:
             )
         law.decode(deviation.example)
         re.compile(deviation.message)
-
-
-@contextlib.contextmanager
-def global_state_kept() -> Iterator[None]:
-    """Puts back what somebody else's code may leave changed in torch. (NumPy's and random's
-    generators are kept by Hypothesis.)"""
-    dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
-    generator, threads = torch.get_rng_state(), torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(dtype)
-        torch.set_grad_enabled(grad)
-        torch.set_rng_state(generator)
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)

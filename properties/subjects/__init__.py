@@ -9,7 +9,7 @@ import importlib
 from typing import Any
 
 from lawful.impl.contracts import Adapter
-from lawful.properties.subjects.subject import Subject
+from lawful.properties.subjects.subject import Subject, global_state_kept
 
 
 def subject_class(technique: str) -> type[Subject]:
@@ -23,4 +23,5 @@ def understand(adapter: Adapter) -> Subject:
 
     Raises NotUnderstood, which is never a verdict on the code.
     """
-    return subject_class(adapter.technique).understand(adapter)
+    with global_state_kept():
+        return subject_class(adapter.technique).understand(adapter)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from torch.distributions import Distribution
 
 from lawful.impl.contracts import Adapter
 from lawful.properties import tolerances
@@ -171,6 +172,27 @@ def asking() -> Iterator[None]:
         raise NotAsked(f"called sys.exit({error.code!r})") from error
     except BaseException as error:
         raise NotAsked(f"stopped while it was asked: {first_line(error)}") from error
+
+
+@contextlib.contextmanager
+def global_state_kept() -> Iterator[None]:
+    """Puts back what somebody else's code, or its import, may leave changed in torch, so that no verdict
+    depends on what else was asked in the same process. (NumPy's and random's generators are kept by
+    Hypothesis.)"""
+    dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
+    generator, threads = torch.get_rng_state(), torch.get_num_threads()
+    validates = Distribution._validate_args
+    # torch.compile switches it off for the whole process, and Beta(-1, -1) is then no error
+    Distribution.set_default_validate_args(__debug__)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(grad)
+        torch.set_rng_state(generator)
+        Distribution.set_default_validate_args(validates)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
 
 
 @contextlib.contextmanager
