@@ -13,14 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lawful.properties.harness.asking import check, conformance
+    from lawful.properties.harness.api import check, conformance
 
 __all__ = ["check", "conformance"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from lawful.properties.harness import asking
+        from lawful.properties.harness import api
 
-        return getattr(asking, name)
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

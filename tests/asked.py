@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from lawful.properties.harness.cases import LawTest, cases
 from lawful.properties.harness.profiles import PROFILES
-from lawful.properties.harness.runner import LawTest, cases
 
 QUICK = PROFILES["quick"]
 

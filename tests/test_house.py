@@ -150,7 +150,7 @@ def test_pytest_of_another_project_imports_no_torch_for_us(tmp_path):
         "lawful.impl.native.lr_finder",
         "lawful.properties.probes",
         "lawful.properties.strategies",
-        "lawful.properties.harness.asking",
+        "lawful.properties.harness.api",
     ],
 )
 def test_docstring_examples_are_true(name):

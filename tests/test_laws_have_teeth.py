@@ -3,7 +3,7 @@
 import pytest
 
 from lawful.impl.faulty import faults, null
-from lawful.properties.harness.runner import cases
+from lawful.properties.harness.cases import cases
 from lawful.properties.registry import laws_of, written_techniques
 from lawful.properties.subjects import subject_class, understand
 

@@ -7,7 +7,7 @@ import pytest
 
 from lawful.impl import thirdparty
 from lawful.properties import check
-from lawful.properties.harness.targets import find
+from lawful.properties.harness.understanding.targets import find
 
 HALF_SUM = {"many_classes_do_not_overflow", "extreme_logits_stay_finite"}
 EVERYWHERE = {"rejects_bad_epsilon"}

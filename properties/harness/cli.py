@@ -48,7 +48,7 @@ Workers = Annotated[str, typer.Option("-n", help="processes that ask, or auto")]
 @app.command()
 def smoke(target: Target, technique: Technique = None) -> None:
     """Can we call it? About five calls, and how they were made."""
-    from lawful.properties.harness.running import Refused, smoked
+    from lawful.properties.harness.processes import Refused, smoked
 
     try:
         understood = smoked(target, technique)
@@ -160,7 +160,7 @@ def _ask(
     from rich.console import Console
 
     from lawful.properties.harness.plan import Plan
-    from lawful.properties.harness.running import Refused, ask, writable
+    from lawful.properties.harness.processes import Refused, ask, writable
 
     try:
         for path in (json, html):
@@ -197,7 +197,7 @@ def _split(text: str | None) -> list[str] | None:
 
 
 def _pairs(text: str | None) -> dict[str, str]:
-    from lawful.properties.harness.running import Refused
+    from lawful.properties.harness.processes import Refused
 
     pairs = {}
     for part in _split(text) or []:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from lawful.impl import native
 from lawful.impl.contracts import Deviation, LabelSmoothing, Mixup
+from lawful.properties.harness.cases import Case, LawTest, cases
 from lawful.properties.harness.profiles import PROFILES, seed_of
-from lawful.properties.harness.runner import Case, LawTest, cases
 from lawful.properties.registry import Drawn, Law, all_laws, find_law, from_plain, to_plain
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.subject import LawBroken, NotUnderstood
@@ -57,7 +57,7 @@ _QUESTIONS = """
 import sys
 sys.path.insert(0, {root!r})
 {before}
-from tests.test_asking import NATIVE, recorded
+from tests.test_cases import NATIVE, recorded
 import hashlib
 print(hashlib.sha256(repr(recorded(NATIVE)).encode()).hexdigest())
 """

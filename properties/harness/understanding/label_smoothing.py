@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from lawful.impl.contracts import LabelSmoothing
-from lawful.properties.harness.inference.signature import (
+from lawful.properties.harness.understanding.signature import (
     EPSILON,
     NUM_CLASSES,
     TARGETS,

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from lawful.impl.contracts import Adapter
-from lawful.properties.harness.inference import understand_target
+from lawful.properties.harness.cases import Case, LawTest, cases
 from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.profiles import PROFILES, Profile
 from lawful.properties.harness.report import Implementation, Report, Result
-from lawful.properties.harness.runner import Case, LawTest, cases
-from lawful.properties.harness.targets import Found, UsageError, find
+from lawful.properties.harness.understanding import understand_target
+from lawful.properties.harness.understanding.targets import Found, UsageError, find
 from lawful.properties.registry import did_you_mean, find_law
 from lawful.properties.subjects.subject import Subject, silence
 from lawful.properties.tolerances import UNIT_ROUNDOFF

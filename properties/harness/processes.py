@@ -23,7 +23,7 @@ from lawful.properties.harness.report import Implementation, Report, Result
 
 _SMOKE_LIMIT = 120
 _RUN_FILE = """\
-from lawful.properties.harness.asking import battery
+from lawful.properties.harness.api import battery
 
 globals().update(battery({plan!r}))
 """
@@ -99,7 +99,7 @@ def writable(path: Path | None) -> None:
 
 def _understand(place: Path) -> dict[str, Any]:
     answer = place / "understood.json"
-    command = [sys.executable, "-m", "lawful.properties.harness.understanding"]
+    command = [sys.executable, "-m", "lawful.properties.harness.smoke"]
     try:
         done = subprocess.run(
             [*command, str(place / "plan.json"), str(answer)],

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lawful.impl.contracts import Mixup
-from lawful.properties.harness.inference.signature import (
+from lawful.properties.harness.understanding.signature import (
     ALPHA,
     NUM_CLASSES,
     TARGETS,

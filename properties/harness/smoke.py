@@ -1,6 +1,6 @@
 """The smoke, in a process of its own: can the targets be called, and which cases will be asked?
 
-``python -m lawful.properties.harness.understanding PLAN ANSWER`` writes the answer as JSON. Whatever
+``python -m lawful.properties.harness.smoke PLAN ANSWER`` writes the answer as JSON. Whatever
 the target's code does to this process, the command line lives on.
 """
 
@@ -11,9 +11,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from lawful.properties.harness.asking import find_all, plan_report, profile_of
+from lawful.properties.harness.api import find_all, plan_report, profile_of
 from lawful.properties.harness.plan import Plan
-from lawful.properties.harness.targets import UsageError
+from lawful.properties.harness.understanding.targets import UsageError
 from lawful.properties.subjects.subject import NotUnderstood
 
 

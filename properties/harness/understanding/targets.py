@@ -12,7 +12,7 @@ from typing import Any
 
 from lawful.impl import native, notebook, thirdparty
 from lawful.impl.contracts import TECHNIQUES, Adapter
-from lawful.properties.harness.inference import understand_target
+from lawful.properties.harness.understanding import understand_target
 from lawful.properties.registry import did_you_mean
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.subject import NotUnderstood, Subject, first_line, silence

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lawful.impl.contracts import LRFinder, Swept
-from lawful.properties.harness.inference.signature import first, parameters_of, required
+from lawful.properties.harness.understanding.signature import first, parameters_of, required
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.subject import NotUnderstood, Subject
 
