@@ -23,6 +23,13 @@ from typing import Any, ClassVar
 
 TECHNIQUES = ("label_smoothing", "mixup", "lr_finder", "training")
 
+SEVERITIES = {
+    "wrong": "ordinary input, wrong result; or harm to the caller's tensors, model or random state",
+    "edge": "right in the ordinary range, wrong at its end",
+    "guard": "bad input is taken silently",
+}
+"""What it means when a law breaks, the worst first."""
+
 
 @dataclass(frozen=True)
 class Deviation:
@@ -46,6 +53,14 @@ class Deviation:
     """A public report that was read; None where none is known."""
     seen_in: str = ""
     """Versions of the library in which it was seen."""
+    kind: str = "deviation"
+    """``known failure`` where it is a user's own, and no adapter's."""
+    where: str = "the adapter"
+    """The file in which it stands."""
+
+    @property
+    def no_longer(self) -> str:
+        return "no longer broken" if self.kind == "known failure" else "no longer deviates"
 
     def covers(self, property: str, device: str, dtype: str) -> bool:
         return (
@@ -76,6 +91,8 @@ class Adapter:
     """Lines that a stand-alone snippet starts with, such as ``import timm.loss``."""
     feature_names: Mapping[str, str] = field(default_factory=dict)
     """The keywords by which features go in ``called_as``, where they differ from the feature's name."""
+    declines: Mapping[str, str] = field(default_factory=dict)
+    """Features that it says it does not have, with where it says so: their laws are not asked."""
     called_as: str = ""
     """The call as an expression for such a snippet; the technique's class names its variables."""
 
@@ -124,6 +141,8 @@ class LabelSmoothing(Adapter):
     )
 
     default_reduction: str = "mean"
+    ignored: int | None = None
+    """The target that it ignores without being told: the default of its parameter, if it has one."""
 
 
 @dataclass(frozen=True)
@@ -186,14 +205,17 @@ class LRFinder(Adapter):
     technique: ClassVar[str] = "lr_finder"
     known_features: ClassVar[frozenset[str]] = frozenset({"divergence", "smoothing", "suggestion"})
 
+    linear: bool = False
+    """Whether it says that its rates rise linearly."""
+
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training run gives back: an entry for each epoch."""
+    """What a training run gives back: an entry for each epoch, or None where it keeps no such history."""
 
-    train_loss: Sequence[float]
-    val_loss: Sequence[float]
-    accuracy: Sequence[float]
+    train_loss: Sequence[float] | None = None
+    val_loss: Sequence[float] | None = None
+    accuracy: Sequence[float] | None = None
     """Of the validation set, in [0, 1]."""
 
 

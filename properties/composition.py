@@ -33,12 +33,17 @@ _SOURCES = "Zhang et al. 2018 (arXiv 1710.09412), equation 1; Szegedy et al. 201
     source=_SOURCES,
     needs=("soft_targets",),
     when={"offset": "cross_entropy"},
+    severity="wrong",
+    rests_on=(
+        "matches_reference",
+        "soft_target_agrees_with_hard",
+    ),
 )
 @draws(batch=batches(), epsilon=epsilons(), lam=fractions(), key=permutation_keys())
 def mixup_then_smoothing_is_smoothed_mixture(
     loss: Loss, batch: Batch, epsilon: float, lam: float, key: int
 ) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     partner = [batch.target[i] for i in permutation(key, batch.size)]
     rows = np.eye(batch.num_classes)
     mixed = (lam * rows[batch.target] + (1 - lam) * rows[partner]).tolist()
@@ -57,6 +62,8 @@ def mixup_then_smoothing_is_smoothed_mixture(
     source=_SOURCES,
     needs=("soft_targets",),
     dtypes=FLOATS,
+    severity="wrong",
+    rests_on=("inputs_and_targets_share_lambda_and_partner",),
 )
 @draws(batch=samples(), epsilon=epsilons(), alpha=alphas(), seed=seeds())
 def smoothing_commutes_with_mixing(mix: Mix, batch: Samples, epsilon: float, alpha: float, seed: int) -> None:

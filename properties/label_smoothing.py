@@ -24,6 +24,7 @@ from lawful.properties.strategies import (
     fractions,
     ignore_indices,
     inner_epsilons,
+    masked_batches,
     masks,
     one_of,
     permutation,
@@ -32,7 +33,7 @@ from lawful.properties.strategies import (
     shifts,
 )
 from lawful.properties.subjects.label_smoothing import Loss
-from lawful.properties.subjects.subject import Answer
+from lawful.properties.subjects.subject import Answer, LawBroken, Unasked
 from lawful.reference import label_smoothing as reference
 
 _SZEGEDY = "Szegedy et al. 2016 (arXiv 1512.00567), section 7"
@@ -46,31 +47,45 @@ _CROSS_ENTROPY = "Cover and Thomas, Elements of Information Theory, 2006, chapte
     why="It is the definition, computed in float64 from the same rounded logits.",
     source=_SZEGEDY,
     dtypes=FLOATS,
+    severity="wrong",
 )
 @draws(batch=batches(), epsilon=epsilons())
 def matches_reference(loss: Loss, batch: Batch, epsilon: float) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     answer = loss(batch.logits, batch.target, epsilon)
     loss.agree("loss", answer.value, *loss.expected(batch.logits, batch.target, epsilon))
 
 
 @law(
     "label_smoothing",
-    "L at e = 0 is -log p_y, also where z_k = -inf for k != y",
+    "L at e = 0 is -log p_y",
+    why="Nothing is spread: what is left is cross-entropy.",
+    source=_SZEGEDY,
+    needs=("epsilon_zero",),
+    dtypes=FLOATS,
+    severity="wrong",
+    rests_on=("matches_reference",),
+)
+@draws(batch=batches())
+def zero_epsilon_is_cross_entropy(loss: Loss, batch: Batch) -> None:
+    answer = loss(batch.logits, batch.target, 0.0)
+    loss.agree("loss at epsilon 0", answer.value, *loss.expected(batch.logits, batch.target, 0.0))
+
+
+@law(
+    "label_smoothing",
+    "L at e = 0 is -log p_y also where z_k = -inf for k != y",
     why="Nothing is spread, so a class that is masked out with -inf costs 0, never 0 * inf = NaN.",
     source=f"{_SZEGEDY}; 0 log 0 = 0: {_CROSS_ENTROPY}",
     needs=("epsilon_zero",),
     dtypes=FLOATS,
+    severity="edge",
+    rests_on=("zero_epsilon_is_cross_entropy",),
 )
-@draws(batch=batches(), masked=masks())
-def zero_epsilon_is_cross_entropy(loss: Loss, batch: Batch, masked: list[bool]) -> None:
-    struck = pick(masked, batch.num_classes)
-    logits = [
-        [-np.inf if struck[k] and k != y else z for k, z in enumerate(row)]
-        for row, y in zip(batch.logits, batch.target, strict=True)
-    ]
-    answer = loss(logits, batch.target, 0.0)
-    loss.agree("loss at epsilon 0", answer.value, *loss.expected(logits, batch.target, 0.0))
+@draws(batch=masked_batches())
+def zero_epsilon_ignores_masked_classes(loss: Loss, batch: Batch) -> None:
+    answer = loss(batch.logits, batch.target, 0.0)
+    loss.agree("loss at epsilon 0", answer.value, *loss.expected(batch.logits, batch.target, 0.0))
 
 
 @law(
@@ -80,6 +95,8 @@ def zero_epsilon_is_cross_entropy(loss: Loss, batch: Batch, masked: list[bool]) 
     source=_SZEGEDY,
     needs=("epsilon_one",),
     when={"off_target": "uniform"},
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), step=one_of(1, 2, 3))
 def one_epsilon_ignores_target(loss: Loss, batch: Batch, step: int) -> None:
@@ -95,10 +112,12 @@ def one_epsilon_ignores_target(loss: Loss, batch: Batch, step: int) -> None:
     "L = KL(q, p) + H(q);  without the constant: L = KL(q, p)",
     why="Cross-entropy splits into the divergence that training can remove and the entropy it cannot.",
     source=f"Mueller et al. 2019 (arXiv 1906.02629); {_CROSS_ENTROPY}",
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=epsilons())
 def equals_kl_plus_entropy(loss: Loss, batch: Batch, epsilon: float) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     answer = loss(batch.logits, batch.target, epsilon)
     q = reference.smoothed_targets(batch.target, batch.num_classes, epsilon, loss.off_target)
     parts = reference.kl_divergence(q, loss.rounded(batch.logits))
@@ -113,6 +132,8 @@ def equals_kl_plus_entropy(loss: Loss, batch: Batch, epsilon: float) -> None:
     why="q is affine in e, and cross-entropy is linear in q (without H(q), once H(q) is added).",
     source=_SZEGEDY,
     needs=("epsilon_zero", "epsilon_one"),
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=inner_epsilons())
 def affine_in_epsilon(loss: Loss, batch: Batch, epsilon: float) -> None:
@@ -129,6 +150,8 @@ def affine_in_epsilon(loss: Loss, batch: Batch, epsilon: float) -> None:
     "L(z) >= H(q), with equality at z = log q",
     why="KL(q, p) >= 0 and is 0 at p = q alone: a smoothed loss cannot be driven to 0.",
     source=f"Gibbs' inequality, {_CROSS_ENTROPY}",
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=inner_epsilons())
 def bounded_below_by_entropy(loss: Loss, batch: Batch, epsilon: float) -> None:
@@ -151,10 +174,12 @@ def bounded_below_by_entropy(loss: Loss, batch: Batch, epsilon: float) -> None:
     why="The derivative of log-sum-exp is softmax; so the gradient's sum over classes is 0.",
     source=f"{_SZEGEDY} (the gradient of section 7's loss)",
     dtypes=FLOATS,
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=epsilons())
 def gradient_is_softmax_minus_target(loss: Loss, batch: Batch, epsilon: float) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     answer = loss(batch.logits, batch.target, epsilon, with_gradient=True)
     right = loss.expected_gradient(batch.logits, batch.target, epsilon)
     loss.agree("gradient of the logits", answer.gradient, *right)
@@ -165,11 +190,17 @@ def gradient_is_softmax_minus_target(loss: Loss, batch: Batch, epsilon: float) -
     "d2L/dz2 v = (diag(p) - p p^T) v / N for the mean",
     why="q drops out of the second derivative: what is left is the Hessian of log-sum-exp.",
     source="Boyd and Vandenberghe, Convex Optimization, 2004, section 3.1.5",
+    needs=("double_backward",),
     dtypes=("float64",),
+    severity="wrong",
+    rests_on=(
+        "matches_reference",
+        "gradient_is_softmax_minus_target",
+    ),
 )
 @draws(batch=batches(), epsilon=epsilons(), key=permutation_keys())
 def second_derivative_is_softmax_hessian(loss: Loss, batch: Batch, epsilon: float, key: int) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     direction = np.asarray([permutation(key + i, batch.num_classes) for i in range(batch.size)])
     answer = loss(batch.logits, batch.target, epsilon, along=direction.tolist())
     z = loss.rounded(batch.logits)
@@ -185,10 +216,12 @@ def second_derivative_is_softmax_hessian(loss: Loss, batch: Batch, epsilon: floa
     "L(t a + (1-t) b) <= t L(a) + (1-t) L(b)",
     why="Log-sum-exp is convex and the rest is linear in z.",
     source="Boyd and Vandenberghe, Convex Optimization, 2004, section 3.1.5",
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=epsilons(), t=fractions(), key=permutation_keys())
 def convex_in_logits(loss: Loss, batch: Batch, epsilon: float, t: float, key: int) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     a = np.asarray(batch.logits)
     b = a[:, permutation(key, batch.num_classes)][permutation(key, batch.size)]
     ends = [loss(z.tolist(), batch.target, epsilon).value for z in (a, b)]
@@ -205,10 +238,12 @@ def convex_in_logits(loss: Loss, batch: Batch, epsilon: float, t: float, key: in
     why="Softmax does not see a constant that is added to every logit.",
     source="Goodfellow, Bengio and Courville, Deep Learning, 2016, section 4.1",
     dtypes=FLOATS,
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=epsilons(), shift=shifts())
 def shift_invariant(loss: Loss, batch: Batch, epsilon: float, shift: int) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     eighths = np.clip(batch.logits, -8, 8)
     moved = (eighths + (shift if loss.dtype == "bfloat16" else 4 * shift)).tolist()
     answers = [loss(z, batch.target, epsilon) for z in (eighths.tolist(), moved)]
@@ -221,10 +256,12 @@ def shift_invariant(loss: Loss, batch: Batch, epsilon: float, shift: int) -> Non
     "L(P z, P y) = L(z, y) for every relabelling P of the classes",
     why="No class is special: names of classes are arbitrary.",
     source=_SZEGEDY,
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=epsilons(), key=permutation_keys())
 def class_permutation_equivariant(loss: Loss, batch: Batch, epsilon: float, key: int) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     order = permutation(key, batch.num_classes)
     logits = [[row[k] for k in order] for row in batch.logits]
     target = [order.index(y) for y in batch.target]
@@ -239,10 +276,12 @@ def class_permutation_equivariant(loss: Loss, batch: Batch, epsilon: float, key:
     "L(z_s, y_s) = L(z, y) for every order s of the samples; none: permuted alike",
     why="Samples do not see each other.",
     source=_TORCH,
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=epsilons(), key=permutation_keys())
 def sample_order_does_not_matter(loss: Loss, batch: Batch, epsilon: float, key: int) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     order = permutation(key, batch.size)
     first = loss(batch.logits, batch.target, epsilon)
     second = loss([batch.logits[i] for i in order], [batch.target[i] for i in order], epsilon)
@@ -260,14 +299,23 @@ def sample_order_does_not_matter(loss: Loss, batch: Batch, epsilon: float, key: 
     source=_TORCH,
     needs=("reduction",),
     dtypes=FLOATS,
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=epsilons())
 def reductions_agree(loss: Loss, batch: Batch, epsilon: float) -> None:
-    epsilon = loss.allowed(epsilon)
-    for reduction in ("none", "sum", "mean"):
+    epsilon = loss.allowed(epsilon, batch.num_classes)
+    each = loss(batch.logits, batch.target, epsilon, reduction="none")
+    if np.shape(each.value) != (batch.size,):
+        raise LawBroken("loss with reduction 'none'", "of shape", (batch.size,), each.value)
+    first = loss(batch.logits[:1], batch.target[:1], epsilon, reduction="none")
+    _, bound = loss.expected(batch.logits, batch.target, epsilon, reduction="none")
+    loss.agree("loss of the first sample, alone", first.value, each.value[:1], 2 * bound[:1])
+    for reduction, right in (("sum", each.value.sum()), ("mean", each.value.mean())):
         answer = loss(batch.logits, batch.target, epsilon, reduction=reduction)
-        right = loss.expected(batch.logits, batch.target, epsilon, reduction=reduction)
-        loss.agree(f"loss with reduction {reduction!r}", answer.value, *right)
+        _, bound = loss.expected(batch.logits, batch.target, epsilon, reduction=reduction)
+        name = f"loss with reduction {reduction!r}, against that of 'none',"
+        loss.agree(name, answer.value, right, 2 * bound)
 
 
 @law(
@@ -276,32 +324,48 @@ def reductions_agree(loss: Loss, batch: Batch, epsilon: float) -> None:
     why="An ignored sample is absent: from the target term, the spread term and the mean's divisor.",
     source=f"{_TORCH}, ignore_index; pytorch/pytorch issue 73205 (uniform term)",
     needs=("ignore_index",),
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=epsilons(), ignored=masks(), index=ignore_indices())
 def ignored_targets_do_not_count(
     loss: Loss, batch: Batch, epsilon: float, ignored: list[bool], index: int
 ) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon, index = loss.allowed(epsilon, batch.num_classes), loss.ignorable(index)
     struck = pick(ignored, batch.size)
     target = [index if out else y for y, out in zip(batch.target, struck, strict=True)]
+    kept = [i for i, y in enumerate(target) if y != index]
     answer = loss(batch.logits, target, epsilon, with_gradient=True, ignore_index=index)
-    right = loss.expected(batch.logits, target, epsilon, ignore_index=index)
-    loss.agree("loss beside ignored samples", answer.value, *right)
-    if not all(struck):
-        slope = loss.expected_gradient(batch.logits, target, epsilon, ignore_index=index)
-        loss.agree("gradient beside ignored samples", answer.gradient, *slope)
+    right, bound = loss.expected(batch.logits, target, epsilon, ignore_index=index)
+    if not kept:
+        loss.agree("loss of ignored samples alone", answer.value, right, bound)
+        return
+    logits = [batch.logits[i] for i in kept]
+    alone = loss(logits, [target[i] for i in kept], epsilon, with_gradient=True, ignore_index=index)
+    share = len(kept) / batch.size if loss.counts_ignored else 1.0
+    value = share * alone.value
+    if loss.adapter.default_reduction == "none":
+        value = np.zeros(batch.size)
+        value[kept] = alone.value
+    loss.agree("loss beside ignored samples", answer.value, value, 2 * bound)
+    slope = np.zeros(answer.gradient.shape)
+    slope[kept] = share * alone.gradient
+    _, bound = loss.expected_gradient(batch.logits, target, epsilon, ignore_index=index)
+    loss.agree("gradient beside ignored samples", answer.gradient, slope, 2 * bound)
 
 
 @law(
     "label_smoothing",
-    "L_i = -sum_k w_k q_k log p_k, mean = sum_i L_i / sum_i w_{y_i}, or the detected weighting",
-    why="A weight multiplies its class's log-probability: in every term, or in the target's alone.",
+    "L_i = -sum_k w_k q_k log p_k, mean = sum_i L_i / sum_i w_{y_i}, or the detected weighting and mean",
+    why="A weight multiplies its class's log-probability: in every term, in the target's, or the sample's.",
     source=f"{_TORCH}, weight; discussed in pytorch/pytorch issue 104776",
     needs=("weight",),
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=epsilons(), weight=class_weights())
 def class_weights_follow_convention(loss: Loss, batch: Batch, epsilon: float, weight: list[float]) -> None:
-    epsilon, weight = loss.allowed(epsilon), weight[: batch.num_classes]
+    epsilon, weight = loss.allowed(epsilon, batch.num_classes), weight[: batch.num_classes]
     answer = loss(batch.logits, batch.target, epsilon, weight=weight)
     right = loss.expected(batch.logits, batch.target, epsilon, weight=weight)
     loss.agree("weighted loss", answer.value, *right)
@@ -313,16 +377,19 @@ def class_weights_follow_convention(loss: Loss, batch: Batch, epsilon: float, we
     why="Dimension 1 holds the classes, whatever follows.",
     source=f"{_TORCH}, shape",
     needs=("dense",),
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=epsilons(), depth=one_of(1, 2, 3), key=permutation_keys())
 def class_dimension_is_one(loss: Loss, batch: Batch, epsilon: float, depth: int, key: int) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     layers = [permutation(key + d, batch.num_classes) for d in range(depth)]
     logits = np.stack([np.asarray(batch.logits)[:, order] for order in layers], axis=-1)
     target = np.stack([np.roll(batch.target, d) for d in range(depth)], axis=-1)
     answer = loss(logits, target, epsilon)
-    right = loss.expected(logits, target, epsilon)
-    loss.agree("loss of (N, K, d) logits", answer.value, *right)
+    flat = loss(np.moveaxis(logits, 1, -1).reshape(-1, batch.num_classes), target.reshape(-1), epsilon)
+    right, bound = loss.expected(logits, target, epsilon)
+    loss.agree("loss of (N, K, d) logits", answer.value, flat.value.reshape(np.shape(right)), 2 * bound)
 
 
 @law(
@@ -331,16 +398,21 @@ def class_dimension_is_one(loss: Loss, batch: Batch, epsilon: float, depth: int,
     why="A class index is the distribution that has all its mass there.",
     source=f"{_TORCH}, class probabilities",
     needs=("soft_targets",),
+    severity="wrong",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=epsilons(), other=permutation_keys())
 def soft_target_agrees_with_hard(loss: Loss, batch: Batch, epsilon: float, other: int) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     hard = np.eye(batch.num_classes)[batch.target]
     partner = hard[permutation(other, batch.size)]
-    for soft in (hard, 0.75 * hard + 0.25 * partner):
-        answer = loss(batch.logits, soft.tolist(), epsilon)
-        right = loss.expected(batch.logits, soft.tolist(), epsilon)
-        loss.agree("loss of soft targets", answer.value, *right)
+    own = loss(batch.logits, batch.target, epsilon)
+    answer = loss(batch.logits, hard.tolist(), epsilon)
+    _, bound = loss.expected(batch.logits, hard.tolist(), epsilon)
+    loss.agree("loss of one-hot targets", answer.value, own.value, 2 * bound)
+    soft = (0.75 * hard + 0.25 * partner).tolist()
+    answer = loss(batch.logits, soft, epsilon)
+    loss.agree("loss of soft targets", answer.value, *loss.expected(batch.logits, soft, epsilon))
 
 
 @law(
@@ -349,10 +421,12 @@ def soft_target_agrees_with_hard(loss: Loss, batch: Batch, epsilon: float, other
     why="The largest logit is subtracted before exp, so nothing overflows.",
     source="Blanchard, Higham and Higham, Accurately computing log-sum-exp and softmax, 2021",
     dtypes=FLOATS,
+    severity="edge",
+    rests_on=("matches_reference",),
 )
 @draws(shares=extremes(), epsilon=epsilons())
 def extreme_logits_stay_finite(loss: Loss, shares: Batch, epsilon: float) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, shares.num_classes)
     logits = (np.asarray(shares.logits) * tolerances.LARGEST_LOGIT[loss.dtype]).tolist()
     target = shares.target
     if loss.adapter.default_reduction == "sum":  # of two samples it need not be a float16
@@ -367,6 +441,11 @@ def extreme_logits_stay_finite(loss: Loss, shares: Batch, epsilon: float) -> Non
     why="The loss is about log K, 11 at most: only a sum over classes kept in half precision overflows.",
     source="huggingface/transformers issue 10674",
     dtypes=("bfloat16", "float16"),
+    severity="edge",
+    rests_on=(
+        "matches_reference",
+        "extreme_logits_stay_finite",
+    ),
 )
 @draws(
     num_classes=one_of(20_000, 50_000),
@@ -389,10 +468,12 @@ def many_classes_do_not_overflow(
     why="A constant or a step in float32 loses nine digits, silently.",
     source="torch's promotion rules: the documentation of torch.result_type",
     dtypes=("float64",),
+    severity="edge",
+    rests_on=("matches_reference",),
 )
 @draws(batch=batches(), epsilon=epsilons())
 def float64_keeps_float64(loss: Loss, batch: Batch, epsilon: float) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     answer = loss(batch.logits, batch.target, epsilon)
     loss.same("dtype of the result", answer.dtype, "float64")
     exact = replace(loss, works_in={})
@@ -405,6 +486,7 @@ def float64_keeps_float64(loss: Loss, batch: Batch, epsilon: float) -> None:
     why="q would not be a distribution, and the loss would be a plausible number.",
     source=_SZEGEDY,
     dtypes=SINGLE,
+    severity="guard",
 )
 @draws(epsilon=bad_epsilons())
 def rejects_bad_epsilon(loss: Loss, epsilon: float) -> None:
@@ -413,21 +495,24 @@ def rejects_bad_epsilon(loss: Loss, epsilon: float) -> None:
 
 @law(
     "label_smoothing",
-    "y >= K, and y < 0 unless ignored, raise",
+    "y >= K, and y < 0 unless ignored, raise; -1, -100 and the code's own default may be ignored",
     why="There is no such class; a one-hot row of zeros or class 0 in its place is a silent wrong loss.",
     source=f"{_TORCH}, shape: 0 <= target < C",
     dtypes=SINGLE,
     devices=("cpu",),
+    severity="guard",
 )
 @draws(batch=batches(), bad=one_of("K", "K+1", -1, -2, -100), place=one_of(0, 1, 2))
 def rejects_bad_target(loss: Loss, batch: Batch, bad: object, place: int) -> None:
     wrong = {"K": batch.num_classes, "K+1": batch.num_classes + 1}.get(str(bad), bad)
     target = list(batch.target)
     target[place % batch.size] = wrong  # type: ignore[call-overload]
-    ignoring = None
-    if wrong == -100:
-        ignoring = loss.expected(batch.logits, target, 0.1, ignore_index=-100)
-    loss.refuses(f"target {target}", lambda: loss(batch.logits, target, 0.1), unless=ignoring)
+    unless = []
+    if wrong in (-1, -100, loss.adapter.ignored):
+        for mean in ("kept", "all"):
+            asked = loss.requiring({"ignored_mean": mean})
+            unless.append(asked.expected(batch.logits, target, 0.1, ignore_index=wrong))
+    loss.refuses(f"target {target}", lambda: loss(batch.logits, target, 0.1), unless=unless)
 
 
 @law(
@@ -436,6 +521,7 @@ def rejects_bad_target(loss: Loss, batch: Batch, bad: object, place: int) -> Non
     why="Broadcasting would pair samples with targets that are not theirs.",
     source=f"{_TORCH}, shape",
     dtypes=SINGLE,
+    severity="guard",
 )
 @draws(batch=batches(min_size=2), kept=one_of(1, 0))
 def rejects_bad_shapes(loss: Loss, batch: Batch, kept: int) -> None:
@@ -451,10 +537,11 @@ def rejects_bad_shapes(loss: Loss, batch: Batch, kept: int) -> None:
     "z, y and w hold the same values after the call",
     why="The caller may use them again, as gradient accumulation and metrics do.",
     source="the same fault in labels: Megvii-BaseDetection/YOLOX pull 275",
+    severity="wrong",
 )
 @draws(batch=batches(), epsilon=epsilons())
 def inputs_not_modified(loss: Loss, batch: Batch, epsilon: float) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     features: dict[str, Any] = {}
     if "weight" in loss.features:
         features["weight"] = [1.0 + k for k in range(batch.num_classes)]
@@ -472,11 +559,15 @@ def inputs_not_modified(loss: Loss, batch: Batch, epsilon: float) -> None:
     "K = 1: L = 0;  N = 0: nothing, an error, or 0/0 (mean) and 0 (sum)",
     why="One class is certain; the mean over nothing is not a number, least of all a plausible one.",
     source=f"{_TORCH}; IEEE 754: 0/0 is NaN",
+    severity="edge",
+    rests_on=("matches_reference",),
 )
 @draws(empty=one_of(False, True), epsilon=epsilons(), size=one_of(1, 2))
 def edge_batches(loss: Loss, empty: bool, epsilon: float, size: int) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, 3 if empty else 1)
     if not empty:
+        if loss.off_target == "others":
+            raise Unasked("e/(K-1) is not defined for one class")
         answer = loss([[1.5]] * size, [0] * size, epsilon)
         loss.agree("loss of one class", answer.value, loss.reduced([0.0] * size), 2e-5)
         return
@@ -489,7 +580,7 @@ def edge_batches(loss: Loss, empty: bool, epsilon: float, size: int) -> None:
             answer.value = right
         return answer
 
-    loss.refuses("an empty batch", ask, unless=(right, 0.0))
+    loss.refuses("an empty batch", ask, unless=[(right, 0.0)])
 
 
 @law(
@@ -498,10 +589,11 @@ def edge_batches(loss: Loss, empty: bool, epsilon: float, size: int) -> None:
     why="Nothing in the formula is random, and no state is kept between calls.",
     source=_SZEGEDY,
     devices=("cpu",),
+    severity="wrong",
 )
 @draws(batch=batches(), epsilon=epsilons())
 def repeats(loss: Loss, batch: Batch, epsilon: float) -> None:
-    epsilon = loss.allowed(epsilon)
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     first, second = (loss(batch.logits, batch.target, epsilon) for _ in range(2))
     loss.same("loss of the second call", second.value, first.value)
 

@@ -5,8 +5,9 @@ CUDA. Hypothesis sets the first two to 0 before every example, so that without t
 see one and the same NumPy lambda, and leaves torch alone.
 
 **Scripted loss** (LR finder). A model and a criterion whose loss at step i is what a script says, and whose
-gradient is the mean of the batch's inputs. **Recording optimizer.** SGD that remembers the rate of every
-group and the gradients at every step. **State snapshot.** What a test must put back, compared by part.
+gradient is the mean of the batch's inputs. **Watched steps.** Every optimizer's step, through torch's own
+hook: the rate of every group, the gradients, the model's mode; whoever made the optimizer. **State
+snapshot.** What a test must put back, compared by part.
 
 **Identity batch** (mixup). Feed e_i, the i-th unit vector, as sample i, with target i. Row i of what comes
 back is lam_i e_i + (1 - lam_i) e_pi(i): lambda and partner, read off.
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.data import DataLoader, TensorDataset
 
 Array = Any
@@ -98,7 +100,13 @@ class Script:
     asked: int = 0
     """Calls of the criterion."""
     training: list[bool] = field(default_factory=list)
-    """The model's mode at each call."""
+    """The model's mode at each step."""
+    means: list[float] = field(default_factory=list)
+    """The mean of the inputs at each call of the model: which batch it was."""
+    steppers: list[torch.optim.Optimizer] = field(default_factory=list)
+    """The optimizer of each step."""
+    model: weakref.ref[nn.Module] | None = None
+    """The one that was called last: it may be a copy."""
     batches: list[float] = field(default_factory=list)
     """The mean of the inputs at each call since the last step."""
     graphs: list[weakref.ref[_Mark]] = field(default_factory=list)
@@ -143,46 +151,57 @@ class ScriptedModel(nn.Module):
         self.register_buffer("seen", torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        self.script.training.append(self.training)
+        self.script.model = weakref.ref(self)
+        self.script.means.append(float(x.mean()))
         self.script.batches.append(float(x.mean()))
         if self.training:
             self.seen += 1
         return x * (self.first + self.second)
 
 
-class RecordingSGD(torch.optim.SGD):
-    """SGD with momentum that tells the script about every step."""
+@contextlib.contextmanager
+def watched(script: Script) -> Iterator[None]:
+    """Within, the script is told of every optimizer's step, after it was taken."""
 
-    script: Script
-
-    def step(self, closure: Any = None) -> Any:
-        result = super().step(closure) if closure is not None else None
-        params = [p for group in self.param_groups for p in group["params"]]
+    def seen(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        params = [p for group in optimizer.param_groups for p in group["params"]]
         grads = [0.0 if p.grad is None else float(p.grad.sum()) for p in params]
-        rates = [float(group["lr"]) for group in self.param_groups]
-        self.script.steps.append((rates, grads, list(self.script.batches)))
-        self.script.batches.clear()
-        return result if closure is not None else super().step()
+        rates = [float(group["lr"]) for group in optimizer.param_groups]
+        model = script.model() if script.model is not None else None
+        script.steps.append((rates, grads, list(script.batches)))
+        script.training.append(bool(model is not None and model.training))
+        script.steppers.append(optimizer)
+        script.batches.clear()
+
+    handle = register_optimizer_step_post_hook(seen)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def scripted(
-    losses: list[float], *, batches: int, groups: int = 1, raises_at: int | None = None, device: str = "cpu"
-) -> tuple[Script, ScriptedModel, RecordingSGD, Any]:
+    losses: list[float],
+    *,
+    batches: int,
+    groups: int = 1,
+    raises_at: int | None = None,
+    training: bool = False,
+    device: str = "cpu",
+) -> tuple[Script, ScriptedModel, torch.optim.Optimizer, Any]:
     """A script, a model, its optimizer and a loader. The model has been trained for a step: there is
-    momentum, there are gradients, and it is in evaluation mode."""
+    momentum, there are gradients, and it is in evaluation mode unless ``training``."""
     script = Script(losses, raises_at)
     model = ScriptedModel(script).to(device)
     params: Any = [model.first, model.second]
     if groups == 2:
         params = [{"params": [model.first]}, {"params": [model.second], "lr": 0.05}]
-    optimizer = RecordingSGD(params, lr=0.1, momentum=0.5)
-    optimizer.script = script
+    optimizer = torch.optim.SGD(params, lr=0.1, momentum=0.5)
     model.train()
     model(torch.full((2, 1), 3.0, device=device)).mean().backward()
     optimizer.step()
-    model.eval()
-    script.training.clear()
-    script.steps.clear()
+    model.train(training)
+    script.means.clear()
     script.batches.clear()
     inputs = torch.arange(1.0, batches + 1, device=device).repeat_interleave(2)[:, None] / 8
     targets = torch.zeros(2 * batches, dtype=torch.int64, device=device)
@@ -209,6 +228,14 @@ def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, An
         "grads": [None if p.grad is None else p.grad.detach().cpu().clone() for p in params],
         "random": [random.getstate(), np.random.get_state(), torch.get_rng_state()],
     }
+
+
+def optimizer_changes(before: Any, after: Any) -> list[str]:
+    """Of two snapshots' optimizers: what differs, as ``lr``, ``momentum`` or ``state``."""
+    found = ["state"] if changed(before["state"], after["state"]) else []
+    for old, new in zip(before["groups"], after["groups"], strict=False):
+        found += [name for name in {**old, **new} if changed(old.get(name), new.get(name))]
+    return sorted(set(found))
 
 
 def changed(before: Any, after: Any) -> bool:

@@ -24,9 +24,10 @@ from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
-from lawful.impl.contracts import TECHNIQUES
+from lawful.impl.contracts import SEVERITIES, TECHNIQUES
 
 FLOATS = ("float64", "float32", "bfloat16", "float16")
+HALF = ("bfloat16", "float16")
 WIDE_FLOATS = ("float64", "float32")
 SINGLE = ("float32",)
 
@@ -52,10 +53,13 @@ class Law:
     source: str
     body: Callable[..., None]
     drawn: Mapping[str, Drawn]
+    severity: str = "wrong"
+    rests_on: tuple[str, ...] = ()
+    """Laws of the technique, as severe at least: where one of them broke too, this is no other finding."""
     needs: tuple[str, ...] = ()
     """Features without which the law cannot be asked."""
-    when: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Conventions under which it is a law."""
+    when: Mapping[str, str | tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """Conventions, with a value or some, under which it is a law."""
     dtypes: tuple[str, ...] = WIDE_FLOATS
     devices: tuple[str, ...] = ("cpu", "cuda", "mps")
     even_if_refused: bool = False
@@ -66,6 +70,10 @@ class Law:
     @property
     def id(self) -> str:
         return f"{self.technique}.{self.name}"
+
+    def severity_in(self, dtype: str) -> str:
+        """Half precision is an end of the range: what is wrong there alone is an edge."""
+        return "edge" if self.severity == "wrong" and dtype in HALF else self.severity
 
     def boundary_examples(self) -> list[dict[str, Any]]:
         """Every edge of every argument at least once, the lists turning against each other."""
@@ -108,14 +116,19 @@ def law(
     *,
     why: str,
     source: str,
+    severity: str,
+    rests_on: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
-    when: Mapping[str, str] | None = None,
+    when: Mapping[str, str | tuple[str, ...]] | None = None,
     dtypes: tuple[str, ...] = WIDE_FLOATS,
     devices: tuple[str, ...] = ("cpu", "cuda", "mps"),
     even_if_refused: bool = False,
     most_examples: int | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Declares a function to be a law; the function stays a function, with its ``law`` attached."""
+
+    if severity not in SEVERITIES:
+        raise ValueError(f"severity is {severity!r}, expected one of {', '.join(SEVERITIES)}")
 
     def attach(body: Callable[..., None]) -> Callable[..., None]:
         body.law = Law(  # type: ignore[attr-defined]
@@ -126,6 +139,8 @@ def law(
             source,
             body,
             getattr(body, "drawn", {}),
+            severity,
+            rests_on,
             needs,
             when or {},
             dtypes,
@@ -154,6 +169,12 @@ def all_laws() -> list[Law]:
 
 def written_techniques() -> list[str]:
     return [technique for technique in TECHNIQUES if importlib.util.find_spec(_name(technique))]
+
+
+def laws_named(name: str) -> list[Law]:
+    """The laws of every technique that has one of this name or id. Raises KeyError with a did-you-mean."""
+    found = [law for law in all_laws() if name in (law.name, law.id)]
+    return found or [find_law(name)]
 
 
 def find_law(name: str, technique: str | None = None) -> Law:

@@ -67,7 +67,7 @@ class Model(torch.nn.Module):
         self.first, self.second = (torch.nn.Parameter(torch.ones(1)) for _ in range(2))
         self.register_buffer("seen", torch.zeros(1))
     def forward(self, x):
-        modes.append(self.training)
+        means.append(float(x.mean()))
         if self.training:
             self.seen += 1
         return x * (self.first + self.second)
@@ -77,6 +77,7 @@ class Recorder(torch.optim.SGD):
             closure()
         rates.append([float(group["lr"]) for group in self.param_groups])
         grads.append([float(p.grad.sum()) for group in self.param_groups for p in group["params"]])
+        modes.append(model.training)
         super().step()
 def criterion(output, target):
     step = len(asked)
@@ -145,13 +146,13 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
         *([_STATE.rstrip()] if "changed(" in asserted else []),
         *([_STEEPNESS.rstrip()] if "steepness(" in asserted else []),
         f"script, raises_at = {literal(asked['losses'])}, {asked['raises_at']}",
-        "modes, rates, grads, asked = [], [], [], []",
+        "modes, rates, grads, means, asked = [], [], [], [], []",
         "torch.manual_seed(0)",
         "model = Model()",
         f"optimizer = Recorder({params}, lr=0.1, momentum=0.5)",
         "model(torch.full((2, 1), 3.0)).mean().backward()",
         "optimizer.step()",
-        "model.eval(), modes.clear(), rates.clear(), grads.clear()",
+        f"model.train({asked['training']}), [seen.clear() for seen in (modes, rates, grads, means)]",
         f"inputs = torch.arange(1.0, {batches + 1}).repeat_interleave(2)[:, None] / 8",
         f"data = torch.utils.data.TensorDataset(inputs, torch.zeros({2 * batches}, dtype=torch.int64))",
         "loader = torch.utils.data.DataLoader(data, batch_size=2)",

@@ -73,6 +73,22 @@ def batches(min_size: int = 1) -> Drawn:
     return Drawn(_batches(min_size), tuple(edge for edge in edges if edge.size >= min_size))
 
 
+def masked_batches() -> Drawn:
+    """Batches in which classes other than the target are masked out with -inf."""
+
+    def masked(batch: Batch, mask: list[bool]) -> Batch:
+        struck = pick(mask, batch.num_classes)
+        rows = [
+            [-math.inf if struck[k] and k != y else z for k, z in enumerate(row)]
+            for row, y in zip(batch.logits, batch.target, strict=True)
+        ]
+        return Batch(rows, batch.target)
+
+    drawn = st.builds(masked, _batches(1), masks().strategy)
+    edges = tuple(masked(edge, [True]) for edge in batches().boundary)
+    return Drawn(drawn, (*edges, masked(edges[1], [False])))
+
+
 def epsilons() -> Drawn:
     """All of [0, 1], its ends, and the values in use."""
     return Drawn(
@@ -141,7 +157,8 @@ def pick(mask: list[bool], size: int) -> list[bool]:
 
 
 def ignore_indices() -> Drawn:
-    return Drawn(st.sampled_from([-100, -1]), (-100, -1))
+    """Outside the classes, and a class of its own, as padding is one."""
+    return Drawn(st.sampled_from([-100, -1, 0, 1]), (-100, -1, 0, 1))
 
 
 def class_weights() -> Drawn:
@@ -260,12 +277,12 @@ def calm_losses() -> Drawn:
     return Drawn(wander, edges)
 
 
-def undiverging_losses() -> Drawn:
-    """As :func:`calm_losses`, and negative ones, and falling through 0: none is above best + 3 |best|."""
-    falling = st.lists(st.integers(0, 8), min_size=5, max_size=20).map(_falling)
+def negative_losses() -> Drawn:
+    """Negative, and falling through 0: none is above best + 3 |best|."""
+    falling = st.lists(st.integers(1, 8), min_size=9, max_size=20).map(_falling)
     negative = st.lists(st.integers(4, 12).map(lambda i: -i / 8), min_size=6, max_size=22)
-    edges = ([-1.0] * 8, [1.0 - i / 4 for i in range(10)], [1.0] * 8, [-2.0, -1.0, -1.5, -2.0, -1.0, -1.0])
-    return Drawn(st.one_of(falling, negative), edges)
+    edges = ([-1.0] * 8, [1.0 - i / 4 for i in range(10)], [-2.0, -1.0, -1.5, -2.0, -1.0, -1.0])
+    return Drawn(st.one_of(negative, falling), edges)
 
 
 def _falling(drops: list[int]) -> list[float]:
@@ -273,6 +290,11 @@ def _falling(drops: list[int]) -> list[float]:
     for drop in drops:
         losses.append(losses[-1] - drop / 8)
     return losses
+
+
+def noises() -> Drawn:
+    """A seed for the noise on a curve."""
+    return Drawn(st.integers(0, 2**31 - 1), (0, 1, 2, 3, 4, 5))
 
 
 def valleys() -> Drawn:

@@ -24,7 +24,7 @@ and infinity where it is not.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -104,7 +104,8 @@ def smoothed_loss(
     reduction: Reduction = "mean",
     ignored_mean: Literal["kept", "all"] = "kept",
     all_ignored: Literal["nan", "zero"] = "nan",
-    weighting: Literal["every_term", "target_term"] = "every_term",
+    weighting: Literal["every_term", "target_term", "normalised_spread", "sample"] = "every_term",
+    weighted_mean: Literal["weights", "count"] = "weights",
 ) -> Array:
     """The label-smoothed loss, with the options that implementations have.
 
@@ -113,24 +114,42 @@ def smoothed_loss(
 
     ``weight`` (K,): class k counts w_k in q, so L = -sum_k w_k q_k log p_k, and a mean over class
     indices divides by sum_i w_{y_i}, over distributions by N (the documentation of
-    ``torch.nn.CrossEntropyLoss``). With ``weighting="target_term"`` it weights the term of the
-    target alone, (1 - e) times weighted cross-entropy, and leaves the spread mass as it is (fastai,
-    for class indices and ``off_target="uniform"``).
+    ``torch.nn.CrossEntropyLoss``). Other implementations weigh otherwise, each by its own right:
+
+    target_term        the term of the target alone: (1 - e) w_y (-log p_y) + e/K sum_k -log p_k (fastai)
+    normalised_spread  the spread by w / sum w:      (1 - e) w_y (-log p_y) + e sum_k w_k/W (-log p_k)
+    sample             the whole loss of a sample by w_y
+
+    and with ``weighted_mean="count"`` a mean divides by N whatever the weights are.
 
     ``ignore_index``: samples of that class cost 0; the mean divides by the samples kept, or by all of
     them with ``ignored_mean="all"``. Nothing kept: 0/0, or 0 with ``all_ignored="zero"``.
     """
-    if weight is not None and weighting == "target_term":
-        of_target = smoothed_loss(
-            logits, target, 0.0, weight=weight, ignore_index=ignore_index, reduction=reduction
-        )
-        of_spread = smoothed_loss(logits, target, 1.0, ignore_index=ignore_index, reduction=reduction)
+    if weight is not None and weighting != "every_term":
+        shared: dict[str, Any] = {"ignore_index": ignore_index, "weighted_mean": weighted_mean}
+        w = np.asarray(weight, float)
+        if weighting == "sample":
+            own = {"off_target": off_target, "offset": offset, "ignore_index": ignore_index}
+            losses = smoothed_loss(logits, target, epsilon, **own, reduction="none")
+            scaled = _weight_of_each(w, target, ignore_index) * losses
+            return _reduced(scaled, _weight_of_each(w, target, ignore_index), reduction, weighted_mean)
+        of_target = smoothed_loss(logits, target, 0.0, weight=w, reduction=reduction, **shared)
+        spread: Any = {} if weighting == "target_term" else {"weight": w / w.sum() * len(w)}
+        divided_alike = reduction == "mean" and weighting == "normalised_spread"
+        if divided_alike and weighted_mean == "weights":
+            total = smoothed_loss(logits, target, 1.0, reduction="sum", ignore_index=ignore_index, **spread)
+            of_spread = total / _weight_of_each(w, target, ignore_index).sum()
+        else:
+            shared["weighted_mean"] = "count"
+            of_spread = smoothed_loss(logits, target, 1.0, reduction=reduction, **spread, **shared)
         return (1 - epsilon) * of_target + epsilon * of_spread
     losses, divisor, shape = _per_sample(logits, target, epsilon, off_target, offset, weight, ignore_index)
     if reduction == "none":
         return losses.reshape(shape)
     if reduction == "sum":
         return np.asarray(losses.sum())
+    if weighted_mean == "count":
+        divisor = (divisor != 0).astype(float)
     if ignored_mean == "all":
         divisor = np.ones_like(divisor)
     if divisor.sum() == 0 and all_ignored == "zero":
@@ -191,6 +210,21 @@ def _per_sample(
         divisor = w[classes] * kept
     losses = cross_entropy(w * q, rows)
     return (losses - entropy(q) if offset == "kl" else losses), divisor, shape
+
+
+def _weight_of_each(weight: Array, target: ArrayLike, ignore_index: int | None) -> Array:
+    """w_{y_i} of each sample, 0 for an ignored one."""
+    t = np.asarray(target)
+    kept = np.ones(t.shape, bool) if ignore_index is None else t != ignore_index
+    return np.where(kept, weight[np.where(kept, t, 0)], 0.0)
+
+
+def _reduced(losses: Array, weights: Array, reduction: Reduction, weighted_mean: str) -> Array:
+    if reduction == "none":
+        return losses
+    divisor = weights.sum() if weighted_mean == "weights" else (weights != 0).sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(losses.sum() / (1 if reduction == "sum" else divisor))
 
 
 def _rows(z: NDArray[np.generic]) -> Array:

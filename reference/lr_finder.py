@@ -3,9 +3,10 @@ r"""The learning-rate range test, in the order in which one would write it on a 
 Raise the learning rate geometrically from step to step, watch the loss, stop when it explodes:
 
     lr_i = start (end/start)^(i/(n-1)),  i = 0 .. n-1          schedule
-    s_i  = (b s_{i-1} + (1-b) L_i) / (1 - b^(i+1))             smoothed, bias-corrected
+    a_i  = b a_{i-1} + (1-b) L_i,  a_{-1} = 0                  moving average
+    s_i  = a_i / (1 - b^(i+1))                                 smoothed: bias-corrected
     stop at the first s_i > best + (f - 1) |best|              threshold
-    suggest the lr where ds / d(log lr) is smallest            steepest
+    suggest the lr where dL / d(log lr) is smallest            steepest, fitted over windows
 
 Sources: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks", 2015 (arXiv 1506.01186),
 section 3.3; L. N. Smith, "A disciplined approach to neural network hyper-parameters", 2018 (arXiv
@@ -115,13 +116,34 @@ def slopes(lrs: ArrayLike, losses: ArrayLike) -> Array:
     return np.asarray(np.gradient(np.asarray(losses, float), np.log(np.asarray(lrs, float))))
 
 
+def fitted_slopes(lrs: ArrayLike, losses: ArrayLike, width: int) -> Array:
+    """d loss / d log lr by least squares over each ``width`` neighbouring points. Returns (n - width + 1,).
+
+    sum (x - mean x) y / sum (x - mean x)^2. Noise of standard deviation s on the losses gives the slope one
+    of s sqrt(12 / width^3) per point: at 25 points 2 % of what a difference of neighbours has.
+
+    >>> fitted_slopes(np.exp([0.0, 1.0, 2.0, 3.0]), [3.0, 2.0, 1.0, 1.0], 3).round(6)
+    array([-1. , -0.5])
+    """
+    x, y = np.log(np.asarray(lrs, float)), np.asarray(losses, float)
+    return np.asarray(
+        [np.polyfit(x[i : i + width], y[i : i + width], 1)[0] for i in range(len(x) - width + 1)]
+    )
+
+
 def suggest_steepest(lrs: ArrayLike, losses: ArrayLike) -> float | None:
-    """The lr of the steepest descent up to the minimum; None for fewer than 2 points or no descent."""
+    """The lr in the middle of the window that falls most; None for fewer than 2 points or no descent.
+
+    Windows are a quarter of the points wide, 3 at least, and start no later than the one whose mean loss is
+    smallest: beyond it the curve rises.
+    """
     x, y = np.asarray(lrs, float), np.asarray(losses, float)
     if len(x) < 2:
         return None
-    before = slopes(x, y)[: int(np.argmin(y)) + 1]
-    return float(x[np.argmin(before)]) if before.min() < 0 else None
+    width = min(len(x), max(3, len(x) // 4))
+    means = np.convolve(y, np.ones(width) / width, "valid")
+    falling = fitted_slopes(x, y, width)[: int(np.argmin(means)) + 1]
+    return float(x[np.argmin(falling) + width // 2]) if falling.min() < 0 else None
 
 
 def suggest_minimum(lrs: ArrayLike, losses: ArrayLike) -> float | None:

@@ -160,7 +160,7 @@ def test_a_known_deviation_deviates_after_one_call():
 def test_a_deviation_that_fails_with_another_message_has_drifted():
     row = verdict_of(deviating(message="is 3 elephants"))
     assert row.verdict == "broken"
-    assert row.message.startswith("drifted: result for epsilon -0.5 is")
+    assert row.message.startswith("drifted: took epsilon -0.5 and returned")
 
 
 def test_a_deviation_that_passes_is_to_be_removed():

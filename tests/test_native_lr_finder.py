@@ -104,7 +104,8 @@ def test_the_loaders_own_generator_is_put_back():
 def test_groups_keep_their_ratio_or_share_one_rate():
     for groups, ratio in (("ratio", 0.5), ("one", 1.0)):
         script, model, optimizer, loader = scripted([1.0] * 6, batches=3, groups=2)
-        lr_range_test(model, optimizer, script.criterion, loader, num_iter=6, groups=groups)
+        with watched(script):
+            lr_range_test(model, optimizer, script.criterion, loader, num_iter=6, groups=groups)
         assert [rates[1] / rates[0] for rates, _, _ in script.steps] == pytest.approx([ratio] * 6)
 
 
@@ -119,9 +120,9 @@ def test_a_rate_kept_in_a_tensor_stays_that_tensor():
 
 def test_accumulated_batches_make_one_step_of_their_mean():
     script, model, optimizer, loader = scripted([1.0, 3.0] * 6, batches=4)
-    test = lr_range_test(
-        model, optimizer, script.criterion, loader, num_iter=6, accumulate=2, divergence=math.inf
-    )
+    options = {"num_iter": 6, "accumulate": 2, "divergence": math.inf}
+    with watched(script):
+        test = lr_range_test(model, optimizer, script.criterion, loader, **options)
     assert test.losses == (2.0,) * 6
     assert len(script.steps) == 6
     assert all(grads[0] == pytest.approx(sum(seen) / 2) for _, grads, seen in script.steps)

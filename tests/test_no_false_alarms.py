@@ -46,7 +46,7 @@ GOOD = {
     **{f"{adapter.name}-{adapter.technique}": adapter for adapter in native.adapters()},
     "torch_upcasting": LabelSmoothing("torch_upcasting", _upcasting, features=LabelSmoothing.known_features),
 }
-CASES = {"label_smoothing": 61, "mixup": 56, "lr_finder": 25, "training": 6}
+CASES = {"label_smoothing": 65, "mixup": 56, "lr_finder": 25, "training": 6}
 
 
 @pytest.fixture(scope="module", params=sorted(GOOD))

@@ -11,24 +11,29 @@ from lawful.properties.harness.understanding.targets import find
 
 HALF_SUM = {"many_classes_do_not_overflow", "extreme_logits_stay_finite"}
 EVERYWHERE = {"rejects_bad_epsilon"}
-SWEEPS = {"does_not_stop_early", "stops_on_nonfinite", "restores_mode_and_grads", "rejects_bad_range"}
-TIMM = {"ragged_batches", "rejects_mismatched_batch", "rejects_bad_alpha"}
+SWEEPS = {
+    "negative_losses_do_not_stop_it",
+    "stops_on_nonfinite",
+    "restores_mode_and_grads",
+    "rejects_bad_range",
+}
+TIMM = {"odd_and_single_batches", "rejects_bad_alpha"}
 DEVIATES = {
     "label_smoothing": {
         "torch": HALF_SUM | EVERYWHERE,
-        "timm": {"zero_epsilon_is_cross_entropy", "rejects_bad_shapes"} | EVERYWHERE,
-        "fastai": {"zero_epsilon_is_cross_entropy", "rejects_bad_target"} | HALF_SUM | EVERYWHERE,
+        "timm": {"zero_epsilon_ignores_masked_classes", "rejects_bad_shapes"} | EVERYWHERE,
+        "fastai": {"zero_epsilon_ignores_masked_classes", "rejects_bad_target"} | HALF_SUM | EVERYWHERE,
         "transformers": {
-            "zero_epsilon_is_cross_entropy",
+            "zero_epsilon_ignores_masked_classes",
             "rejects_bad_target",
             "rejects_bad_shapes",
             "float64_keeps_float64",
             "extreme_logits_stay_finite",
         }
         | EVERYWHERE,
-        "keras": {"zero_epsilon_is_cross_entropy", "float64_keeps_float64"} | EVERYWHERE,
+        "keras": {"zero_epsilon_ignores_masked_classes", "float64_keeps_float64"} | EVERYWHERE,
         "segmentation_models_pytorch": {
-            "zero_epsilon_is_cross_entropy",
+            "zero_epsilon_ignores_masked_classes",
             "rejects_bad_shapes",
             "reductions_agree",
         }
@@ -40,7 +45,7 @@ DEVIATES = {
         "timm_batch": {*TIMM, "smoothing_commutes_with_mixing"},
         "timm_pair": {*TIMM, "integer_inputs_correct_or_loud"},
         "timm_elem": {*TIMM, "integer_inputs_correct_or_loud"},
-        "fastai": {"ragged_batches", "dtype_and_device_kept", "rejects_bad_alpha"},
+        "fastai": {"odd_and_single_batches", "dtype_and_device_kept", "rejects_bad_alpha"},
         "keras": {"dtype_and_device_kept", "seeds_differ", "rejects_bad_alpha"},
         "kornia": {"lambda_follows_beta"},
     },

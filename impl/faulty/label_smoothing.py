@@ -302,7 +302,12 @@ def _fault(
         id,
         kind,
         features=LabelSmoothing.known_features - (less or set()),
-        documented={"off_target": "uniform", "ignored_mean": "kept", "weighting": "every_term"},
+        documented={
+            "off_target": "uniform",
+            "ignored_mean": "kept",
+            "weighting": "every_term",
+            "weighted_mean": "weights",
+        },
         imports=f"from lawful.impl.faulty.label_smoothing import {kind.__name__}",
         called_as=f"{kind.__name__}({{epsilon}}{{features}})({{logits}}, {{target}})",
     )
@@ -388,7 +393,7 @@ FAULTS = (
         ZeroTimesInfinity,
         "0 * inf at epsilon 0",
         "https://github.com/google-deepmind/optax/issues/896",
-        "zero_epsilon_is_cross_entropy",
+        "zero_epsilon_ignores_masked_classes",
     ),
     _fault(
         "L11",
@@ -418,7 +423,7 @@ FAULTS = (
         ZeroTimesInfinity,
         "epsilon 0 beside a logit of -inf: 0 * inf",
         "the seed notebook",
-        "zero_epsilon_is_cross_entropy",
+        "zero_epsilon_ignores_masked_classes",
     ),
     _fault(
         "NB30",

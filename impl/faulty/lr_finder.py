@@ -161,7 +161,13 @@ class Right:
         return lrs[int(np.argmin(slopes[: int(np.argmin(losses)) + 1]))]
 
     def slopes(self, lrs: Any, losses: Any) -> Any:
-        return np.gradient(losses, np.log(lrs))
+        return self.averaged(np.gradient(losses, np.log(lrs)))
+
+    def averaged(self, slopes: Any) -> Any:
+        """Over 9 neighbours, against the noise of single batches."""
+        if len(slopes) < 9:
+            return slopes
+        return np.convolve(np.pad(slopes, 4, mode="edge"), np.ones(9) / 9, "valid")
 
 
 class FirstStepTwiceAsWide(Right):
@@ -338,6 +344,55 @@ class SuggestsTheEnd(Right):
         return 2 * lrs[-1]
 
 
+class FollowsOneJump(Right):
+    """The steepest difference of neighbours, over the whole curve."""
+
+    def averaged(self, slopes: Any) -> Any:
+        return slopes
+
+    def slopes(self, lrs: Any, losses: Any) -> Any:
+        return 1.0 * np.append(np.diff(losses) / np.diff(np.log(lrs)), 0.0)
+
+
+class ComparedWithTheLast(Right):
+    def best(self, best: float, loss: float, step: int) -> float:
+        return loss
+
+
+class AlwaysTheFirstBatch(Right):
+    def batches(self, loader: Any) -> Iterator[Any]:
+        while True:
+            yield next(iter(loader))
+
+
+class HistoryOfTheClass(Right):
+    """Kept between tests: the default argument that is a list, the attribute of the class."""
+
+    def __init__(self, kept: tuple[list[float], list[float]]) -> None:
+        self.kept = kept
+
+    def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+        self.kept[0].extend(lrs)
+        self.kept[1].extend(losses)
+        return list(self.kept[0]), list(self.kept[1])
+
+
+class ShortLoaderCrashes(Right):
+    def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
+        super().check(start_lr, end_lr, num_iter, loader)
+        self.share = 1 / (len(loader) - 1)
+
+
+class StopsTooSoon(Right):
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        return step > 0 and loss > 1.1 * best
+
+
+class ClippedAtZero(Right):
+    def average(self, losses: list[float], value: float) -> float:
+        return max(0.0, value)
+
+
 class SuggestsAnything(Right):
     def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
         if num_iter < 1:
@@ -347,10 +402,17 @@ class SuggestsAnything(Right):
 def _fault(
     id: str, run: type[Right], statement: str, source: str, *caught_by: str, **documented: str
 ) -> Fault:
-    def build(*parts: Any, **options: Any) -> Swept:
-        return run()(*parts, **options)
+    kept: tuple[list[float], list[float]] = ([], [])
 
-    promised = {"random_state": "restored", "restores": "automatically", "suggestion": "steepest"}
+    def build(*parts: Any, **options: Any) -> Swept:
+        return (run(kept) if run is HistoryOfTheClass else run())(*parts, **options)  # type: ignore[call-arg]
+
+    promised = {
+        "random_state": "restored",
+        "restores": "automatically",
+        "suggestion": "steepest",
+        "explosion": "recorded",
+    }
     adapter = LRFinder(id, build, features=LRFinder.known_features, documented={**promised, **documented})
     return Fault(id, statement, source, adapter, caught_by)
 
@@ -444,7 +506,13 @@ FAULTS = (
         "https://github.com/davidtvs/pytorch-lr-finder/issues/52",
         "too_few_points_is_loud",
     ),
-    _fault("R13", OnePointDividesByZero, "n = 1 divides by zero", _PULL_42, "rejects_bad_range"),
+    _fault(
+        "R13",
+        OnePointDividesByZero,
+        "n = 1 divides by zero",
+        _PULL_42,
+        "rejects_bad_range",
+    ),
     _fault(
         "R14",
         RandomStateConsumed,
@@ -476,7 +544,7 @@ FAULTS = (
         FourTimesBest,
         "negative losses: loss > 4 * best is true at once",
         f"{_NOTEBOOK}; https://github.com/fastai/fastai/issues/962",
-        "does_not_stop_early",
+        "negative_losses_do_not_stop_it",
     ),
     _fault(
         "NB21",
@@ -507,7 +575,7 @@ FAULTS = (
         TrimmedInAJump,
         "trimming jumps: 20 points give 20, 21 points give 6",
         _NOTEBOOK,
-        "takes_the_steps_asked",
+        "more_steps_give_no_fewer_records",
     ),
     _fault(
         "NB26",
@@ -552,6 +620,49 @@ FAULTS = (
         _PLAUSIBLE,
         "suggestion_in_range",
         "suggestion_precedes_minimum",
+    ),
+    _fault(
+        "XR06",
+        FollowsOneJump,
+        "the steepest difference of two neighbours is suggested, noise or not",
+        _PLAUSIBLE,
+        "suggestion_survives_noise",
+    ),
+    _fault(
+        "XR07",
+        ComparedWithTheLast,
+        "a loss is compared with the one before it, not with the best",
+        _PLAUSIBLE,
+        "stops_on_slow_climb",
+    ),
+    _fault("XR08", AlwaysTheFirstBatch, "next(iter(loader)) at each step", _PLAUSIBLE, "every_batch_is_used"),
+    _fault(
+        "XR09",
+        HistoryOfTheClass,
+        "a second test's history holds the first's",
+        _PLAUSIBLE,
+        "second_call_starts_afresh",
+    ),
+    _fault(
+        "XR10",
+        ClippedAtZero,
+        "negative losses are recorded as 0",
+        _PLAUSIBLE,
+        "history_records_negative_losses",
+    ),
+    _fault(
+        "XR11",
+        ShortLoaderCrashes,
+        "the step is made from the loader's length less one: a loader of one batch divides by zero",
+        f"{_NOTEBOOK}, NB18",
+        "one_batch_or_step_is_no_crash",
+    ),
+    _fault(
+        "XR12",
+        StopsTooSoon,
+        "a threshold of 1.1 times the best: losses that wander end it",
+        _PLAUSIBLE,
+        "does_not_stop_early",
     ),
     _fault(
         "XR05",

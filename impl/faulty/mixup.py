@@ -421,14 +421,14 @@ FAULTS = (
         SqueezedBatch,
         "squeeze drops the batch axis of a batch of one",
         "fastai 2.8.12, reproduced; https://github.com/DBD-research-group/BirdSet/pull/274",
-        "ragged_batches",
+        "odd_and_single_batches",
     ),
     _fault(
         "M07",
         OddRefused,
         "odd batches are refused",
         "https://github.com/huggingface/pytorch-image-models/issues/1304",
-        "ragged_batches",
+        "odd_and_single_batches",
     ),
     _fault(
         "M08",
@@ -456,9 +456,10 @@ FAULTS = (
     _fault(
         "M11",
         WithReplacement,
-        "partners are drawn with replacement",
+        "partners are drawn with replacement, where a permutation is promised",
         _PLAUSIBLE,
         "partners_are_a_permutation",
+        documented={"pairing": "permutation"},
     ),
     _fault("M12", TwoLambdas, "one lambda for inputs, another for targets", _PLAUSIBLE, _SHARE),
     _fault("M13", OneSidedBeta, "Beta(alpha, 1) for Beta(alpha, alpha)", _PLAUSIBLE, "lambda_follows_beta"),
@@ -564,6 +565,7 @@ FAULTS = (
         "one lambda a batch, and partners drawn with replacement",
         _PLAUSIBLE,
         "shared_lambda_preserves_batch_mean",
+        documented={"pairing": "permutation"},
     ),
     _fault("XM07", DetachedPartner, "the partner is detached", _PLAUSIBLE, "gradient_is_lambda"),
     _fault(

@@ -43,6 +43,17 @@ def adapters() -> tuple[Adapter, ...]:
             imports="from lawful.impl.native import LabelSmoothedCrossEntropy",
             called_as="LabelSmoothedCrossEntropy({epsilon}{features})({logits}, {target})",
         ),
+        LabelSmoothing(
+            "native_others",
+            _others,
+            features=LabelSmoothing.known_features,
+            documented={"off_target": "others", "ignored_mean": "kept", "all_ignored": "nan"},
+            imports="from lawful.impl.native import LabelSmoothedCrossEntropy",
+            called_as=(
+                'LabelSmoothedCrossEntropy({epsilon}, off_target="others", check_target=True{features})'
+                "({logits}, {target})"
+            ),
+        ),
         MixupAdapter(
             "native",
             _mixup("sample", "soft"),
@@ -66,6 +77,16 @@ def adapters() -> tuple[Adapter, ...]:
                 "({inputs}, {target})"
             ),
         ),
+        MixupAdapter(
+            "native_second",
+            _second_batch,
+            features=MixupAdapter.known_features - {"generator"},
+            documented={"lambda": "folded", "lambda_scope": "sample", "pairing": "permutation"},
+            ranks=(2, 1, 3, 4, 5),
+            loss=_loss,
+            imports=_SECOND,
+            called_as="from_second({inputs}, {target}, {alpha}, {num_classes})",
+        ),
         LRFinder(
             "native",
             _lr_finder,
@@ -79,6 +100,17 @@ def adapters() -> tuple[Adapter, ...]:
             imports="from lawful.impl.native import lr_range_test",
             called_as=(
                 "lr_range_test({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, "
+                "end_lr={end_lr}, num_iter={num_iter}{features})"
+            ),
+        ),
+        LRFinder(
+            "native_accumulate",
+            _accumulating,
+            features=LRFinder.known_features,
+            documented={"smoothing": "none", "restores": "automatically", "random_state": "restored"},
+            imports="from lawful.impl.native import _accumulating",
+            called_as=(
+                "_accumulating({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, "
                 "end_lr={end_lr}, num_iter={num_iter}{features})"
             ),
         ),
@@ -96,6 +128,34 @@ def adapters() -> tuple[Adapter, ...]:
     )
 
 
+def _others(epsilon: float, **features: Any) -> LabelSmoothedCrossEntropy:
+    return LabelSmoothedCrossEntropy(epsilon, off_target="others", check_target=True, **features)
+
+
+_SECOND = """\
+from lawful.impl.native import mixup
+def from_second(inputs, target, alpha, num_classes):
+    order = torch.randperm(len(inputs))
+    second = (inputs[order], target[order])
+    return mixup(\n        inputs, target, alpha=alpha, num_classes=num_classes, second=second, promote=torch.float64\n    )"""
+
+
+class _SecondBatch(torch.nn.Module):
+    """Partners from a second batch, the same samples in another order; whole numbers are promoted."""
+
+    def __init__(self, alpha: float, num_classes: int) -> None:
+        super().__init__()
+        self.mix = Mixup(alpha, num_classes, promote=torch.float64)
+
+    def forward(self, inputs: torch.Tensor, target: torch.Tensor) -> Any:
+        order = torch.randperm(len(inputs))
+        return self.mix(inputs, target, second=(inputs[order], target[order]))
+
+
+def _second_batch(alpha: float, num_classes: int) -> _SecondBatch:
+    return _SecondBatch(alpha, num_classes)
+
+
 def _training(*parts: Any, **options: Any) -> Trained:
     history = train(*parts, **options)
     return Trained(
@@ -107,6 +167,21 @@ def _training(*parts: Any, **options: Any) -> Trained:
 
 def _lr_finder(*parts: Any, **options: Any) -> Swept:
     test = lr_range_test(*parts, **options)
+    return Swept(test.lrs, test.losses, suggest=test.suggest)
+
+
+def _accumulating(model: Any, optimizer: Any, criterion: Any, loader: Any, **options: Any) -> Swept:
+    """Two batches a step, which cost the same: the script's loss is one a step."""
+    values: list[float] = []
+
+    def each_twice(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        if not values:
+            loss: torch.Tensor = criterion(output, target)
+            values.append(float(loss))
+            return loss
+        return (output - output.detach()).mean() + values.pop()
+
+    test = lr_range_test(model, optimizer, each_twice, loader, accumulate=2, groups="one", **options)
     return Swept(test.lrs, test.losses, suggest=test.suggest)
 
 

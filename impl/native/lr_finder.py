@@ -41,22 +41,24 @@ class RangeTest:
     """The steps that were asked for."""
 
     def suggest(self, method: Method = "steepest", *, skip_start: int = 0, skip_end: int = 0) -> float | None:
-        """A learning rate read off the smoothed curve; None where the curve does not fall, or is too short.
+        """A learning rate read off the curve; None where the curve does not fall, or is too short.
 
-        steepest: where the slope against log lr is smallest, up to the minimum. minimum: a tenth of the
-        rate of the smallest loss. valley: the middle of the longest falling run. ``skip_start`` and
-        ``skip_end`` points are left out, unless fewer than 2 would be left.
+        steepest: where the slope of the raw loss against log lr, fitted over a quarter of the points, is
+        smallest, up to the minimum: noise of single batches averages out. minimum: a tenth of the rate of
+        the smallest smoothed loss. valley: the middle of the longest falling run of the smoothed loss.
+        ``skip_start`` and ``skip_end`` points are left out, unless fewer than 2 would be left.
         """
         if method not in _METHODS:
             raise ValueError(f"method is {method!r}, expected one of {', '.join(map(repr, _METHODS))}")
         kept = slice(skip_start, len(self.lrs) - skip_end)
-        lrs, losses = self.lrs[kept], self.smoothed[kept]
-        if len(lrs) < 2:
-            lrs, losses = self.lrs, self.smoothed
+        if len(self.lrs[kept]) < 2:
+            kept = slice(None)
+        lrs, losses, smoothed = self.lrs[kept], self.losses[kept], self.smoothed[kept]
         if len(lrs) < 2:
             return None
-        chosen = {"steepest": _steepest, "minimum": _minimum, "valley": _valley}[method]
-        return chosen(lrs, losses)
+        if method == "steepest":
+            return _steepest(lrs, losses)
+        return (_minimum if method == "minimum" else _valley)(lrs, smoothed)
 
     def plot(self, ax: Any = None, *, method: Method = "steepest") -> Any:
         """The raw and the smoothed loss over the rate, log axis, with the suggestion marked.
@@ -229,15 +231,20 @@ def _loss(
 
 
 def _steepest(lrs: tuple[float, ...], losses: tuple[float, ...]) -> float | None:
-    """Slopes against log lr: central differences over unequal steps, one-sided at the ends."""
+    """Least-squares slopes against log lr over windows of a quarter of the points, 3 at least.
+
+    The middle of the window that falls most, of those that end before the smallest mean of a window or
+    reach it. A diverged tail rises, and is never chosen.
+    """
     x, y = np.log(lrs), np.asarray(losses)
-    rise, run = np.diff(y), np.diff(x)
-    between = rise / run
-    slopes = np.empty_like(y)
-    slopes[0], slopes[-1] = between[0], between[-1]
-    slopes[1:-1] = (run[1:] * between[:-1] + run[:-1] * between[1:]) / (run[1:] + run[:-1])
-    falling = slopes[: int(y.argmin()) + 1]
-    return lrs[int(falling.argmin())] if falling.min() < 0 else None
+    width = min(len(x), max(3, len(x) // 4))
+    windows = np.lib.stride_tricks.sliding_window_view
+    xs, ys = windows(x, width), windows(y, width)
+    off = xs - xs.mean(axis=1, keepdims=True)
+    slopes = (off * ys).sum(axis=1) / (off * off).sum(axis=1)
+    falling = slopes[: int(ys.mean(axis=1).argmin()) + 1]
+    found = int(falling.argmin())
+    return lrs[found + width // 2] if falling[found] < 0 else None
 
 
 def _minimum(lrs: tuple[float, ...], losses: tuple[float, ...]) -> float | None:

@@ -108,7 +108,7 @@ ADAPTERS = (
                 {"size": 4, "alpha": 8.0, "seed": 0},
                 seen_in="3.15.1",
             ),
-            _known.infinite_alpha_is_taken(r"result for alpha inf is", "3.15.1"),
+            _known.infinite_alpha_is_taken(r"took alpha inf and returned", "3.15.1"),
         ),
         library="keras",
         imports=(

@@ -41,7 +41,7 @@ ADAPTERS = (
             _known.negative_losses_stop_it(r"number of steps is 1, expected at least 8", "0.2.2"),
             _known.nan_never_stops_it("0.2.2"),
             _known.mode_or_gradients_are_left(r"is mode, grads, expected", "0.2.2"),
-            _known.start_of_zero_is_taken(r"result for start 0 is", "0.2.2"),
+            _known.start_of_zero_is_taken(r"took start 0 and returned", "0.2.2"),
         ),
         library="torch-lr-finder",
         imports=(

@@ -21,7 +21,7 @@ ADAPTERS = (
         _mixup,
         features=frozenset({"num_classes", "soft_targets"}),
         ranks=(4,),
-        deviations=(_known.infinite_alpha_is_taken(r"result for alpha inf is", "0.28.0"),),
+        deviations=(_known.infinite_alpha_is_taken(r"took alpha inf and returned", "0.28.0"),),
         library="torchvision",
         imports=f"{_torchvision.LINES}from torchvision.transforms.v2 import MixUp",
         called_as="MixUp(alpha={alpha}, num_classes={num_classes})({inputs}, {target})",

@@ -52,7 +52,7 @@ ADAPTERS = (
             Deviation(
                 "rejects_bad_target",
                 "negative targets are clamped to 0, so -1 counts as class 0",
-                r"result for target \[-1, 1\] is",
+                r"took target \[-1, 1\] and returned",
                 {
                     "batch": {"logits": [[0.0, 1.0], [3.0, -2.0]], "target": [1, 1]},
                     "bad": -1,

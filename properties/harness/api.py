@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import torch
 
-from lawful.impl.contracts import Adapter
+from lawful.impl.contracts import SEVERITIES, Adapter
 from lawful.properties.harness.cases import Case, LawTest, cases
+from lawful.properties.harness.known import read_known, with_known
 from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.profiles import PROFILES, Profile
 from lawful.properties.harness.report import Implementation, Report, Result
@@ -34,12 +35,16 @@ def check(
     device: str = "auto",
     dtypes: list[str] | None = None,
     only: list[str] | None = None,
+    skip: list[str] | None = None,
     require: Mapping[str, str] | None = None,
+    fail_on: str = "wrong",
+    known: str | None = None,
 ) -> Report:
     """Puts an implementation under the laws, here and now, and returns a report that prints as a table.
 
     ``target``: a class or function, an adapter of ``lawful.impl.contracts``, or text as on the
-    command line. The other arguments are those of ``lawful check``. Code that hangs or kills its
+    command line. The other arguments are those of ``lawful check``; ``known`` names a file of known
+    failures (by default those in the ``pyproject.toml`` of this folder). Code that hangs or kills its
     process takes this one along: ``lawful check`` isolates it.
 
     >>> from lawful.impl.native import LabelSmoothedCrossEntropy
@@ -49,7 +54,10 @@ def check(
 
     Raises UsageError for an argument that cannot be, NotUnderstood where we cannot call the target.
     """
-    plan = Plan([], technique, device, dtypes, profile, seed, only, dict(require or {}))
+    named = [target] if isinstance(target, str) else [getattr(target, "__name__", "")]
+    plan = Plan(
+        named, technique, device, dtypes, profile, seed, only, dict(require or {}), skip, known, fail_on
+    )
     report, planned = plan_report(plan, _found(target, technique))
     tests = {}
     for case in planned:
@@ -71,7 +79,10 @@ def conformance(
     device: str = "auto",
     dtypes: list[str] | None = None,
     only: list[str] | None = None,
+    skip: list[str] | None = None,
     require: Mapping[str, str] | None = None,
+    fail_on: str = "wrong",
+    known: str | None = None,
 ) -> type:
     """A test class for your own suite: one Hypothesis test a law, a case for each device and dtype.
 
@@ -79,7 +90,10 @@ def conformance(
 
     Arguments and errors as for :func:`check`.
     """
-    plan = Plan([], technique, device, dtypes, profile, seed, only, dict(require or {}))
+    named = [target] if isinstance(target, str) else [getattr(target, "__name__", "")]
+    plan = Plan(
+        named, technique, device, dtypes, profile, seed, only, dict(require or {}), skip, known, fail_on
+    )
     report, planned = plan_report(plan, _found(target, technique))
     members: dict[str, Any] = {
         f"test_{function.law_test.law.name}": staticmethod(function)
@@ -89,6 +103,9 @@ def conformance(
         members[f"test_{row.property.replace(' ', '_').replace('=', '_')}"] = staticmethod(
             _requirement_test(row)
         )
+    for member in members.values():
+        if hasattr(member, "law_test"):
+            member.law_test.fail_on = fail_on
     name = report.implementations[0].name if report.implementations else "Nothing"
     return type(f"Test{name}", (), {"__test__": True, "__doc__": f"Laws for {name}.", **members})
 
@@ -120,7 +137,7 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
 
     Raises UsageError.
     """
-    for name in plan.only or []:
+    for name in [*(plan.only or []), *(plan.skip or [])]:
         try:
             find_law(name, plan.technique)
         except KeyError as error:
@@ -130,11 +147,17 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
             raise UsageError(did_you_mean("dtype", dtype, list(UNIT_ROUNDOFF)))
     if plan.profile not in PROFILES:
         raise UsageError(did_you_mean("profile", plan.profile, list(PROFILES)))
+    if plan.fail_on not in SEVERITIES:
+        raise UsageError(
+            did_you_mean("severity", plan.fail_on, list(SEVERITIES)) + "; " + ", ".join(SEVERITIES)
+        )
     devices, notes = available_devices(plan.device)
     _check_required(plan.require, found.subjects)
-    report = Report(plan.profile, plan.seed, [], notes=[*found.notes, *notes])
+    known = read_known(plan.known)
+    report = Report(plan.profile, plan.seed, [], notes=[*found.notes, *notes], fail_on=plan.fail_on)
     planned: list[Case] = []
     for subject in found.subjects:
+        subject = with_known(subject, known)
         adapter = subject.adapter
         report.implementations.append(
             Implementation(
@@ -143,12 +166,20 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
                 adapter.version(),
                 called_as(subject),
                 dict(subject.conventions),
+                subject.found_as,
+                tuple(subject.remarks()),
             )
         )
         required = {k: v for k, v in plan.require.items() if k in subject.convention_values}
         report.results += requirement_rows(subject, required)
         try:
-            planned += cases(subject.requiring(required), devices=devices, dtypes=plan.dtypes, only=plan.only)
+            planned += cases(
+                subject.requiring(required),
+                devices=devices,
+                dtypes=plan.dtypes,
+                only=plan.only,
+                skip=plan.skip,
+            )
         except ValueError as error:
             raise UsageError(str(error)) from error
     return report, planned
@@ -156,6 +187,7 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
 
 def available_devices(wanted: str) -> tuple[list[str], list[str]]:
     """The devices to ask on, and a note on those that are not there. Raises UsageError."""
+    wanted = "cuda" if wanted == "gpu" else wanted
     there = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import errors, example, given, seed, target
@@ -15,13 +16,14 @@ from hypothesis import strategies as st
 from lawful.impl.contracts import Deviation
 from lawful.properties.harness.profiles import Profile, seed_of
 from lawful.properties.harness.report import Result
-from lawful.properties.registry import Law, did_you_mean, laws_of, to_plain
+from lawful.properties.registry import Law, did_you_mean, find_law, laws_of, to_plain
 from lawful.properties.subjects.subject import (
     Answer,
     LawBroken,
     NotAsked,
     Raised,
     Subject,
+    Unasked,
     first_line,
     global_state_kept,
 )
@@ -33,6 +35,8 @@ class Case:
 
     law: Law
     subject: Subject
+    skipped: bool = False
+    """By request."""
 
     def __repr__(self) -> str:
         return self.id
@@ -50,10 +54,18 @@ class Case:
     def id(self) -> str:
         return f"{self.law.id}[{self.group}]"
 
+    @property
+    def severity(self) -> str:
+        """The law's. What is asked of a feature that nobody promised is whether bad input is refused."""
+        if any(feature not in self.subject.features for feature in self.law.needs):
+            return "guard"
+        return self.law.severity_in(self.subject.dtype)
+
     def result(self, verdict: str, **details: Any) -> Result:
         subject = self.subject
         where = (subject.adapter.name, self.law.name, subject.device, subject.dtype)
-        return Result(*where, verdict, technique=self.law.technique, **details)
+        given = {"technique": self.law.technique, "severity": self.severity, "rests_on": self.law.rests_on}
+        return Result(*where, verdict, **{**given, **details})
 
 
 @dataclass
@@ -62,6 +74,8 @@ class Record:
 
     attempts: int = 0
     completed: int = 0
+    unasked: int = 0
+    """Examples that are no question for this implementation."""
     failing: tuple[dict[str, Any], list[Answer], BaseException] | None = None
     """Of the last failure, which is the smallest once Hypothesis is done."""
 
@@ -74,13 +88,15 @@ class LawTest:
     profile: Profile
     seed: int
     record: Record = field(default_factory=Record)
+    fail_on: str = "wrong"
+    """What is less severe is expected to fail, where this is a test of somebody's suite."""
 
     def function(self) -> Callable[[Case], None]:
         """A genuine Hypothesis test with one argument, ``case``, left for pytest to fill."""
 
         def body(case: Case, **drawn: Any) -> None:
             drawn.pop("attempt")
-            self._ask(case, drawn)
+            self.ask(case, drawn)
 
         strategies = {name: drawn.strategy for name, drawn in self.law.drawn.items()}
         test: Any = given(attempt=st.builds(self._attempted), **strategies)(body)
@@ -108,11 +124,10 @@ class LawTest:
             except NotAsked as error:
                 details = {"verdict": "error", "message": str(error)}
         details.setdefault("examples", self.record.completed)
-        worst = case.subject.worst_error
+        worst = case.subject.worst_error if self.record.completed else None
         return case.result(
             details.pop("verdict"),
-            **details,
-            worst_error=worst if self.record.completed else None,
+            **{"worst_error": worst, **details},
             seconds=round(time.perf_counter() - started, 4),
         )
 
@@ -132,10 +147,14 @@ class LawTest:
                 return {"verdict": "error", "message": first_line(error)}
             return self._broken(case, prefix, " (not every time that it was asked)")
         except (LawBroken, Raised):
+            self._shrink(case)
             return self._broken(case, prefix)
         except Exception as error:
             return {"verdict": "error", "message": f"the law itself failed: {first_line(error)}"}
+        if self.record.unasked and not self.record.completed:
+            return {"verdict": "unsupported", "message": "no question for it: it defines no answer there"}
         explicit = len(self.law.boundary_examples()) if self.profile.boundary else 0
+        explicit -= self.record.unasked
         if 2 * (self.record.completed - explicit) < self.record.attempts:
             return {
                 "verdict": "error",
@@ -144,10 +163,33 @@ class LawTest:
             }
         return {"verdict": "holds"}
 
+    def resting_on(self, case: Case) -> str | None:
+        """Of the laws that this one rests on, the first that breaks for the same case too."""
+        for name in self.law.rests_on:
+            below = replace(case, law=find_law(name, self.law.technique))
+            if below.subject.dtype in below.law.dtypes:
+                result = LawTest(below.law, self.profile, self.seed).run(below)
+                if result.verdict in ("broken", "deviates"):
+                    return name
+        return None
+
+    def _shrink(self, case: Case) -> None:
+        """An example of the boundary phase is not always minimal: the random phase may find a smaller one."""
+        if self.record.attempts or not self.law.drawn or self.law.most_examples is not None:
+            return
+        found = self.record.failing
+        assert found is not None
+        test = LawTest(self.law, replace(self.profile, boundary=False), self.seed)
+        with contextlib.suppress(LawBroken, Raised, errors.HypothesisException):
+            test.function()(case)
+        smaller = test.record.failing
+        if smaller is not None and _size(smaller[0]) < _size(found[0]):
+            self.record.failing = smaller
+
     def _replay(self, case: Case, deviation: Deviation) -> dict[str, Any]:
         """The stored counterexample, first and alone."""
         try:
-            self._ask(case, self.law.decode(deviation.example))
+            self.ask(case, self.law.decode(deviation.example))
         except (LawBroken, Raised) as error:
             if re.search(deviation.message, str(error)):
                 details = self._broken(case, "")
@@ -158,21 +200,26 @@ class LawTest:
                     "message": f"{deviation.reason}{link}; {error}",
                 }
             details = self._broken(case, "drifted: ")
-            expected = f"; the deviation expects a failure like {deviation.message!r}"
-            return {**details, "message": details["message"] + expected}
+            expected = f"; the {deviation.kind} expects a failure like {deviation.message!r}"
+            return {**details, "stale": True, "message": details["message"] + expected}
         return {
             "verdict": "broken",
-            "message": "no longer deviates: the stored counterexample passes; "
-            "remove the deviation from the adapter",
+            "stale": True,
+            "message": f"{deviation.no_longer}: the stored counterexample passes; "
+            f"remove the {deviation.kind} from {deviation.where}",
             "counterexample": dict(deviation.example),
         }
 
-    def _ask(self, case: Case, drawn: dict[str, Any]) -> None:
+    def ask(self, case: Case, drawn: dict[str, Any]) -> None:
+        """One example. Raises LawBroken or Raised where the law does not hold of it."""
         subject = case.subject
         subject.begin()
         with global_state_kept():
             try:
                 self.law.body(subject, **drawn)
+            except Unasked:
+                self.record.unasked += 1
+                return
             except (LawBroken, Raised) as error:
                 self.record.failing = (drawn, list(subject.answers), error)
                 raise
@@ -183,8 +230,10 @@ class LawTest:
     def _broken(self, case: Case, prefix: str, suffix: str = "") -> dict[str, Any]:
         assert self.record.failing is not None
         drawn, answers, error = self.record.failing
+        ratio = getattr(error, "ratio", None)
         return {
             "verdict": "broken",
+            **({} if ratio is None else {"worst_error": ratio}),
             "message": f"{prefix}{error}{suffix}",
             "counterexample": {name: to_plain(value) for name, value in drawn.items()},
             "reproduce": case.subject.snippet(answers, error, f"{self.law.id}: {self.law.formula}"),
@@ -194,20 +243,30 @@ class LawTest:
         self.record.attempts += 1
 
 
+def _size(drawn: dict[str, Any]) -> tuple[int, str]:
+    text = str({name: to_plain(value) for name, value in drawn.items()})
+    return len(text), text
+
+
 def why_unsupported(case: Case) -> tuple[str | None, str]:
     """The reason why a law is not asked, or what to say first where it breaks.
 
     An absent feature is passed anyway. Refused, it is unsupported; taken, its laws are asked.
     """
     subject, law = case.subject, case.law
+    if case.skipped:
+        return "skipped by request", ""
     if subject.dtype in subject.refused_dtypes and not law.even_if_refused:
         return f"refuses {subject.dtype}: {subject.refused_dtypes[subject.dtype]}", ""
     for convention, value in law.when.items():
-        if subject.conventions.get(convention) != value:
-            return f"a law only where {convention} is {value}", ""
+        allowed = (value,) if isinstance(value, str) else value
+        if subject.conventions.get(convention) not in allowed:
+            return f"a law only where {convention} is {' or '.join(allowed)}", ""
     prefix = ""
     for feature in law.needs:
         if feature not in subject.features:
+            if feature in subject.adapter.declines:
+                return f"no {feature}: {subject.adapter.declines[feature]}", ""
             refusal = subject.offers(feature)
             if refusal:
                 return f"no {feature}, refused with {refusal}", ""
@@ -221,6 +280,7 @@ def cases(
     devices: list[str],
     dtypes: list[str] | None = None,
     only: list[str] | None = None,
+    skip: list[str] | None = None,
 ) -> list[Case]:
     """Every case of an implementation, in a fixed order.
 
@@ -228,7 +288,7 @@ def cases(
     """
     check_deviations(subject)
     return [
-        Case(law, subject.on(device, dtype))
+        Case(law, subject.on(device, dtype), skipped=bool({law.name, law.id} & set(skip or ())))
         for law in laws_of(subject.technique)
         if only is None or law.name in only or law.id in only
         for device in devices

@@ -1,7 +1,7 @@
 """The command line. Imports only what draws it: ``lawful --help`` answers at once.
 
-Exit status: 0 nothing broken; 1 something broken, or asked nothing; 2 bad usage, or a target that is
-not importable or not understood.
+Exit status: 0 nothing broken at or above ``--fail-on``; 1 something is, or nothing was asked; 2 bad usage,
+or a target that is not importable or not understood.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import typer
 
 app = typer.Typer(
     help="Does this mixup, label-smoothed cross-entropy or LR finder obey the laws of the technique?",
-    epilog="Exit status: 0 nothing broken; 1 something broken, or nothing asked; "
+    epilog="Exit status: 0 nothing broken at or above --fail-on; 1 something is, or nothing was asked; "
     "2 bad usage, or a target that is not importable or not understood.",
     no_args_is_help=True,
     add_completion=False,
@@ -28,7 +28,7 @@ Technique = Annotated[
     str | None,
     typer.Option(help="label_smoothing, mixup, lr_finder or training; found by trial where left out"),
 ]
-Device = Annotated[str, typer.Option(help="auto (all that are there), cpu, cuda or mps")]
+Device = Annotated[str, typer.Option(help="auto (all that are there), cpu, cuda (or gpu), mps")]
 Dtypes = Annotated[str | None, typer.Option("--dtype", help="some of float64,float32,bfloat16,float16")]
 ProfileName = Annotated[str, typer.Option(help="quick (25 examples), standard (100) or deep (2000)")]
 Seed = Annotated[int, typer.Option(help="another seed asks other examples; the same, the same")]
@@ -37,12 +37,44 @@ Require = Annotated[
     str | None,
     typer.Option(metavar="CONVENTION=VALUE,..", help="break where a convention is another"),
 ]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report, schema 1")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report, schema 2")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", help="write the report as a page")]
 TimeLimit = Annotated[
     int | None, typer.Option(min=1, help="seconds for one case, else 60, 120 or 1200 by profile")
 ]
+Skip = Annotated[str | None, typer.Option(metavar="PROPERTY,..", help="reported as skipped by request")]
+FailOn = Annotated[
+    str,
+    typer.Option(
+        metavar="wrong|edge|guard",
+        help="exit 1 from this severity on: wrong results; also what is wrong at the edges; also bad input "
+        "that is taken",
+    ),
+]
+KnownFile = Annotated[
+    str | None,
+    typer.Option(
+        "--known", metavar="FILE", help="known failures (TOML); else [tool.lawful] of ./pyproject.toml"
+    ),
+]
 Workers = Annotated[str, typer.Option("-n", help="processes that ask, or auto")]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        typer.echo(f"lawful {metadata.version('lawful')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def lawful(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print it and exit")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -74,14 +106,24 @@ def check(
     profile: ProfileName = "standard",
     seed: Seed = 0,
     only: Only = None,
+    skip: Skip = None,
     require: Require = None,
+    fail_on: FailOn = "wrong",
+    known: KnownFile = None,
     json: JsonFile = None,
     html: HtmlFile = None,
     time_limit: TimeLimit = None,
     n: Workers = "auto",
+    write_known: Annotated[
+        bool,
+        typer.Option("--write-known", help="add what is broken to the known failures, to be given reasons"),
+    ] = False,
 ) -> None:
     """Put an implementation under the laws: a verdict a law, and the smallest input that breaks one."""
-    _ask([target], technique, device, dtype, profile, seed, only, require, json, html, time_limit, n)
+    plan = _plan(
+        [target], technique, device, dtype, profile, seed, only, require, skip, known, fail_on, time_limit
+    )
+    _ask(plan, json, html, n, write_known)
 
 
 @app.command()
@@ -93,7 +135,10 @@ def matrix(
     profile: ProfileName = "standard",
     seed: Seed = 0,
     only: Only = None,
+    skip: Skip = None,
     require: Require = None,
+    fail_on: FailOn = "wrong",
+    known: KnownFile = None,
     json: JsonFile = None,
     html: HtmlFile = None,
     time_limit: TimeLimit = None,
@@ -103,7 +148,46 @@ def matrix(
     from lawful.impl.thirdparty import LIBRARIES
 
     targets = library or list(LIBRARIES)
-    _ask(targets, technique, device, dtype, profile, seed, only, require, json, html, time_limit, n)
+    plan = _plan(
+        targets, technique, device, dtype, profile, seed, only, require, skip, known, fail_on, time_limit
+    )
+    _ask(plan, json, html, n)
+
+
+@app.command()
+def replay(
+    report: Annotated[Path, typer.Argument(help="a JSON report of check or matrix")],
+    row: Annotated[
+        str | None, typer.Argument(help="a property, or its number in the list that is shown")
+    ] = None,
+) -> None:
+    """Ask the stored counterexamples of a report again, each one call: exit 1 where one still fails."""
+    from lawful.properties.harness.processes import Refused, replayed
+
+    try:
+        rows = replayed(report, row)
+    except Refused as error:
+        _refuse(error)
+    for number, each in rows:
+        typer.echo(f"{number:4}  {each['verdict']:12} {each['property']} ({each['device']}, {each['dtype']})")
+        typer.echo(f"      {each['message']}")
+    raise typer.Exit(1 if any(each["verdict"] == "broken" for _, each in rows) else 0)
+
+
+@app.command()
+def conventions(technique: Technique = None) -> None:
+    """The choices on which good implementations differ, with their values, for --require."""
+    from lawful.properties.registry import laws_of, written_techniques
+    from lawful.properties.subjects import subject_class
+
+    try:
+        for name in [technique] if technique else written_techniques():
+            laws_of(name)
+            typer.echo(name)
+            for convention, values in subject_class(name).convention_values.items():
+                typer.echo(f"  {convention:18} {' | '.join(values)}")
+    except KeyError as error:
+        _refuse(error.args[0])
 
 
 @app.command(name="list")
@@ -121,29 +205,55 @@ def list_laws(technique: Technique = None) -> None:
 
 
 @app.command()
-def explain(name: Annotated[str, typer.Argument(metavar="PROPERTY")]) -> None:
-    """A property's formula, reason and source, and the faults that it catches."""
+def explain(
+    name: Annotated[str, typer.Argument(metavar="PROPERTY", help="a property, or a fault such as L02")],
+) -> None:
+    """A property's formula, reason and source, and the faults that it catches; or what a fault is."""
     from lawful.impl.faulty import faults
-    from lawful.properties.registry import find_law
+    from lawful.properties.registry import laws_named, written_techniques
 
+    known = [(technique, fault) for technique in written_techniques() for fault in faults(technique)]
+    chosen = [(technique, fault) for technique, fault in known if name.lower() == fault.id.lower()]
+    for technique, fault in chosen:
+        typer.echo(f"{technique} fault {fault.id}")
+        typer.echo(f"  what      {fault.statement}")
+        typer.echo(f"  source    {fault.source}")
+        typer.echo(f"  caught by {', '.join(fault.caught_by)}")
+    if chosen:
+        return
     try:
-        law = find_law(name)
+        laws = laws_named(name)
     except KeyError as error:
         _refuse(error.args[0])
-    lines = [f"law      {law.formula}", f"why      {law.why}", f"source   {law.source}"]
+    for law in laws:
+        typer.echo("\n".join(_explained(law, faults(law.technique))))
+
+
+def _explained(law: Any, faults: Any) -> list[str]:
+    from lawful.impl.contracts import SEVERITIES
+
+    lines = [
+        f"law      {law.formula}",
+        f"why      {law.why}",
+        f"source   {law.source}",
+        f"severity {law.severity}: {SEVERITIES[law.severity]}",
+    ]
+    if law.rests_on:
+        lines.append(f"rests on {', '.join(law.rests_on)}")
     if law.needs:
         lines.append(f"needs    {', '.join(law.needs)}")
     if law.when:
-        lines.append(f"when     {', '.join(f'{k}={v}' for k, v in law.when.items())}")
+        values = (f"{k}={v if isinstance(v, str) else '|'.join(v)}" for k, v in law.when.items())
+        lines.append(f"when     {', '.join(values)}")
     lines.append(f"asked in {', '.join(law.dtypes)} on {', '.join(law.devices)}")
+    if law.technique != "training":
+        lines.append(f"formulas reference/{law.technique}.py")
     lines.append("catches")
-    for fault in faults(law.technique):
-        if law.name in fault.caught_by:
-            lines.append(f"  {fault.id}  {fault.statement}")
-    typer.echo(f"{law.id}\n" + "\n".join(f"  {line}" for line in lines))
+    lines += [f"  {fault.id}  {fault.statement}" for fault in faults if law.name in fault.caught_by]
+    return [law.id, *(f"  {line}" for line in lines)]
 
 
-def _ask(
+def _plan(
     targets: list[str],
     technique: str | None,
     device: str,
@@ -152,14 +262,39 @@ def _ask(
     seed: int,
     only: str | None,
     require: str | None,
-    json: Path | None,
-    html: Path | None,
+    skip: str | None,
+    known: str | None,
+    fail_on: str,
     time_limit: int | None,
-    workers: str,
+) -> Any:
+    from lawful.properties.harness.plan import Plan
+    from lawful.properties.harness.processes import Refused
+
+    try:
+        pairs = _pairs(require)
+    except Refused as error:
+        _refuse(error)
+    return Plan(
+        targets,
+        technique,
+        device,
+        _split(dtype),
+        profile,
+        seed,
+        _split(only),
+        pairs,
+        _split(skip),
+        known,
+        fail_on,
+        time_limit,
+    )
+
+
+def _ask(
+    plan: Any, json: Path | None, html: Path | None, workers: str, write_known: bool = False
 ) -> NoReturn:
     from rich.console import Console
 
-    from lawful.properties.harness.plan import Plan
     from lawful.properties.harness.processes import Refused, ask, writable
 
     try:
@@ -167,17 +302,6 @@ def _ask(
             writable(path)
         if not (workers == "auto" or (workers.isdigit() and int(workers) > 0)):
             raise Refused(f"-n is {workers!r}, expected auto or a whole number from 1")
-        plan = Plan(
-            targets,
-            technique,
-            device,
-            _split(dtype),
-            profile,
-            seed,
-            _split(only),
-            _pairs(require),
-            time_limit,
-        )
         report = ask(plan, workers)
     except Refused as error:
         _refuse(error)
@@ -187,6 +311,11 @@ def _ask(
         report.write_json(json)
     if html:
         report.write_html(html)
+    if write_known:
+        from lawful.properties.harness.known import write_known as write
+
+        path, count = write(report, plan.known)
+        typer.echo(f"{count} known failures added to {path}; fill in the reason of each")
     if not report.implementations:
         raise typer.Exit(2)
     raise typer.Exit(report.exit_status)

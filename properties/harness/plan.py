@@ -17,6 +17,10 @@ class Plan:
     seed: int = 0
     only: list[str] | None = None
     require: dict[str, str] = field(default_factory=dict)
+    skip: list[str] | None = None
+    known: str | None = None
+    """A TOML file of known failures, or a ``pyproject.toml`` that holds them."""
+    fail_on: str = "wrong"
     time_limit: int | None = None
     """Seconds for one case; the profile's own where None."""
 

@@ -32,6 +32,21 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Collector(config), "lawful-collector")
 
 
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Says once what was set for Hypothesis and is not followed: laws have seeds of their own."""
+    ignored = [
+        f"{option} {value}"
+        for option in ("--hypothesis-seed", "--hypothesis-profile")
+        if (value := config.getoption(option, None)) is not None
+    ]
+    if not ignored:
+        return None
+    return (
+        f"lawful: {' and '.join(ignored)} does not reach the laws: their questions come from "
+        "conformance(seed=, profile=)"
+    )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     """Runs a law's case. Other tests are left to pytest."""
@@ -41,18 +56,34 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     from dataclasses import asdict
 
     result = test.run(pyfuncitem.callspec.params["case"], pyfuncitem.obj)
-    pyfuncitem.user_properties.append(("lawful", {**asdict(result), "id": pyfuncitem.name}))
+    row = {**asdict(result), "id": pyfuncitem.name}
+    pyfuncitem.user_properties.append(("lawful", json.dumps(row, default=str)))
     if result.verdict == "unsupported":
         pytest.skip(result.message or "unsupported")
     if result.verdict == "deviates":
         pytest.xfail(result.message or "deviates")
+    if result.verdict == "broken" and not result.stale:
+        if _below(result.severity, test.fail_on):
+            pytest.xfail(f"{result.severity}, and the run fails on {test.fail_on}: {result.message}")
+        if root := test.resting_on(pyfuncitem.callspec.params["case"]):
+            pytest.xfail(f"rests on {root}, which is broken too: {result.message}")
     if result.verdict != "holds":
         pytest.fail(_failure(test.law, result), pytrace=False)
     return True
 
 
+def _below(severity: str, fail_on: str) -> bool:
+    from lawful.properties.harness.report import SEVERITIES
+
+    return SEVERITIES.index(severity) > SEVERITIES.index(fail_on)
+
+
 def _failure(law: Any, result: Any) -> str:
-    lines = [f"{result.verdict}: {law.id}", f"  law       {law.formula}", f"  because   {law.why}"]
+    lines = [
+        f"{result.verdict}: {law.id} ({result.severity})",
+        f"  law       {law.formula}",
+        f"  because   {law.why}",
+    ]
     lines.append(f"  found     {result.message}")
     if result.counterexample is not None:
         lines.append(f"  smallest  {result.counterexample}")
@@ -74,7 +105,7 @@ class _Collector:
         self._started[nodeid] = time.monotonic()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        rows = [value for name, value in report.user_properties if name == "lawful"]
+        rows = [json.loads(value) for name, value in report.user_properties if name == "lawful"]
         if report.when == "call":
             for row in rows:
                 self._write(row)

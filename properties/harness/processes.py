@@ -52,6 +52,8 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
                 [Implementation(**each) for each in understood["implementations"]],
                 [Result(**row) for row in understood["requirements"]],
                 understood["notes"],
+                plan.fail_on,
+                " ".join(["lawful", *sys.argv[1:]]),
             )
             if not understood["cases"]:
                 return report
@@ -83,6 +85,40 @@ def smoked(target: str, technique: str | None) -> dict[str, Any]:
         return _understand(Path(folder))
 
 
+def replayed(file: Path, row: str | None) -> list[tuple[int, dict[str, Any]]]:
+    """The stored counterexamples of a report, asked again: their numbers and results. Raises Refused."""
+    try:
+        report = json.loads(file.read_text())
+        implementations = report["implementations"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(f"{file} is no JSON report of lawful: {type(error).__name__}: {error}") from error
+    rows = [
+        {
+            **result,
+            "implementation": each["name"],
+            "technique": each["technique"],
+            "target": each.get("target"),
+        }
+        for each in implementations
+        for result in each["results"]
+        if result.get("counterexample") is not None
+    ]
+    chosen = [
+        (number, each)
+        for number, each in enumerate(rows, 1)
+        if row is None or row in (str(number), each["property"])
+    ]
+    if not chosen:
+        known = ", ".join(dict.fromkeys(each["property"] for each in rows)) or "none"
+        asked = f"row {row!r}" if row else "a counterexample"
+        raise Refused(f"{file} has no {asked}; it has counterexamples of: {known}")
+    with tempfile.TemporaryDirectory(prefix="lawful-") as folder:
+        place = Path(folder)
+        (place / "plan.json").write_text(json.dumps([each for _, each in chosen]))
+        found = _child("replay", place, 60 + 10 * len(chosen))
+    return list(zip([number for number, _ in chosen], found["rows"], strict=True))
+
+
 def writable(path: Path | None) -> None:
     """Before anything is asked: can the report be written? Raises Refused."""
     if path is None:
@@ -98,8 +134,13 @@ def writable(path: Path | None) -> None:
 
 
 def _understand(place: Path) -> dict[str, Any]:
-    answer = place / "understood.json"
-    command = [sys.executable, "-m", "lawful.properties.harness.smoke"]
+    return _child("smoke", place, _SMOKE_LIMIT)
+
+
+def _child(module: str, place: Path, limit: int) -> dict[str, Any]:
+    """What a module of ours answers to ``plan.json``, in a process of its own. Raises Refused."""
+    answer = place / "answer.json"
+    command = [sys.executable, "-m", f"lawful.properties.harness.{module}"]
     try:
         done = subprocess.run(
             [*command, str(place / "plan.json"), str(answer)],
@@ -108,10 +149,10 @@ def _understand(place: Path) -> dict[str, Any]:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_SMOKE_LIMIT,
+            timeout=limit,
         )
     except subprocess.TimeoutExpired as error:
-        raise Refused(f"not understood: no answer to a few calls within {_SMOKE_LIMIT} s") from error
+        raise Refused(f"not understood: no answer to a few calls within {limit} s") from error
     if not answer.exists():
         said = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
         raise Refused(

@@ -1,4 +1,4 @@
-"""The report: a data structure first (JSON, schema 1), rendered as a table or a page second.
+"""The report: a data structure first (JSON, schema 2), rendered as a table or a page second.
 
 Imports neither torch nor a property, so that the command line starts at once.
 """
@@ -8,15 +8,28 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import math
+import os
 import platform
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from lawful.impl.contracts import SEVERITIES as SEVERITY_MEANINGS
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+SEVERITIES = tuple(SEVERITY_MEANINGS)
+"""The worst first."""
+_IN_WORDS = {
+    "wrong": ("wrong result", "wrong results"),
+    "edge": ("at the edges", "at the edges"),
+    "guard": ("bad input taken", "bad inputs taken"),
+}
 VERDICTS = ("holds", "broken", "deviates", "unsupported", "error")
 _MARKS = {
     "holds": "green",
@@ -25,7 +38,6 @@ _MARKS = {
     "unsupported": "dim",
     "error": "magenta",
 }
-
 
 _URGENCY = ("broken", "error", "deviates", "holds", "unsupported")
 """What a page shows first."""
@@ -49,6 +61,72 @@ class Result:
     counterexample: Mapping[str, Any] | None = None
     reproduce: str | None = None
     technique: str = ""
+    severity: str = "wrong"
+    rests_on: tuple[str, ...] = ()
+    stale: bool = False
+    """A declared deviation or known failure that drifted, or is none any more: it fails any run."""
+
+    @property
+    def cause(self) -> str:
+        """The message without its numbers: alike where several dtypes break for one reason."""
+        return re.sub(r"[-+]?(\d[\d.]*(e[-+]?\d+)?|inf|nan)|(b?float\d+)", "#", self.message or "")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One cause: the cases that show it, and what broke only because they did."""
+
+    property: str
+    verdict: str
+    severity: str
+    rows: tuple[Result, ...]
+    also: tuple[str, ...] = ()
+    """Laws that rest on this one and broke with it."""
+
+    def fails(self, fail_on: str) -> bool:
+        severe = SEVERITIES.index(self.severity) <= SEVERITIES.index(fail_on)
+        return self.verdict == "broken" and (severe or any(row.stale for row in self.rows))
+
+
+def findings(rows: Iterable[Result]) -> list[Finding]:
+    """What is broken or deviates in the rows of one implementation, the most severe first."""
+    kept = [row for row in rows if row.verdict in ("broken", "deviates")]
+    by_case = {(row.property, row.device, row.dtype): row for row in kept}
+
+    def root(row: Result) -> Result:
+        for name in row.rests_on:
+            below = by_case.get((name, row.device, row.dtype))
+            if below is not None and not row.stale:
+                return root(below)
+        return row
+
+    groups: dict[tuple[str, str, str], list[Result]] = {}
+    also: dict[tuple[str, str, str], dict[str, None]] = {}
+    for row in kept:
+        first = root(row)
+        key = (first.property, first.verdict, first.cause)
+        if first is row:
+            groups.setdefault(key, []).append(row)
+        else:
+            also.setdefault(key, {})[row.property] = None
+    found = [
+        Finding(
+            name,
+            verdict,
+            min((row.severity for row in group), key=SEVERITIES.index),
+            tuple(group),
+            tuple(also.get((name, verdict, cause), ())),
+        )
+        for (name, verdict, cause), group in groups.items()
+    ]
+    return sorted(found, key=lambda each: (_URGENCY.index(each.verdict), SEVERITIES.index(each.severity)))
+
+
+def severity_words(found: Iterable[Finding]) -> str:
+    """What is broken, in words: "1 wrong result; 2 at the edges; 3 bad inputs taken"."""
+    counts = Counter(each.severity for each in found if each.verdict == "broken")
+    parts = [f"{counts[s]} {_IN_WORDS[s][counts[s] > 1]}" for s in SEVERITIES if counts[s]]
+    return "; ".join(parts) or "nothing broken"
 
 
 @dataclass(frozen=True)
@@ -60,6 +138,10 @@ class Implementation:
     version: str | None
     called_as: str
     conventions: Mapping[str, str]
+    target: str = ""
+    """What was named to find it, as on the command line; empty where an object was given."""
+    remarks: tuple[str, ...] = ()
+    """What to know before the verdicts, in a sentence each."""
 
 
 @dataclass
@@ -72,10 +154,19 @@ class Report:
     results: list[Result] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What was not asked at all, and why: libraries that are absent, devices that are not there."""
+    fail_on: str = "wrong"
+    """The least severity at which a broken law makes ``exit_status`` 1."""
+    command: str = ""
+    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def of(self, implementation: Implementation) -> list[Result]:
         key = (implementation.name, implementation.technique)
         return [row for row in self.results if (row.implementation, row.technique) == key]
+
+    def findings(self, implementation: Implementation | None = None) -> list[Finding]:
+        """Of one implementation, or of all."""
+        chosen = self.implementations if implementation is None else [implementation]
+        return [finding for each in chosen for finding in findings(self.of(each))]
 
     def counts(self, results: Iterable[Result] | None = None) -> dict[str, int]:
         rows = self.results if results is None else list(results)
@@ -83,29 +174,52 @@ class Report:
 
     @property
     def exit_status(self) -> int:
-        """0 nothing broken; 1 something broken, not asked, or nothing asked at all."""
+        """0 nothing broken at ``fail_on`` or above; 1 something is, was not asked, or nothing was at all."""
         counts = self.counts()
         asked = counts["holds"] + counts["broken"] + counts["deviates"]
-        return 1 if counts["broken"] or counts["error"] or not asked else 0
+        failing = any(finding.fails(self.fail_on) for finding in self.findings())
+        return 1 if failing or counts["error"] or not asked else 0
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "schema": 1,
+            "schema": 2,
             "lawful": _version("lawful"),
             "torch": _version("torch"),
             "python": platform.python_version(),
+            "host": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "started": self.started,
+            "command": self.command,
             "profile": self.profile,
             "seed": self.seed,
-            "implementations": [
+            "fail_on": self.fail_on,
+            "notes": self.notes,
+            "implementations": [self._implementation_json(each) for each in self.implementations],
+        }
+
+    def _implementation_json(self, implementation: Implementation) -> dict[str, Any]:
+        rows = self.of(implementation)
+        found = findings(rows)
+        return {
+            **asdict(implementation),
+            "counts": self.counts(rows),
+            "findings": [
                 {
-                    **asdict(implementation),
-                    "counts": self.counts(self.of(implementation)),
-                    "results": [
-                        _finite(_without(asdict(row), "implementation", "technique"))
-                        for row in self.of(implementation)
-                    ],
+                    "property": each.property,
+                    "verdict": each.verdict,
+                    "severity": each.severity,
+                    "message": each.rows[0].message,
+                    "cases": [f"{row.device}-{row.dtype}" for row in each.rows],
+                    "also": list(each.also),
                 }
-                for implementation in self.implementations
+                for each in found
+            ],
+            "results": [
+                {
+                    **_finite(_without(asdict(row), "implementation", "technique")),
+                    "finding": next((each.property for each in found if row in each.rows), None)
+                    or next((each.property for each in found if row.property in each.also), None),
+                }
+                for row in rows
             ],
         }
 
@@ -115,15 +229,18 @@ class Report:
     def write_html(self, path: Path) -> None:
         path.write_text(self.to_html())
 
-    def to_html(self) -> str:
+    def to_html(self, fragment: bool = False) -> str:
         import jinja2
 
         template = (Path(__file__).parent / "report.html.jinja").read_text()
         environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
         info = self.to_json()
-        for each in info["implementations"]:
-            each["results"].sort(key=lambda row: _URGENCY.index(row["verdict"]))
-        return environment.from_string(template).render(report=self, info=info)
+        for each, implementation in zip(info["implementations"], self.implementations, strict=True):
+            each["words"] = severity_words(self.findings(implementation))
+            each["results"].sort(
+                key=lambda row: (_URGENCY.index(row["verdict"]), SEVERITIES.index(row["severity"]))
+            )
+        return environment.from_string(template).render(report=self, info=info, fragment=fragment)
 
     def print(self, console: Console) -> None:
         for implementation in self.implementations:
@@ -136,7 +253,8 @@ class Report:
         counts = self.counts()
         asked = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
         seconds = sum(row.seconds for row in self.results)
-        return f"{len(self.results)} cases: {asked}; {seconds:.1f} s of asking"
+        words = severity_words(self.findings())
+        return f"{len(self.results)} cases: {asked}; {words}; {seconds:.1f} s of asking"
 
     def _print_one(self, console: Console, implementation: Implementation) -> None:
         from rich.table import Table
@@ -145,8 +263,10 @@ class Report:
         counts = self.counts(rows)
         asked = len(rows) - counts["unsupported"] - counts["error"]
         version = f" {implementation.version}" if implementation.version else ""
+        found = findings(rows)
         console.print(
-            f"\n[bold]{_plain(implementation.name)}{version}[/bold]  {implementation.technique}",
+            f"\n[bold]{_plain(implementation.name)}{version}[/bold]  {implementation.technique}: "
+            f"{severity_words(found)}",
             highlight=False,
         )
         if counts["unsupported"] > asked:
@@ -154,16 +274,19 @@ class Report:
                 f"[yellow]Most of it was not asked: {counts['unsupported']} cases unsupported, "
                 f"{asked} asked.[/yellow]"
             )
+        for remark in implementation.remarks:
+            console.print(f"[yellow]{_plain(remark)}[/yellow]", highlight=False)
         console.print(f"called as  {_plain(implementation.called_as)}", highlight=False)
         conventions = ", ".join(f"{k}={v}" for k, v in implementation.conventions.items())
         console.print(f"conventions  {conventions or 'none detected'}", highlight=False)
         table = Table(box=None, pad_edge=False)
-        for heading in ("property", "verdict", "device", "dtypes", "error/bound", "examples"):
+        for heading in ("property", "severity", "verdict", "device", "dtypes", "error/bound", "examples"):
             table.add_column(heading, no_wrap=heading == "property")
         for (name, verdict, device), group in _grouped(rows).items():
             worst = [row.worst_error for row in group if row.worst_error is not None]
             table.add_row(
                 name,
+                group[0].severity,
                 f"[{_MARKS[verdict]}]{verdict}[/]",
                 device,
                 " ".join(_SHORT_DTYPES.get(row.dtype, row.dtype) for row in group),
@@ -171,9 +294,12 @@ class Report:
                 str(sum(row.examples for row in group) or ""),
             )
         console.print(table)
-        for (_, verdict, _), group in _grouped(rows).items():
-            if verdict in ("broken", "deviates", "error"):
-                _print_finding(console, group, with_snippet=len(self.implementations) == 1)
+        for finding in found:
+            _print_finding(console, finding, with_snippet=len(self.implementations) == 1)
+        for row in rows:
+            if row.verdict == "error":
+                mark = f"[{_MARKS['error']}]error[/] {_plain(row.property)} ({row.device}, {row.dtype})"
+                console.print(f"\n{mark}\n  {_plain(row.message or '')}", highlight=False, soft_wrap=True)
 
     def __str__(self) -> str:
         from rich.console import Console
@@ -186,22 +312,29 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return self.to_html()
+        """A fragment for a notebook, whose styles reach nothing beside it."""
+        return self.to_html(fragment=True)
 
 
-def _print_finding(console: Console, group: list[Result], with_snippet: bool) -> None:
+def _print_finding(console: Console, finding: Finding, with_snippet: bool) -> None:
     """What is not as it should be. Snippets where one implementation is looked at; else in --json."""
-    row = group[0]
+    row = finding.rows[0]
     lines = [row.message or ""]
     if row.counterexample is not None:
         values = ", ".join(f"{name}={value}" for name, value in row.counterexample.items())
         lines.append(f"smallest counterexample: {values}")
+    if finding.also:
+        lines.append(f"also, resting on it: {', '.join(finding.also)}")
     if row.reproduce and (with_snippet or row.verdict == "broken"):
         lines += ["reproduce without lawful:", ""]
         lines += [f"    {line}" for line in row.reproduce.splitlines()]
-    dtypes = ", ".join(r.dtype for r in group)
+    devices = {each.device for each in finding.rows} - {"cpu"}
+    where = ", ".join(
+        f"{each.device} {each.dtype}" if devices else each.dtype for each in finding.rows if each.dtype
+    )
     console.print(
-        f"\n[{_MARKS[row.verdict]}]{row.verdict}[/] {_plain(row.property)} ({dtypes})",
+        f"\n[{_MARKS[row.verdict]}]{row.verdict}[/] {_plain(row.property)} "
+        f"({', '.join(filter(None, (finding.severity, where)))})",
         highlight=False,
     )
     for line in lines:
@@ -209,10 +342,17 @@ def _print_finding(console: Console, group: list[Result], with_snippet: bool) ->
 
 
 def _grouped(rows: list[Result]) -> dict[tuple[str, str, str], list[Result]]:
+    """Rows that differ in their dtype alone, the laws of the worst severity first."""
+    order = sorted(rows, key=lambda row: SEVERITIES.index(_by_property(rows, row.property)))
     groups: dict[tuple[str, str, str], list[Result]] = {}
-    for row in rows:
+    for row in order:
         groups.setdefault((row.property, row.verdict, row.device), []).append(row)
     return groups
+
+
+def _by_property(rows: list[Result], name: str) -> str:
+    """The worst severity of a law in any dtype."""
+    return min((row.severity for row in rows if row.property == name), key=SEVERITIES.index)
 
 
 def _plain(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 from lawful.impl.contracts import Adapter, LabelSmoothing
 from lawful.properties import tolerances
 from lawful.properties.snippets import label_smoothing_snippet
+from lawful.properties.strategies import CLASS_COUNTS
 from lawful.properties.subjects.subject import (
     Answer,
     LawBroken,
@@ -44,10 +45,16 @@ class Loss(Subject):
         "offset": ("cross_entropy", "kl"),
         "ignored_mean": ("kept", "all"),
         "all_ignored": ("nan", "zero"),
-        "weighting": ("every_term", "target_term"),
+        "weighting": ("every_term", "target_term", "normalised_spread", "sample"),
+        "weighted_mean": ("weights", "count"),
+        "ignored_index": ("any", "in_range"),
     }
 
     adapter: LabelSmoothing
+    narrow_epsilons: bool = False
+    """Whether an epsilon of [0, 1] is refused at any number of classes."""
+    taken: dict[tuple[float, int], float] = field(default_factory=dict)
+    """By epsilon and number of classes: the epsilon that is asked in its place."""
 
     def __call__(
         self,
@@ -113,13 +120,33 @@ class Loss(Subject):
         """Values as the implementation sees them, in float64."""
         return to_float64(self.logits(values))
 
-    def allowed(self, epsilon: float) -> float:
-        """The epsilon nearest to the one drawn that the implementation takes: some refuse an end."""
-        if epsilon == 0.0 and "epsilon_zero" not in self.features:
-            return 2.0**-20
-        if epsilon == 1.0 and "epsilon_one" not in self.features:
-            return 1 - 2.0**-8
-        return epsilon
+    def allowed(self, epsilon: float, num_classes: int) -> float:
+        """The epsilon nearest to the one drawn that the implementation takes for so many classes.
+
+        Some refuse an end, and some an epsilon that leaves the target less than the others: an error of
+        their own narrows the question.
+        """
+        if not self.narrow_epsilons:
+            return epsilon
+        key = (epsilon, num_classes)
+        if key not in self.taken:
+            ladder = [epsilon, *(0.1 + (epsilon - 0.1) * i / 16 for i in range(15, -1, -1))]
+            if epsilon in (0.0, 1.0):
+                ladder.insert(1, 2.0**-20 if epsilon == 0 else 1 - 2.0**-8)
+            found = (e for e in ladder if self._takes(e, num_classes))
+            self.taken[key] = next(found, epsilon)
+        return self.taken[key]
+
+    def ignorable(self, index: int) -> int:
+        """An index to ignore near the one drawn: some can ignore a class alone, as padding is one."""
+        in_range = self.conventions.get("ignored_index") == "in_range"
+        return -index % 2 if in_range and index < 0 else index
+
+    @property
+    def counts_ignored(self) -> bool:
+        """Whether its mean divides by all samples, ignored ones too."""
+        mean = self.adapter.default_reduction == "mean"
+        return mean and self.conventions.get("ignored_mean") == "all"
 
     def expected(
         self, logits: Any, target: Any, epsilon: float, *, reduction: Any = None, **more: Any
@@ -197,7 +224,7 @@ class Loss(Subject):
         return {
             name: value
             for name, value in self.conventions.items()
-            if name in ("ignored_mean", "all_ignored", "weighting")
+            if name in ("ignored_mean", "all_ignored", "weighting", "weighted_mean")
         }
 
     @classmethod
@@ -214,7 +241,12 @@ class Loss(Subject):
                     refused[dtype] = first_line(error.error)
             subject.refused_dtypes = refused
             ends = {"epsilon_zero": 0.0, "epsilon_one": 1.0}
-            subject.features |= {name for name, end in ends.items() if subject._takes(end)}
+            subject.features |= {name for name, end in ends.items() if subject._takes(end, 3)}
+            subject.narrow_epsilons = not all(
+                subject._takes(e, k) for e in (0.0, 2.0**-20, 1.0) for k in CLASS_COUNTS
+            )
+            if subject.offers("double_backward") is None:
+                subject.features |= {"double_backward"}
             subject.conventions = subject._detect()
         return subject
 
@@ -248,9 +280,9 @@ class Loss(Subject):
                     f"{num_classes} for each sample, {self.adapter.default_reduction!r} reduced"
                 )
 
-    def _takes(self, epsilon: float) -> bool:
+    def _takes(self, epsilon: float, num_classes: int) -> bool:
         try:
-            self(_PROBE_LOGITS, _PROBE_TARGET, epsilon)
+            self([[0.0] * num_classes] * 2, [0, num_classes - 1], epsilon)
         except (Raised, LawBroken):
             return False
         return True
@@ -264,13 +296,10 @@ class Loss(Subject):
         found = asked._detect_formula() or {"off_target": "other", "offset": "cross_entropy"}
         asked = asked.requiring(found)
         with contextlib.suppress(Raised, LawBroken):
-            if "ignore_index" in self.features and self.adapter.default_reduction == "mean":
-                found |= asked._guess("ignored_mean", [0, -100], ignore_index=-100)
-                nothing = asked(_PROBE_LOGITS, [-100, -100], 0.25, ignore_index=-100).value
-                found["all_ignored"] = "nan" if np.isnan(nothing).any() else "zero"
-        with contextlib.suppress(Raised, LawBroken):
-            if "weight" in self.features:
-                found |= asked._guess("weighting", _PROBE_TARGET, weight=[1.0, 2.0, 4.0])
+            if "ignore_index" in self.features:
+                found |= asked._ignoring()
+        if "weight" in self.features:
+            found |= asked._weighing()
         return {**found, **self.adapter.documented}
 
     def _detect_formula(self) -> dict[str, str]:
@@ -281,16 +310,39 @@ class Loss(Subject):
                     return guess
         return {}
 
-    def _guess(self, convention: str, target: list[int], **features: Any) -> dict[str, str]:
-        for value in self.convention_values[convention]:
-            if self.requiring({convention: value})._agrees(target, **features):
-                return {convention: value}
+    def _ignoring(self) -> dict[str, str]:
+        """Which indices can be ignored, what a mean divides by, and what is left when all are ignored."""
+        found: dict[str, str] = {}
+        for index, place in ((-100, "any"), (1, "in_range")):
+            for mean in self.convention_values["ignored_mean"]:
+                with contextlib.suppress(Raised, LawBroken):
+                    if self.requiring({"ignored_mean": mean})._agrees([0, index], ignore_index=index):
+                        found = {"ignored_index": place}
+                        if self.adapter.default_reduction == "mean":
+                            nothing = self(_PROBE_LOGITS, [index] * 2, 0.25, ignore_index=index).value
+                            found |= {"ignored_mean": mean}
+                            found["all_ignored"] = "nan" if np.isnan(nothing).any() else "zero"
+                        return found
+        return found
+
+    def _weighing(self) -> dict[str, str]:
+        for weighting in self.convention_values["weighting"]:
+            for mean in self.convention_values["weighted_mean"]:
+                guess = {"weighting": weighting, "weighted_mean": mean}
+                with contextlib.suppress(Raised, LawBroken):
+                    if self.requiring(guess)._agrees(_PROBE_TARGET, weight=[1.0, 2.0, 4.0]):
+                        return guess
         return {}
 
     def _agrees(self, target: list[int], **features: Any) -> bool:
-        value = self(_PROBE_LOGITS, target, 0.25, **features).value
-        right, bound = self.expected(_PROBE_LOGITS, target, 0.25, **features)
-        return tolerances.worst_ratio(value, right, 10 * np.asarray(bound)) <= 1
+        """At an epsilon that every dtype holds exactly, and at one that none does."""
+        for epsilon in (0.25, 0.1):
+            epsilon = self.allowed(epsilon, 3)
+            value = self(_PROBE_LOGITS, target, epsilon, **features).value
+            right, bound = self.expected(_PROBE_LOGITS, target, epsilon, **features)
+            if tolerances.worst_ratio(value, right, 10 * np.asarray(bound)) > 1:
+                return False
+        return True
 
     def offers(self, feature: str) -> str | None:
         dense = np.asarray(_PROBE_LOGITS)[:, :, None].repeat(2, axis=2)
@@ -300,6 +352,7 @@ class Loss(Subject):
             "ignore_index": lambda: self(_PROBE_LOGITS, [0, -1], 0.25, ignore_index=-1),
             "dense": lambda: self(dense, [[0, 1], [2, 2]], 0.25),
             "soft_targets": lambda: self(_PROBE_LOGITS, [[0.5, 0.5, 0.0], [0.0, 0.25, 0.75]], 0.25),
+            "double_backward": lambda: self(_PROBE_LOGITS, _PROBE_TARGET, 0.25, along=_PROBE_LOGITS),
             "epsilon_zero": lambda: self(_PROBE_LOGITS, _PROBE_TARGET, 0.0),
             "epsilon_one": lambda: self(_PROBE_LOGITS, _PROBE_TARGET, 1.0),
         }

@@ -40,6 +40,11 @@ class Sweep(Answer):
     script: probes.Script = field(default_factory=lambda: probes.Script([]))
     changed: tuple[str, ...] = ()
     """The parts of the state that were not put back."""
+    optimizer_changes: tuple[str, ...] = ()
+    """Of the optimizer: ``lr``, ``momentum``, ``state``, as far as they are not what they were."""
+    own_optimizer: bool = False
+    """Whether steps were taken, and none by the optimizer that was passed in."""
+    crashed: BaseException | None = None
     raised: BaseException | None = None
     """The script's own exception, where it came through."""
     suggestion: float | None = None
@@ -61,6 +66,10 @@ class Finder(Subject):
         "random_state": ("restored", "consumed"),
         "suggestion": ("steepest", "minimum", "valley", "other", "none"),
         "mode": ("train", "as_given"),
+        "steps": ("asked", "loader"),
+        "schedule": ("geometric", "linear"),
+        "explosion": ("recorded", "left_out"),
+        "records": ("all", "trimmed"),
     }
     """``mode`` is "train" unless an adapter documents that the mode is the caller's."""
 
@@ -77,9 +86,11 @@ class Finder(Subject):
         batches: int | None = None,
         groups: int = 1,
         raises_at: int | None = None,
+        training: bool = False,
         **features: Any,
     ) -> Sweep:
-        """``batches`` of the loader, as many as steps where None; ``groups`` of the optimizer, 1 or 2."""
+        """``batches`` of the loader, as many as steps where None; ``groups`` of the optimizer, 1 or 2;
+        ``training``: the mode in which the model is handed over."""
         steps = len(losses) if num_iter is None else num_iter
         batches = max(0, steps) if batches is None else batches
         answer = Sweep(
@@ -91,15 +102,22 @@ class Finder(Subject):
                 "batches": batches,
                 "groups": groups,
                 "raises_at": raises_at,
+                "training": training,
                 "features": features,
             }
         )
         self.answers.append(answer)
         with probes.seeded(0):
             parts = probes.scripted(
-                losses, batches=batches, groups=groups, raises_at=raises_at, device=self.device
+                losses,
+                batches=batches,
+                groups=groups,
+                raises_at=raises_at,
+                training=training,
+                device=self.device,
             )
-            self._run(answer, parts, rates, steps, features)
+            with probes.watched(parts[0]):
+                self._run(answer, parts, rates, steps, features)
         return answer
 
     def _run(self, answer: Sweep, parts: Any, rates: Any, steps: int, features: Any) -> None:
@@ -120,8 +138,8 @@ class Finder(Subject):
                 )
         except Raised as error:
             if answer.asked["raises_at"] is None or not _came_from_script(error.error):
-                after = probes.snapshot(model, optimizer)
-                answer.changed = tuple(part for part in before if probes.changed(before[part], after[part]))
+                self._compare(answer, before, model, optimizer)
+                answer.crashed = error.error
                 raise
             answer.raised = error.error
         answer.used = np.asarray([rates[0] for rates, _, _ in answer.script.steps])
@@ -130,8 +148,14 @@ class Finder(Subject):
             if swept.reset is not None:
                 with asking(), silence():
                     swept.reset()
+        answer.own_optimizer = bool(answer.script.steppers) and optimizer not in answer.script.steppers
+        self._compare(answer, before, model, optimizer)
+
+    def _compare(self, answer: Sweep, before: Any, model: Any, optimizer: Any) -> None:
         after = probes.snapshot(model, optimizer)
         answer.changed = tuple(part for part in before if probes.changed(before[part], after[part]))
+        found = probes.optimizer_changes(before["optimizer"], after["optimizer"])
+        answer.optimizer_changes = tuple(found)
 
     def _read(self, answer: Sweep, swept: Any) -> None:
         answer.lrs = _numbers("learning rates", swept.lrs)
@@ -147,6 +171,19 @@ class Finder(Subject):
     def unsmoothed(self) -> dict[str, Any]:
         """The option without which a suggestion may be read off another curve than the recorded one."""
         return {"smoothing": 0.0} if "smoothing" in self.features else {}
+
+    def aligned(self, answer: Sweep) -> int:
+        """The step of the first record: histories may be cut at both ends."""
+        count = len(answer.lrs)
+        for first in range(len(answer.used) - count + 1):
+            if np.allclose(answer.lrs, answer.used[first : first + count], rtol=RELATIVE, atol=0):
+                return first
+        return 0
+
+    def remarks(self) -> list[str]:
+        if self.conventions.get("restores") == "never":
+            return ["It leaves the model and the optimizer as the sweep left them (restores=never)."]
+        return []
 
     def recorded(self, losses: list[float], count: int) -> Any:
         """The first ``count`` records of a history of these losses, under the detected smoothing. The
@@ -170,6 +207,10 @@ class Finder(Subject):
             subject._smoke()
             subject.conventions = {**subject._detect(), **adapter.documented}
         return subject
+
+    def asks_steps(self) -> bool:
+        """Whether the number of steps is an argument, and not the loader's length."""
+        return self.conventions.get("steps", "asked") == "asked"
 
     def _smoke(self) -> None:
         """Six steps of a constant loss give rates that rise, and a loss each."""
@@ -195,20 +236,38 @@ class Finder(Subject):
             "random_state": "consumed",
             "suggestion": "none",
             "mode": "train",
+            "steps": "asked",
         }
+        self.features |= {"given_optimizer"}
         with contextlib.suppress(Raised, LawBroken):
             answer = self([1.0] * 6)
-            model = {"model", "optimizer"} & set(answer.changed)
-            found["restores"] = "never" if model else "automatically"
+            if answer.own_optimizer:
+                self.features -= {"given_optimizer"}
+            parts = {"model", "optimizer"} if "given_optimizer" in self.features else {"model"}
+            # all of it left: a choice; one part of it left: a fault
+            found["restores"] = "never" if parts <= set(answer.changed) else "automatically"
             found["random_state"] = "consumed" if "random" in answer.changed else "restored"
         if found["restores"] == "automatically" and self._resets():
             found["restores"] = "on_reset"
         with contextlib.suppress(Raised, LawBroken):
             losses = [1.0, 0.5, 1.0, 0.25, 0.75, 1.0, 0.5, 0.5]
-            found["smoothing"] = self._smoothing(losses, self(losses).value)
+            answer = self(losses)
+            first = self.aligned(answer)
+            found["smoothing"] = "none" if first else self._smoothing(losses, answer.value)
+        with contextlib.suppress(Raised, LawBroken):
+            answer = self([1.0] * 40)
+            found["records"] = "trimmed" if 0 < len(answer.lrs) < answer.steps else "all"
+            steps = np.diff(answer.used)
+            even = len(steps) > 1 and np.allclose(steps, steps[0], rtol=1e-3, atol=0)
+            found["schedule"] = "linear" if even and self.adapter.linear else "geometric"
+        with contextlib.suppress(Raised, LawBroken):
+            answer = self([1.0] * 30 + [1e6] * 12)
+            if answer.steps <= 32 and len(answer.value):
+                found["explosion"] = "recorded" if answer.value.max() >= 4 else "left_out"
         if "suggestion" in self.features:
             with contextlib.suppress(Raised, LawBroken):
-                found["suggestion"] = _method(self(valley(20), **self.unsmoothed()))
+                rules = {_method(self(valley(at), **self.unsmoothed())) for at in (20, 17)}
+                found["suggestion"] = rules.pop() if len(rules) == 1 else "other"
         return found
 
     def _resets(self) -> bool:
@@ -242,6 +301,8 @@ class Finder(Subject):
     def offers(self, feature: str) -> str | None:
         if feature == "suggestion":
             return "suggests nothing"
+        if feature == "given_optimizer":
+            return "makes an optimizer of its own"
         try:
             options: dict[str, Any] = {feature: {"divergence": 4.0, "smoothing": 0.0}[feature]}
             self([1.0] * 6, **options)
@@ -253,6 +314,18 @@ class Finder(Subject):
 
     def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
         return lr_finder_snippet(self, answers, broken, headline)
+
+
+CRASHES = (
+    ZeroDivisionError,
+    IndexError,
+    KeyError,
+    NameError,
+    AttributeError,
+    TypeError,
+    StopIteration,
+)
+"""Errors that nobody raises on purpose to refuse an argument."""
 
 
 def valley(steepest: int, count: int = 40) -> list[float]:

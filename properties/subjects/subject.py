@@ -33,20 +33,81 @@ class NotAsked(BaseException):
     """The case could not be asked, and Hypothesis must not try again: no verdict on the code."""
 
 
-class LawBroken(AssertionError):
-    """A law does not hold: what was looked at, what was expected, and what came."""
+class Unasked(Exception):
+    """What was drawn is no question for this implementation: it defines no answer. Counted as discarded."""
 
-    def __init__(self, what: str, relation: str, expected: Any, actual: Any, bound: Any = None):
+
+class LawBroken(AssertionError):
+    """A law does not hold: what was looked at, what was expected, and what came.
+
+    Of arrays, the entry is shown that is off most against its bound. ``text`` says it in other words.
+    """
+
+    ratio: float | None = None
+    """error/bound of that entry, where a bound was asked."""
+
+    def __init__(
+        self, what: str, relation: str, expected: Any, actual: Any, bound: Any = None, *, text: str = ""
+    ):
         self.what, self.relation = what, relation
         self.expected, self.actual, self.bound = expected, actual, bound
-        wanted = str(expected) if relation == "of shape" else _show(expected)
-        text = f"{what} is {_show(actual)}, expected {relation} {wanted}"
-        if relation == "about":
-            with np.errstate(invalid="ignore"):
-                off = np.abs(np.asarray(actual) - np.asarray(expected))
-            if np.isfinite(off).all():
-                text += f" (off by {off.max():.2g}, allowed {np.max(bound):.2g})"
-        super().__init__(text)
+        super().__init__(text or self._says())
+
+    def _says(self) -> str:
+        numbers = all(np.issubdtype(np.asarray(v).dtype, np.number) for v in (self.actual, self.expected))
+        if not numbers or self.relation not in _WORST:
+            wanted = str(self.expected) if self.relation == "of shape" else _show(self.expected)
+            return f"{self.what} is {_show(self.actual)}, expected {self.relation} {wanted}"
+        actual, expected = np.asarray(self.actual, float), np.asarray(self.expected, float)
+        if actual.shape != np.broadcast_shapes(actual.shape, expected.shape) or not actual.size:
+            shown = _show(self.expected)
+            return f"{self.what} is {_show(self.actual)}, expected {self.relation} {shown}"
+        expected = np.broadcast_to(expected, actual.shape)
+        bound = np.broadcast_to(np.asarray(0.0 if self.bound is None else self.bound, float), actual.shape)
+        at = np.unravel_index(int(np.argmax(_WORST[self.relation](actual, expected, bound))), actual.shape)
+        got, right = _apart(float(actual[at]), float(expected[at]))
+        place = f" at [{', '.join(str(int(i)) for i in at)}]" if actual.ndim else ""
+        text = f"{self.what} is {got}{place}, expected {self.relation} {right}"
+        if self.relation == "about":
+            off = abs(float(actual[at]) - float(expected[at]))
+            self.ratio = float(tolerances.worst_ratio(actual, expected, bound))
+            if np.isfinite(off):
+                text += f" (off by {off:.2g}, allowed {float(bound[at]):.2g})"
+        return text
+
+
+def _excess(actual: Any, expected: Any, bound: Any) -> Any:
+    """error/bound by entry, NaN and infinity being the worst."""
+    same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        ratio = np.where(same, -1.0, np.abs(actual - expected) / bound)
+    return np.where(np.isnan(ratio), np.inf, ratio)
+
+
+def _beyond(difference: Any) -> Any:
+    return np.where(np.isnan(difference), np.inf, difference)
+
+
+_WORST: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "about": _excess,
+    "exactly": lambda actual, expected, bound: _excess(actual, expected, np.ones(np.shape(actual))),
+    "at most": lambda actual, expected, bound: _beyond(actual - expected),
+    "at least": lambda actual, expected, bound: _beyond(expected - actual),
+}
+"""By relation, how far each entry is off: the largest is shown."""
+
+
+def _apart(actual: float, expected: float) -> tuple[str, str]:
+    """Both with as many digits as it takes to see that they differ, 6 at least.
+
+    >>> _apart(0.69314718, 0.69314719)
+    ('0.69314718', '0.69314719')
+    """
+    for digits in range(6, 18):
+        got, right = (f"{value:.{digits}g}" for value in (actual, expected))
+        if got != right:
+            break
+    return got, right
 
 
 @dataclass
@@ -94,6 +155,8 @@ class Subject(abc.ABC):
     answers: list[Answer] = field(default_factory=list)
     worst_error: float = 0.0
     """The largest error/bound that any check of this case has seen."""
+    found_as: str = ""
+    """What a person named to find it: a target of the command line."""
 
     @classmethod
     @abc.abstractmethod
@@ -108,6 +171,10 @@ class Subject(abc.ABC):
     @abc.abstractmethod
     def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
         """A stand-alone program, without ``lawful``, that shows the failure of these calls again."""
+
+    def remarks(self) -> list[str]:
+        """What to know before the verdicts, in a sentence each."""
+        return []
 
     def on(self, device: str, dtype: str) -> Self:
         return replace(self, device=device, dtype=dtype, answers=[], worst_error=0.0)
@@ -130,7 +197,7 @@ class Subject(abc.ABC):
             raise LawBroken(what, "of shape", np.shape(expected), actual)
         ratio = tolerances.worst_ratio(actual, expected, bound)
         if not ratio <= 1.0:
-            raise LawBroken(what, "about", expected, actual, bound)
+            raise LawBroken(what, "about", expected, actual, np.broadcast_to(bound, np.shape(actual)))
         self.worst_error = max(self.worst_error, ratio)
 
     def at_most(self, what: str, actual: Any, limit: Any) -> None:
@@ -146,17 +213,18 @@ class Subject(abc.ABC):
         if not np.array_equal(actual, expected, equal_nan=_numeric(actual)):
             raise LawBroken(what, "exactly", expected, actual)
 
-    def refuses(self, what: str, call: Callable[[], Answer], *, unless: Any = None) -> None:
-        """The call raises, or is still right: ``unless`` is the value that would be."""
+    def refuses(self, what: str, call: Callable[[], Answer], *, unless: Any = ()) -> None:
+        """``what`` is refused with an error, or the result is right: one of ``unless``, with its bound."""
         try:
             answer = call()
         except Raised:
             return
-        if unless is not None and np.shape(answer.value) == np.shape(unless[0]):
-            ratio = tolerances.worst_ratio(answer.value, *unless)
-            if ratio <= 1.0:
+        for right, bound in unless:
+            alike = np.shape(answer.value) == np.shape(right)
+            if alike and tolerances.worst_ratio(answer.value, right, bound) <= 1.0:
                 return
-        raise LawBroken(f"result for {what}", "an error, not", "a silent number", answer.value)
+        text = f"took {what} and returned {_show(answer.value)}; an error was expected"
+        raise LawBroken(what, "an error, not", "a silent number", answer.value, text=text)
 
 
 @contextlib.contextmanager

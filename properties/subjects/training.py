@@ -22,6 +22,7 @@ from lawful.properties.subjects.subject import (
     NotUnderstood,
     Raised,
     Subject,
+    Unasked,
     asking,
     first_line,
     silence,
@@ -46,7 +47,7 @@ class Call:
 class Run(Answer):
     """One training run, and what was seen of it."""
 
-    trained: Trained = field(default_factory=lambda: Trained((), (), ()))
+    trained: Trained = field(default_factory=lambda: Trained())
     calls: list[Call] = field(default_factory=list)
     judged: list[Any] = field(default_factory=list)
     """The logits of each call of the loss, in evaluation and training."""
@@ -162,8 +163,15 @@ class Loop(Subject):
                 epochs=epochs,
             )
         run.buffers_in_evaluation = int(model.count.item()) - sum(call.training for call in run.calls)
-        run.value = np.asarray([float(loss) for loss in run.trained.train_loss])
+        run.value = np.asarray([float(loss) for loss in run.trained.train_loss or ()])
         return run
+
+    def history(self, run: Run, name: str) -> Any:
+        """A history of the run, (epochs,). Raises Unasked where it keeps none."""
+        kept = getattr(run.trained, name)
+        if kept is None:
+            raise Unasked(f"keeps no {name}")
+        return np.asarray([float(value) for value in kept])
 
     def mixed_losses(self, run: Run) -> list[tuple[Any, Any]]:
         """For each training call: each sample's loss (B,) and the gradient of their mean (K, F), for the
@@ -192,7 +200,8 @@ class Loop(Subject):
             raise NotUnderstood(f"an epoch of two batches: {error}") from error
         except (Raised, NotAsked) as error:
             raise NotUnderstood(f"an epoch of two batches: it {error}") from error
-        if len(run.value) != 1 or not run.steps:
+        kept = run.trained.train_loss
+        if not run.steps or (kept is not None and len(kept) != 1):
             raise NotUnderstood(f"an epoch of two batches: {len(run.steps)} steps, {len(run.value)} epochs")
         return subject
 

@@ -76,7 +76,7 @@ def swallows_options(logits, target, eps=0.1, **options):
 
 WRONG = {
     "scaled_by_classes": "matches_reference",
-    "zero_times_infinity": "zero_epsilon_is_cross_entropy",
+    "zero_times_infinity": "zero_epsilon_ignores_masked_classes",
     "no_softmax_maximum": "extreme_logits_stay_finite",
     "half_sum": "many_classes_do_not_overflow",
     "any_epsilon": "rejects_bad_epsilon",

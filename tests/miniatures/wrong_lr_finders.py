@@ -120,13 +120,12 @@ def _loop(
 
 WRONG = {
     "ends_early": "schedule_hits_both_ends",
-    "not_restored": "restores_model",
     "linear": "schedule_is_geometric",
     "first_group_only": "sweeps_every_param_group",
     "no_zero_grad": "gradients_do_not_accumulate",
     "loader_once": "short_loader_is_cycled",
-    "four_times_best": "does_not_stop_early",
+    "four_times_best": "negative_losses_do_not_stop_it",
     "nan_goes_on": "stops_on_nonfinite",
     "next_rate_recorded": "history_records_lr_used",
-    "trims": "takes_the_steps_asked",
+    "trims": "more_steps_give_no_fewer_records",
 }

@@ -74,12 +74,6 @@ def any_alpha(x, y, alpha=1.0):
     return _mixed(x, lam, index), y, y[index], lam
 
 
-def with_replacement(x, y, alpha=1.0):
-    lam, _ = _drawn(x, y, alpha)
-    index = torch.randint(len(x), (len(x),))
-    return _mixed(x, lam, index), y, y[index], lam
-
-
 class FixedSeed:
     def __init__(self, alpha, num_classes):
         self.alpha, self.num_classes, self.rng = alpha, num_classes, np.random.default_rng(7)
@@ -98,9 +92,8 @@ WRONG = {
     "uniform": "lambda_follows_beta",
     "in_place": "inputs_not_modified",
     "images_only": "any_rank",
-    "squeezed": "ragged_batches",
+    "squeezed": "odd_and_single_batches",
     "float32_lambda": "dtype_and_device_kept",
     "any_alpha": "rejects_bad_alpha",
-    "with_replacement": "partners_are_a_permutation",
     "FixedSeed": "seeds_differ",
 }

@@ -23,7 +23,7 @@ def test_nb29_zero_times_infinity():
     z, y = torch.tensor([[0.0, -math.inf]]), torch.tensor([0])
     assert LabelSmoothingCrossEntropyLoss(0.0)(z, y).isnan()
     assert LabelSmoothedCrossEntropy(0.0)(z, y) == 0
-    assert caught_by("zero_epsilon_is_cross_entropy")
+    assert caught_by("zero_epsilon_ignores_masked_classes")
 
 
 def test_nb30_ignored_targets_leave_one_term_only():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from lawful.impl import native, notebook, thirdparty
 from lawful.impl.contracts import TECHNIQUES, Adapter
 from lawful.properties.harness.understanding import understand_target
+from lawful.properties.harness.understanding.candidates import Candidate, candidates
 from lawful.properties.registry import did_you_mean
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.subject import NotUnderstood, Subject, first_line, silence
@@ -38,34 +39,95 @@ def find(target: str, technique: str | None = None) -> Found:
     """Raises UsageError where nothing is there, NotUnderstood where we cannot call what is."""
     if technique is not None and technique not in TECHNIQUES:
         raise UsageError(did_you_mean("technique", technique, list(TECHNIQUES)))
-    if ":" not in target:
-        return _shipped(target, technique)
-    place, _, name = target.rpartition(":")
-    module = _module_of_file(Path(place)) if place.endswith(".py") else _module(place)
+    named = target.replace("::", ":")
+    library, _, chosen = named.partition(".")
+    if library in shipped() and (not chosen or chosen in TECHNIQUES):
+        return _shipped(named, technique)
+    found = _definition(target, named)
+    if not isinstance(found.value, Adapter) and not callable(found.value):
+        raise UsageError(
+            f"{target} is {found.value!r}, a {type(found.value).__name__}: expected a class, a function or "
+            f"an adapter of lawful.impl.contracts{found.others()}"
+        )
+    with silence():
+        subject = understand_target(found.value, found.name, found.module.__name__, technique)
+    return Found([replace(subject, found_as=target)])
+
+
+@dataclass
+class _Definition:
+    """A value, the module in which it stands, and its name there."""
+
+    value: Any
+    name: str
+    module: ModuleType
+    path: Path | None = None
+
+    def others(self) -> str:
+        return _in_it(self.path)
+
+
+def _definition(target: str, named: str) -> _Definition:
+    place, _, name = named.rpartition(":")
+    if not place:
+        if named.endswith(".py") or "/" in named:
+            place, name = named, _only_candidate(Path(named))
+        else:
+            place, name = _split_dotted(named)
+    path = Path(place) if place.endswith(".py") else None
+    module = _module_of_file(path) if path else _module(place)
     value: Any = module
     for part in name.split("."):
         known = [n for n in vars(value) if not n.startswith("_")]
         if part not in vars(value) and not hasattr(value, part):
-            raise UsageError(did_you_mean(f"name in {place}", part, known))
+            raise UsageError(did_you_mean(f"name in {place}", part, known) + _in_it(path))
         value = getattr(value, part)
-    if not isinstance(value, Adapter) and not callable(value):
-        raise UsageError(
-            f"{target} is {value!r}, a {type(value).__name__}: expected a class, a function or an "
-            "adapter of lawful.impl.contracts"
-        )
-    with silence():
-        return Found([understand_target(value, name, module.__name__, technique)])
+    return _Definition(value, name, module, path)
+
+
+def _only_candidate(path: Path) -> str:
+    """Of a file without a name: the one that looks like a technique. Raises UsageError otherwise."""
+    if not path.is_file():
+        raise UsageError(f"no file {path}")
+    found = _candidates(path)
+    if len(found) == 1:
+        return found[0].name
+    raise UsageError(f"{path}: say what in the file to check, as in {path}:Name{_in_it(path)}")
+
+
+def _candidates(path: Path) -> list[Candidate]:
+    try:
+        return candidates(path)
+    except (SyntaxError, ValueError, OSError):
+        return []
+
+
+def _in_it(path: Path | None) -> str:
+    """The candidates of a file, as the end of an error."""
+    found = _candidates(path) if path else []
+    return "".join(f"\n  {each.path}:{each.name}  (line {each.line}, {each.technique})" for each in found)
+
+
+def _split_dotted(named: str) -> tuple[str, str]:
+    """``torch.nn.CrossEntropyLoss`` as module and name: the longest prefix that is a module."""
+    parts = named.split(".")
+    for count in range(len(parts) - 1, 0, -1):
+        place = ".".join(parts[:count])
+        try:
+            with silence():
+                there = importlib.util.find_spec(place) is not None
+        except (ImportError, ValueError, AttributeError):
+            there = False
+        if there:
+            return place, ".".join(parts[count:])
+    raise UsageError(
+        did_you_mean("shipped adapter", named, shipped())
+        + f"; there are {', '.join(shipped())}; or name package.module:Name or file.py:Name"
+    )
 
 
 def _shipped(target: str, technique: str | None) -> Found:
     library, _, chosen = target.partition(".")
-    if library not in shipped():
-        if target.endswith(".py") or "/" in target:
-            raise UsageError(f"{target}: say what in the file to check, as in {target}:Name")
-        raise UsageError(
-            did_you_mean("shipped adapter", target, shipped())
-            + f"; there are {', '.join(shipped())}; or name package.module:Name or file.py:Name"
-        )
     ours = {"native": native.adapters, "notebook": notebook.adapters}
     adapters = ours[library]() if library in ours else thirdparty.adapters(library)
     wanted = chosen or technique
@@ -79,7 +141,7 @@ def _shipped(target: str, technique: str | None) -> Found:
     for adapter in adapters:
         try:
             with silence():
-                found.subjects.append(understand(adapter))
+                found.subjects.append(replace(understand(adapter), found_as=target))
         except ImportError as error:
             found.notes.append(f"{library}: does not import here: {first_line(error)}")
     return found

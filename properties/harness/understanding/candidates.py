@@ -1,0 +1,96 @@
+"""What in a source file may be a mixup, a label-smoothed loss or an LR finder: read, never executed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_SIGNS = {
+    "label_smoothing": (
+        r"label_?smooth|smooth\w*_?(ce|cross_?entropy|loss|label)|cross_?entropy\w*smooth|smoothing_?loss",
+        r"log_softmax|label_smoothing\s*=|nll_loss|kl_?div|kl_?divergence|crossentropyloss|cross_entropy",
+        r"smooth|epsilon|\beps\b|confidence",
+    ),
+    "mixup": (
+        r"mix_?up",
+        r"\bbeta\(|np\.random\.beta|beta\.Beta|Beta\(|betavariate",
+        r"randperm|permutation|shuffle|\.flip\(|\.roll\(|\[::-1\]|index|perm|\blam",
+    ),
+    "lr_finder": (
+        r"(lr|learning_?rate)_?(find|range)|find_?(the_)?(lr|learning_?rate|best_?lr)|range_?test|lrfinder",
+        r"param_groups|\.lr\b|\[.lr.\]|lr_mult|lr_lambda|lr_scheduler",
+        r"backward\(|train_step|\.step\(",
+    ),
+}
+"""By technique: what its name looks like, and two things of which its source has at least one of each."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A function, a class or a method that one may want to check."""
+
+    path: Path
+    line: int
+    name: str
+    """As it is named after the colon: ``Name`` or ``Class.method``."""
+    technique: str
+
+    @property
+    def target(self) -> str:
+        return f"{self.path}:{self.name}"
+
+
+def candidates(path: Path) -> list[Candidate]:
+    """Of one file, in the order in which they stand. Raises SyntaxError where it is not Python 3."""
+    return list(_of(path, path.read_text(errors="replace")))
+
+
+def _of(path: Path, source: str) -> Iterator[Candidate]:
+    if not any(re.search(signs[0], source, re.IGNORECASE) for signs in _SIGNS.values()):
+        return
+    tree = ast.parse(source)
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef) or _is_test(node.name):
+            continue
+        text = ast.get_source_segment(source, node) or ""
+        technique = _technique(node.name, text)
+        if isinstance(node, ast.ClassDef):
+            methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
+            called = any(method.name in ("__call__", "forward") for method in methods)
+            runs = any(_named(method.name, "lr_finder") or method.name == "find" for method in methods)
+            if technique and (
+                called or (technique == "lr_finder" and (runs or "finder" in node.name.lower()))
+            ):
+                yield Candidate(path, node.lineno, node.name, technique)
+                continue
+            for method in methods:
+                body = ast.get_source_segment(source, method) or ""
+                inner = _technique(method.name, body)
+                if inner and _takes_a_batch(method):
+                    yield Candidate(path, method.lineno, f"{node.name}.{method.name}", inner)
+        elif technique and node.args.args + node.args.kwonlyargs:
+            yield Candidate(path, node.lineno, node.name, technique)
+
+
+def _technique(name: str, text: str) -> str | None:
+    for technique, (_, first, second) in _SIGNS.items():
+        if _named(name, technique) and re.search(first, text, re.I) and re.search(second, text, re.I):
+            if technique == "mixup" and re.search(r"criterion|_loss\b|loss$", name, re.IGNORECASE):
+                continue
+            return technique
+    return None
+
+
+def _named(name: str, technique: str) -> bool:
+    return re.search(_SIGNS[technique][0], name, re.IGNORECASE) is not None
+
+
+def _is_test(name: str) -> bool:
+    return name.lower().startswith("test")
+
+
+def _takes_a_batch(method: ast.FunctionDef) -> bool:
+    return not method.name.startswith("__") and len(method.args.args) >= 2
