@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, ClassVar
 
+from lawful.impl.shown import standing_alone
+
 TECHNIQUES = ("label_smoothing", "mixup", "lr_finder", "training")
 
 SEVERITIES = {
@@ -76,6 +78,8 @@ class Adapter:
 
     technique: ClassVar[str]
     known_features: ClassVar[frozenset[str]] = frozenset()
+    call: ClassVar[str] = ""
+    """How ``build`` is called in a snippet, where ``called_as`` does not say it otherwise."""
 
     name: str
     """Short and unique: it is in every report and test id."""
@@ -91,6 +95,8 @@ class Adapter:
     """Lines that a stand-alone snippet starts with, such as ``import timm.loss``."""
     feature_names: Mapping[str, str] = field(default_factory=dict)
     """The keywords by which features go in ``called_as``, where they differ from the feature's name."""
+    shown_as: str = ""
+    """The call in one line, for people, where ``called_as`` is not readable alone."""
     declines: Mapping[str, str] = field(default_factory=dict)
     """Features that it says it does not have, with where it says so: their laws are not asked."""
     called_as: str = ""
@@ -108,6 +114,22 @@ class Adapter:
                 f"{type(self).__name__}(name={self.name!r}): build is {self.build!r}, "
                 "expected something callable"
             )
+
+    @property
+    def shown_imports(self) -> str:
+        """What a stand-alone snippet starts with: ``imports``, or the source of ``build``."""
+        if self.imports or self.called_as:
+            return self.imports
+        return standing_alone(self.build) or (
+            f"# through the adapter {self.name!r}, whose build cannot be shown alone: put it here\n"
+            "from your_adapter import adapter\nbuild = adapter.build"
+        )
+
+    @property
+    def shown_call(self) -> str:
+        """The call as an expression of such a snippet."""
+        name = getattr(self.build, "__name__", "build") if standing_alone(self.build) else "build"
+        return self.called_as or self.call.replace("build", name, 1)
 
     def version(self) -> str | None:
         """The installed version of the library; None without a library or where it is absent."""
@@ -136,11 +158,14 @@ class LabelSmoothing(Adapter):
     """
 
     technique: ClassVar[str] = "label_smoothing"
+    call: ClassVar[str] = "build({epsilon}{features})({logits}, {target})"
     known_features: ClassVar[frozenset[str]] = frozenset(
         {"reduction", "weight", "ignore_index", "dense", "soft_targets"}
     )
 
     default_reduction: str = "mean"
+    fixed_epsilon: float | None = None
+    """The one epsilon that there is, where none can be passed; laws that vary it are then not asked."""
     ignored: int | None = None
     """The target that it ignores without being told: the default of its parameter, if it has one."""
 
@@ -164,12 +189,15 @@ class Mixup(Adapter):
     """
 
     technique: ClassVar[str] = "mixup"
+    call: ClassVar[str] = "build({alpha}, {num_classes}{features})({inputs}, {target})"
     known_features: ClassVar[frozenset[str]] = frozenset(
         {"generator", "num_classes", "soft_targets", "eval_mode"}
     )
 
     takes_alpha: bool = True
     """False where there is nothing to pass alpha to: its checks are then not asked, its law is."""
+    alpha_known: bool = True
+    """False where lambda has an alpha of its own that nobody can pass or read: its law is then not asked."""
     ranks: tuple[int, ...] = ()
     """Ranks of inputs, N counted, that it promises to take. Others must be refused or mixed rightly."""
     loss: Callable[[Any, Any], Any] | None = None
@@ -180,8 +208,9 @@ class Mixup(Adapter):
 class Swept:
     """What a learning-rate range test gives back."""
 
-    lrs: Sequence[float]
-    losses: Sequence[float]
+    lrs: Sequence[float] | None = None
+    losses: Sequence[float] | None = None
+    """The records; None for both where it keeps none: what the optimizer saw is looked at in their place."""
     suggest: Callable[[], float | None] | None = None
     """The learning rate that it suggests. None: it suggests none."""
     reset: Callable[[], None] | None = None
@@ -196,14 +225,19 @@ class LRFinder(Adapter):
     loader: a DataLoader of (inputs (N, 1), targets (N,)).
 
     Features: ``divergence`` (a keyword: stop above best + (divergence - 1)|best|), ``smoothing`` (a keyword:
-    0 is none), ``suggestion`` (``Swept.suggest`` is there).
+    0 is none), ``suggestion`` (``Swept.suggest`` is there), ``history`` (where a test
+    gives one).
 
     In ``called_as``: ``model``, ``optimizer``, ``criterion``, ``loader``, ``start_lr``, ``end_lr``,
     ``num_iter``, ``features``; the expression gives what has ``lrs`` and ``losses``.
     """
 
     technique: ClassVar[str] = "lr_finder"
-    known_features: ClassVar[frozenset[str]] = frozenset({"divergence", "smoothing", "suggestion"})
+    call: ClassVar[str] = (
+        "build({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, end_lr={end_lr}, "
+        "num_iter={num_iter}{features})"
+    )
+    known_features: ClassVar[frozenset[str]] = frozenset({"divergence", "smoothing", "suggestion", "history"})
 
     linear: bool = False
     """Whether it says that its rates rise linearly."""
@@ -235,4 +269,8 @@ class Training(Adapter):
     """
 
     technique: ClassVar[str] = "training"
+    call: ClassVar[str] = (
+        "build({model}, {optimizer}, {loss_fn}, {train_loader}, {val_loader}, mix_loader={mix_loader}, "
+        "alpha={alpha}, epochs=1)"
+    )
     known_features: ClassVar[frozenset[str]] = frozenset({"mix_loader", "shuffle", "unmixed"})

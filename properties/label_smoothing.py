@@ -155,6 +155,7 @@ def affine_in_epsilon(loss: Loss, batch: Batch, epsilon: float) -> None:
 )
 @draws(batch=batches(), epsilon=inner_epsilons())
 def bounded_below_by_entropy(loss: Loss, batch: Batch, epsilon: float) -> None:
+    epsilon = loss.allowed(epsilon, batch.num_classes)
     floor = loss.reduced(loss.entropy(batch.target, batch.num_classes, epsilon))
     answer = loss(batch.logits, batch.target, epsilon)
     _, bound = loss.expected(batch.logits, batch.target, epsilon)
@@ -456,6 +457,7 @@ def extreme_logits_stay_finite(loss: Loss, shares: Batch, epsilon: float) -> Non
 def many_classes_do_not_overflow(
     loss: Loss, num_classes: int, epsilon: float, target: int, top: float
 ) -> None:
+    epsilon = loss.allowed(epsilon, num_classes)
     logits = np.zeros((1, num_classes))
     logits[0, 0] = top
     answer = loss(logits, [target], epsilon)
@@ -485,6 +487,7 @@ def float64_keeps_float64(loss: Loss, batch: Batch, epsilon: float) -> None:
     "e < 0, e > 1 and NaN raise",
     why="q would not be a distribution, and the loss would be a plausible number.",
     source=_SZEGEDY,
+    needs=("epsilon",),
     dtypes=SINGLE,
     severity="guard",
 )

@@ -90,6 +90,7 @@ def takes_the_steps_asked(finder: Finder, losses: list[float], batches: int) -> 
     "one step more gives no fewer records",
     why="A history that is cut from some length on loses most of a short curve at one step more.",
     source="NB25",
+    needs=("history",),
     severity="edge",
     rests_on=("takes_the_steps_asked",),
 )
@@ -104,6 +105,7 @@ def more_steps_give_no_fewer_records(finder: Finder, n: int) -> None:
     "the recorded lr_i is the rate at which step i ran",
     why="Otherwise the curve is shifted, and the suggestion with it.",
     source="bentrevett/pytorch-image-classification pull 4",
+    needs=("history",),
     severity="wrong",
 )
 @draws(losses=calm_losses(), span=rates())
@@ -121,6 +123,7 @@ def history_records_lr_used(finder: Finder, losses: list[float], span: list[floa
     "the recorded loss i is L_i, or the detected moving average of L_0 .. L_i; the first is L_0",
     why="A wrong average moves every point, and what is judged to diverge.",
     source=f"Kingma and Ba 2015 (arXiv 1412.6980), section 3, bias correction; {_SMITH}",
+    needs=("history",),
     severity="wrong",
 )
 @draws(losses=calm_losses())
@@ -137,6 +140,7 @@ def history_records_loss(finder: Finder, losses: list[float]) -> None:
     "a negative L_i is recorded as any other",
     why="A log-likelihood of a density may be negative: clipped at 0, its curve is flat.",
     source="NB20: the losses it stumbles over",
+    needs=("history",),
     severity="edge",
     rests_on=("history_records_loss", "negative_losses_do_not_stop_it"),
 )
@@ -150,6 +154,7 @@ def history_records_negative_losses(finder: Finder, losses: list[float]) -> None
     "a second test records what it saw, and nothing of the first",
     why="A history that is kept in a default argument, a class or a module grows from call to call.",
     source="Python's tutorial, section 4.9.1: default values are evaluated once",
+    needs=("history",),
     severity="wrong",
 )
 @draws(losses=calm_losses())
@@ -210,6 +215,7 @@ def stops_on_slow_climb(finder: Finder, calm: int) -> None:
     why="A curve that explodes early would otherwise show nothing of it.",
     source="NB27; left out on purpose in the code that it was made from, so a convention",
     when={"explosion": "recorded"},
+    needs=("history",),
     severity="edge",
     rests_on=("stops_on_divergence",),
 )
@@ -478,6 +484,7 @@ def suggestion_is_steepest(finder: Finder, steepest: int) -> None:
     "for few points: an error or no suggestion, and the curve is there",
     why="A curve that was trimmed away to nothing looks like a test that saw nothing.",
     source="davidtvs/pytorch-lr-finder issue 52",
+    needs=("history",),
     severity="edge",
 )
 @draws(n=one_of(2, 3, 5, 6), span=rates())

@@ -23,7 +23,7 @@ from lawful.properties.strategies import (
     stream_seeds,
 )
 from lawful.properties.subjects.mixup import Mix, allowed_distance, distance
-from lawful.properties.subjects.subject import LawBroken, Raised, asking, to_float64, torch_dtype
+from lawful.properties.subjects.subject import LawBroken, Raised, Unasked, asking, to_float64, torch_dtype
 from lawful.reference import label_smoothing as smoothing
 from lawful.reference import mixup as reference
 
@@ -171,6 +171,8 @@ def lambda_follows_beta(mix: Mix, alpha: float, seed: int) -> None:
     once in 10^12 runs. A wrong law is further off than the limit by 5 of its own standard deviations of
     0.5/sqrt(n) or more. See ``allowed_distance``.
     """
+    if not mix.adapter.alpha_known:
+        raise Unasked("its alpha cannot be passed")
     lams, answer = mix.visible_lambdas(alpha, seed, _LAMBDAS)
     if not len(lams):
         text = f"never mixes: at alpha {alpha}, no row of {_LAMBDAS} shows a partner"

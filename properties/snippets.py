@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lawful.properties.subjects.subject import Answer, Subject
 
 _LONG = 64
+_FUTURE = "from __future__ import annotations"
 
 
 def label_smoothing_snippet(
@@ -39,7 +40,7 @@ def label_smoothing_snippet(
                 value_text = literal(value)
             keyword = subject.adapter.feature_names.get(name, name)
             features += f", {keyword}={value_text}"
-        called = subject.adapter.called_as.format(
+        called = subject.adapter.shown_call.format(
             logits=logits, target=target, epsilon=literal(asked["epsilon"]), features=features
         )
         lines.append(f"{result} = {called}")
@@ -57,7 +58,7 @@ def label_smoothing_snippet(
         names.learn(answer.dtype, f'str({result}.dtype).removeprefix("torch.")')
         for name, after in answer.after.items():
             names.learn(after, f"{name}_{number}.detach().double().cpu()")
-    return program(headline, subject.adapter.imports, lines, names, broken)
+    return program(headline, subject.adapter.shown_imports, lines, names, broken)
 
 
 _SCRIPTED = """\
@@ -122,7 +123,7 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
     if asked["groups"] == 2:
         params = '[{"params": [model.first]}, {"params": [model.second], "lr": 0.05}]'
     features = "".join(f", {name}={literal(value)}" for name, value in asked["features"].items())
-    called = subject.adapter.called_as.format(
+    called = subject.adapter.shown_call.format(
         model="model",
         optimizer="optimizer",
         criterion="criterion",
@@ -181,7 +182,7 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
     ):
         if name in asserted:
             lines.append(f"{name} = {given}")
-    return program(headline, subject.adapter.imports, lines, names, broken)
+    return program(headline, subject.adapter.shown_imports, lines, names, broken)
 
 
 _SEED = """\
@@ -213,7 +214,7 @@ def mixup_snippet(subject: Subject, answers: list[Answer], broken: BaseException
         names.learn(getattr(broken, "actual", None), "mixed_1.double()")
     if getattr(broken, "what", None) == "mixed inputs" and answers[-1].value is None:
         names.learn(getattr(broken, "actual", None), f"result_{len(answers)}[0]")
-    return program(headline, subject.adapter.imports, lines, names, broken)
+    return program(headline, subject.adapter.shown_imports, lines, names, broken)
 
 
 def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> list[str]:
@@ -235,7 +236,7 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
     if asked.get("generator") is not None:
         keyword = subject.adapter.feature_names.get("generator", "generator")
         features = f', {keyword}=torch.Generator("{subject.device}").manual_seed({asked["generator"]})'
-    called = subject.adapter.called_as.format(
+    called = subject.adapter.shown_call.format(
         inputs=f"{inputs} * 1" if asked.get("along") is not None else inputs,
         target=target,
         alpha=literal(asked["alpha"]),
@@ -281,7 +282,7 @@ def _stream_lines(subject: Subject, answer: Answer, names: _Names) -> list[str]:
     size, rank = asked["size"], asked["rank"]
     shape = {1: [size], 2: [size, size]}.get(rank, [size, 3, *[1] * (rank - 3), size])
     view = {1: [size], 2: [size, size]}.get(rank, [size, 1, *[1] * (rank - 3), size])
-    called = subject.adapter.called_as.format(
+    called = subject.adapter.shown_call.format(
         inputs="inputs.clone()", target="target", alpha=literal(asked["alpha"]), num_classes=size, features=""
     )
     for expression, value in answer.derived:
@@ -299,7 +300,8 @@ def _stream_lines(subject: Subject, answer: Answer, names: _Names) -> list[str]:
 
 
 def program(headline: str, imports: str, lines: list[str], names: _Names, broken: BaseException) -> str:
-    return "\n".join([f"# {headline}", "import torch", *_imports(imports), "", *lines]) + (
+    future = [_FUTURE] if _FUTURE in imports else []  # it has to be the first statement
+    return "\n".join([f"# {headline}", *future, "import torch", *_imports(imports), "", *lines]) + (
         "\n" + "\n".join(_assertion(broken, names)) + "\n"
     )
 
@@ -361,15 +363,17 @@ def _assertion(broken: BaseException, names: _Names) -> list[str]:
     """The lines that fail; none where the last call itself raises."""
     relation = getattr(broken, "relation", None)
     if relation is None:
-        return [f"# the last call raises {type(broken).__name__}"]
+        error = getattr(broken, "error", broken)
+        lines = str(error).strip().splitlines()
+        return [f"# the last call raises {type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")]
     actual, expected, bound = (getattr(broken, name) for name in ("actual", "expected", "bound"))
     got = names.of(actual)
     if relation not in _RELATIONS:
-        return [f"# {broken}"]
+        return [f"# {line}" for line in str(broken).splitlines()]
     if relation == "an error, not":
         return [f'raise AssertionError(f"expected an error, got {{{got}}}")']
     if got is None:
-        return [f"# {broken}"]
+        return [f"# {line}" for line in str(broken).splitlines()]
     if isinstance(actual, str):
         return [f"assert {got} == {expected!r}, {got}"]
     if relation == "another":
@@ -392,4 +396,4 @@ def _assertion(broken: BaseException, names: _Names) -> list[str]:
 
 
 def _imports(imports: str) -> list[str]:
-    return [line for line in imports.splitlines() if line.strip() not in ("", "import torch")]
+    return [line for line in imports.splitlines() if line.strip() not in ("", "import torch", _FUTURE)]

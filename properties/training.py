@@ -81,7 +81,9 @@ def step_gradient_matches_mixed_loss(loop: Loop, sizes: list[int], alpha: float,
     for (grad, _), (_, slope) in zip(run.steps, right, strict=True):
         factor = float((grad * slope).sum() / max((slope * slope).sum(), 1e-30))
         clipped = 1e-6 < factor < 1  # to a norm: the right gradient, times one factor
-        loop.agree("gradient of a step", grad, slope * factor if clipped else slope, 1e-5 * (1 + np.abs(slope)))
+        loop.agree(
+            "gradient of a step", grad, slope * factor if clipped else slope, 1e-5 * (1 + np.abs(slope))
+        )
 
 
 @loop_law(

@@ -134,7 +134,7 @@ def deviating(**changes):
     known = {
         "property": "rejects_bad_epsilon",
         "reason": "it takes any epsilon",
-        "message": r"epsilon -0\.5 is",
+        "message": r"took epsilon -0\.5 and",
         "example": {"epsilon": -0.5},
     }
     return LabelSmoothing("mine", _any_epsilon, deviations=(Deviation(**{**known, **changes}),))
@@ -173,7 +173,7 @@ def test_a_deviation_that_passes_is_to_be_removed():
 def test_elsewhere_a_deviation_changes_nothing():
     row = verdict_of(deviating(devices=("cuda",)))
     assert row.verdict == "broken"
-    assert row.message.startswith("result for epsilon")
+    assert row.message.startswith("took epsilon")
 
 
 @pytest.mark.parametrize(
@@ -229,12 +229,23 @@ def test_a_counterexample_is_shrunk():
     assert row.counterexample == {"x": 17}
 
 
-def test_a_loss_that_wants_log_probabilities_is_not_understood():
-    def of_log_p(logits, target, eps=0.1):
-        return -((1 - eps) * logits.gather(1, target[:, None]).squeeze(1) + eps * logits.mean(1)).mean()
+def test_a_wrong_loss_is_understood_and_wrong():
+    """Shapes and types are for the smoke; the values are for the laws."""
 
-    adapter = LabelSmoothing("log_p", lambda epsilon: lambda z, y: of_log_p(z, y, epsilon))
-    with pytest.raises(NotUnderstood, match=r"expected about 1.09"):
+    def averaged(epsilon):
+        def loss(logits, target):
+            q = F.one_hot(target, logits.shape[1]) * (1 - epsilon) + epsilon / logits.shape[1]
+            return F.kl_div(logits.log_softmax(1), q.to(logits.dtype), reduction="mean")
+
+        return loss
+
+    results = ask(understand(LabelSmoothing("kl_div", averaged)), only=["matches_reference"])
+    assert {row.verdict for row in results.values()} == {"broken"}
+
+
+def test_what_is_no_tensor_is_not_understood():
+    adapter = LabelSmoothing("float", lambda epsilon: lambda z, y: 1.0)
+    with pytest.raises(NotUnderstood, match="type of the result is float"):
         understand(adapter)
 
 

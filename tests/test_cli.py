@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 MINIATURES = Path(__file__).parent / "miniatures"
+ROOT = MINIATURES.parent.parent
 COUNTS = ("holds", "broken", "deviates", "unsupported", "error")
 
 
@@ -77,13 +78,13 @@ def test_smoke_says_how_it_calls_the_target():
         (["right.py:ByEpsilom"], "no name in right.py 'ByEpsilom', did you mean 'ByEpsilon'?"),
         (["right.py"], "say what in the file to check, as in right.py:Name"),
         (["subject.py:not_callable"], "expected a class, a function or an adapter"),
-        (["subject.py:raises"], "it raised RuntimeError: no input is good enough"),
+        (["subject.py:raises"], "RuntimeError: no input is good enough"),
         (["subject.py:dies_at_once"], "its process ended with status 9"),
-        (["right.py:no_epsilon"], "looked for a parameter named epsilon | eps"),
+        (["right.py:no_epsilon"], "gave the result: int; expected a floating tensor"),
         (["tim"], "no shipped adapter 'tim', did you mean 'timm'?"),
         (["right.py:ByEpsilon", "--only", "shift_invarient"], "did you mean 'shift_invariant'?"),
         (["right.py:ByEpsilon", "--dtype", "float23"], "no dtype 'float23', did you mean 'float32'?"),
-        (["right.py:ByEpsilon", "--device", "gpu"], "no device 'gpu'"),
+        (["right.py:ByEpsilon", "--device", "gpv"], "no device 'gpv'"),
         (["right.py:ByEpsilon", "--profile", "quik"], "no profile 'quik', did you mean 'quick'?"),
         (["right.py:ByEpsilon", "--technique", "mixupp"], "no technique 'mixupp', did you mean"),
         (["right.py:ByEpsilon", "--require", "off_target"], "expected CONVENTION=VALUE"),
@@ -135,32 +136,38 @@ def test_not_understood_shows_the_adapter_to_write(tmp_path):
     assert "mine  label_smoothing" in done.stdout
 
 
-def test_a_right_loss_exits_0_with_a_report_of_schema_1(tmp_path):
+def test_a_right_loss_exits_0_with_a_report_of_schema_2(tmp_path):
     done, report = checked(tmp_path, "right.py:BySmoothing")
     assert done.returncode == 0, done.stdout
-    assert report["schema"] == 1
-    assert set(report) == {"schema", "lawful", "torch", "python", "profile", "seed", "implementations"}
+    assert report["schema"] == 2
+    run = {"started", "host", "command", "fail_on", "notes"}
+    versions = {"schema", "lawful", "torch", "python", "profile", "seed", "implementations"}
+    assert set(report) == versions | run
+    assert report["command"].startswith("lawful check right.py:BySmoothing")
     (one,) = report["implementations"]
-    assert set(one) == {"name", "technique", "version", "called_as", "conventions", "counts", "results"}
+    about = {"name", "technique", "version", "called_as", "conventions", "target", "remarks"}
+    assert set(one) == about | {"counts", "findings", "results"}
     assert one["counts"] == {v: sum(r["verdict"] == v for r in one["results"]) for v in COUNTS}
     keys = {"property", "device", "dtype", "verdict", "examples", "worst_error", "seconds", "message"}
-    assert all(set(row) == keys | {"counterexample", "reproduce"} for row in one["results"])
+    keys |= {"counterexample", "reproduce", "severity", "rests_on", "finding", "stale"}
+    assert all(set(row) == keys for row in one["results"])
     assert all(row["examples"] >= 25 for row in one["results"] if row["verdict"] == "holds")
-    assert f"61 cases: {one['counts']['holds']} holds, 0 broken" in done.stdout
+    assert f"65 cases: {one['counts']['holds']} holds, 0 broken" in done.stdout
 
 
 def test_a_wrong_loss_exits_1_and_shows_the_smallest_input(tmp_path):
-    done, report = checked(tmp_path, "wrong.py:any_epsilon", "--only", "rejects_bad_epsilon")
+    only = ("--only", "rejects_bad_epsilon", "--fail-on", "guard")
+    done, report = checked(tmp_path, "wrong.py:any_epsilon", *only)
     assert done.returncode == 1
     row = verdicts(report)["rejects_bad_epsilon", "float32"]
     assert row["verdict"] == "broken"
     assert row["counterexample"] == {"epsilon": -0.5}
     assert "smallest counterexample: epsilon=-0.5" in done.stdout
-    assert "from wrong import any_epsilon" in done.stdout
+    assert "from tests.miniatures.wrong import any_epsilon" in done.stdout
     script = tmp_path / "snippet.py"
     script.write_text(row["reproduce"])
     again = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, env={"PYTHONPATH": str(MINIATURES)}
+        [sys.executable, str(script)], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}
     )
     assert again.returncode == 1
     assert "AssertionError: expected an error, got" in again.stderr

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from lawful.impl.native import RangeTest, lr_range_test
-from lawful.properties.probes import changed, scripted, snapshot
+from lawful.properties.probes import changed, scripted, snapshot, watched
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

@@ -43,8 +43,8 @@ DEVIATES = {
     "mixup": {
         "torchvision": {"rejects_bad_alpha"},
         "timm_batch": {*TIMM, "smoothing_commutes_with_mixing"},
-        "timm_pair": {*TIMM, "integer_inputs_correct_or_loud"},
-        "timm_elem": {*TIMM, "integer_inputs_correct_or_loud"},
+        "timm_pair": {*TIMM, "integer_inputs_correct_or_loud", "rejects_mismatched_batch"},
+        "timm_elem": {*TIMM, "integer_inputs_correct_or_loud", "rejects_mismatched_batch"},
         "fastai": {"odd_and_single_batches", "dtype_and_device_kept", "rejects_bad_alpha"},
         "keras": {"dtype_and_device_kept", "seeds_differ", "rejects_bad_alpha"},
         "kornia": {"lambda_follows_beta"},
@@ -62,6 +62,7 @@ DEVIATES = {
         },
         "fastai": SWEEPS
         | {
+            "one_batch_or_step_is_no_crash",
             "schedule_hits_both_ends",
             "gradients_do_not_accumulate",
             "restores_optimizer",

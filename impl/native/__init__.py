@@ -136,8 +136,8 @@ _SECOND = """\
 from lawful.impl.native import mixup
 def from_second(inputs, target, alpha, num_classes):
     order = torch.randperm(len(inputs))
-    second = (inputs[order], target[order])
-    return mixup(\n        inputs, target, alpha=alpha, num_classes=num_classes, second=second, promote=torch.float64\n    )"""
+    more = {"second": (inputs[order], target[order]), "promote": torch.float64}
+    return mixup(inputs, target, alpha=alpha, num_classes=num_classes, **more)"""
 
 
 class _SecondBatch(torch.nn.Module):

@@ -27,3 +27,10 @@ def adapters(library: str) -> tuple[Adapter, ...]:
         raise KeyError(library)
     found: tuple[Adapter, ...] = importlib.import_module(f"{__name__}.{library}").ADAPTERS
     return found
+
+
+def make_torchvision_importable() -> None:
+    """Before the first import of torchvision, or of what imports it: see ``_torchvision``."""
+    from lawful.impl.thirdparty import _torchvision
+
+    _torchvision.make_importable()

@@ -69,6 +69,14 @@ _TRUNCATES = Deviation(
     seen_in="1.0.31",
 )
 
+_BROADCASTS = Deviation(
+    "rejects_mismatched_batch",
+    "the number of targets is not compared with the number of images: a single one is given to all",
+    r"took 1 targets for 2 samples and returned",
+    {"size": 2, "off": -1, "alpha": 1.0, "seed": 0},
+    seen_in="1.0.31",
+)
+
 ADAPTERS = (
     LabelSmoothing(
         "timm",
@@ -97,6 +105,6 @@ ADAPTERS = (
             seen_in="1.0.31",
         ),
     ),
-    _mixup_adapter("pair", _TRUNCATES),
-    _mixup_adapter("elem", _TRUNCATES),
+    _mixup_adapter("pair", _TRUNCATES, _BROADCASTS),
+    _mixup_adapter("elem", _TRUNCATES, _BROADCASTS),
 )

@@ -97,15 +97,12 @@ def conformance(
     report, planned = plan_report(plan, _found(target, technique))
     members: dict[str, Any] = {
         f"test_{function.law_test.law.name}": staticmethod(function)
-        for function in _tests(planned, PROFILES[profile], seed)
+        for function in _tests(planned, PROFILES[profile], seed, fail_on)
     }
     for row in report.results:
         members[f"test_{row.property.replace(' ', '_').replace('=', '_')}"] = staticmethod(
             _requirement_test(row)
         )
-    for member in members.values():
-        if hasattr(member, "law_test"):
-            member.law_test.fail_on = fail_on
     name = report.implementations[0].name if report.implementations else "Nothing"
     return type(f"Test{name}", (), {"__test__": True, "__doc__": f"Laws for {name}.", **members})
 
@@ -129,6 +126,7 @@ def find_all(plan: Plan) -> Found:
         found = find(target, plan.technique)
         everything.subjects += found.subjects
         everything.notes += found.notes
+        everything.raising += found.raising
     return everything
 
 
@@ -156,6 +154,12 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
     known = read_known(plan.known)
     report = Report(plan.profile, plan.seed, [], notes=[*found.notes, *notes], fail_on=plan.fail_on)
     planned: list[Case] = []
+    for raising in found.raising:
+        report.implementations.append(
+            Implementation(raising.name, raising.technique, None, "nothing that works", {}, raising.found_as)
+        )
+        row = Result(raising.name, "runs", "cpu", "float32", "broken", technique=raising.technique)
+        report.results.append(replace(row, examples=1, message=raising.message))
     for subject in found.subjects:
         subject = with_known(subject, known)
         adapter = subject.adapter
@@ -229,7 +233,11 @@ def requirement_rows(subject: Subject, required: Mapping[str, str]) -> list[Resu
 
 def called_as(subject: Subject) -> str:
     """One line that says how the implementation is called."""
-    text = subject.adapter.called_as or f"{subject.adapter.name}, through its adapter"
+    text = (
+        subject.adapter.shown_as
+        or subject.adapter.called_as
+        or f"{subject.adapter.name}, through its adapter"
+    )
     text = re.sub(r"\{(\w+)\}", r"\1", text.replace("{features}", ""))
     named = sorted(subject.features & set(subject.adapter.features))
     return text + (f"  (offers {', '.join(named)})" if named else "")
@@ -245,13 +253,13 @@ def _found(target: Target, technique: str | None) -> Found:
         return Found([understand_target(target, name, getattr(target, "__module__", "mine"), technique)])
 
 
-def _tests(planned: Iterable[Case], profile: Profile, seed: int) -> list[Any]:
+def _tests(planned: Iterable[Case], profile: Profile, seed: int, fail_on: str = "guard") -> list[Any]:
     by_law: dict[str, list[Case]] = {}
     for case in planned:
         by_law.setdefault(case.law.id, []).append(case)
     tests = []
     for group in by_law.values():
-        function = LawTest(group[0].law, profile, seed).function()
+        function = LawTest(group[0].law, profile, seed, fail_on=fail_on).function()
         parameters = [pytest.param(case, id=case.group, marks=_marks(case, profile)) for case in group]
         tests.append(pytest.mark.parametrize("case", parameters)(function))
     return tests

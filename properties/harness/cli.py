@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 
 Target = Annotated[
-    str,
+    list[str],
     typer.Argument(help="package.module:Name, path/to/file.py:Name, or a shipped adapter such as timm"),
 ]
 Technique = Annotated[
@@ -121,7 +121,7 @@ def check(
 ) -> None:
     """Put an implementation under the laws: a verdict a law, and the smallest input that breaks one."""
     plan = _plan(
-        [target], technique, device, dtype, profile, seed, only, require, skip, known, fail_on, time_limit
+        target, technique, device, dtype, profile, seed, only, require, skip, known, fail_on, time_limit
     )
     _ask(plan, json, html, n, write_known)
 
@@ -152,6 +152,31 @@ def matrix(
         targets, technique, device, dtype, profile, seed, only, require, skip, known, fail_on, time_limit
     )
     _ask(plan, json, html, n)
+
+
+@app.command()
+def adapt(
+    target: Annotated[str, typer.Argument(help="package.module:Name or path/to/file.py:Name")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="the file to write; else it is shown")
+    ] = None,
+    technique: Technique = None,
+) -> None:
+    """Write the adapter that was inferred; or a draft of it (exit 2) where nothing fits."""
+    from lawful.properties.harness.processes import Refused, adapted, writable
+
+    try:
+        writable(output)
+        source, draft = adapted(target, technique)
+    except Refused as error:
+        _refuse(error)
+    if output is None:
+        typer.echo(source, nl=False)
+    else:
+        output.write_text(source)
+        typer.echo(f"{'a draft' if draft else 'the adapter'} is in {output}: lawful check {output}:adapter")
+    if draft:
+        raise typer.Exit(2)
 
 
 @app.command()

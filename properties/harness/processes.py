@@ -78,11 +78,19 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
     return report
 
 
-def smoked(target: str, technique: str | None) -> dict[str, Any]:
-    """How one target is understood. Raises Refused."""
+def smoked(targets: list[str], technique: str | None) -> dict[str, Any]:
+    """How targets are understood. Raises Refused."""
+    with tempfile.TemporaryDirectory(prefix="lawful-") as folder:
+        Plan(targets, technique).write(Path(folder) / "plan.json")
+        return _understand(Path(folder))
+
+
+def adapted(target: str, technique: str | None) -> tuple[str, bool]:
+    """An adapter's source for a target, and whether it is a draft. Raises Refused."""
     with tempfile.TemporaryDirectory(prefix="lawful-") as folder:
         Plan([target], technique).write(Path(folder) / "plan.json")
-        return _understand(Path(folder))
+        answer = _child("adapting", Path(folder), _SMOKE_LIMIT)
+    return answer["source"], answer["draft"]
 
 
 def replayed(file: Path, row: str | None) -> list[tuple[int, dict[str, Any]]]:

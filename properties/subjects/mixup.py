@@ -181,7 +181,8 @@ class Mix(Subject):
         if tensor.ndim < 3:
             return values.reshape(len(values), -1)
         first = values[:, 0].reshape(len(values), -1)
-        bound = tolerances.mix_error(self.precision, first, first)
+        largest = np.abs(first).max(initial=1.0)
+        bound = tolerances.mix_error(self.precision, largest, largest)
         for channel in range(1, values.shape[1]):
             other = values[:, channel].reshape(first.shape)
             if not tolerances.worst_ratio(other, first, bound) <= 1:

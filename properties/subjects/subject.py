@@ -155,6 +155,10 @@ class Subject(abc.ABC):
     answers: list[Answer] = field(default_factory=list)
     worst_error: float = 0.0
     """The largest error/bound that any check of this case has seen."""
+    certain: bool = True
+    """Whether the form in which it is called was settled by values that agree, not by shapes alone."""
+    also_like: tuple[str, ...] = ()
+    """Techniques that it could be as well, by what came back."""
     found_as: str = ""
     """What a person named to find it: a target of the command line."""
 
@@ -174,6 +178,9 @@ class Subject(abc.ABC):
 
     def remarks(self) -> list[str]:
         """What to know before the verdicts, in a sentence each."""
+        if self.also_like:
+            names = " or ".join(self.also_like)
+            return [f"Taken for {self.technique}; it could be {names} as well: say which with --technique."]
         return []
 
     def on(self, device: str, dtype: str) -> Self:

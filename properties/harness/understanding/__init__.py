@@ -1,42 +1,62 @@
-"""How to call code that has no adapter: read from its signature, settled by a trial call.
+"""How to call code that has no adapter: a search over forms, settled by trial.
 
-One module a technique, with ``infer(target, name, module)`` and ``ADAPTER``, the one to write by hand.
+One module a technique, with ``infer(callee)`` and ``ADAPTER``, the one to write by hand. ``signature`` reads
+names, ``forms`` tries and executes, ``targets`` finds what the user names, ``candidates`` reads source.
 """
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from typing import Any
 
-from lawful.impl.contracts import Adapter
+from lawful.impl.contracts import TECHNIQUES, Adapter
+from lawful.properties.harness.understanding.candidates import technique_of_name
+from lawful.properties.harness.understanding.forms import RaisesOnEveryCall
+from lawful.properties.harness.understanding.signature import callee_of
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import NotUnderstood, Subject
-
-INFERRED = ("label_smoothing", "mixup", "lr_finder")
-"""In the order in which they are tried where no technique is named."""
+from lawful.properties.subjects.subject import NotUnderstood, Subject, global_state_kept
 
 
-def understand_target(target: Any, name: str, module: str, technique: str | None = None) -> Subject:
-    """The subject for a class, a function or an adapter. Raises NotUnderstood with what to write."""
+def understand_target(
+    target: Any, name: str, module: str, technique: str | None = None, owner: Any = None
+) -> Subject:
+    """The subject for a class, a function, an object or an adapter. ``owner``: the class of a method.
+
+    Raises NotUnderstood with what to write; RaisesOnEveryCall, which is one, where that is
+    what came of it.
+    """
     if isinstance(target, Adapter):
         return understand(target)
-    wanted = [technique] if technique else list(INFERRED)
-    if technique and technique not in INFERRED:
-        raise NotUnderstood(
-            f"{technique} is not inferred from a signature: write an adapter, lawful.impl.contracts, and "
-            "check adapter.py:adapter"
-        )
     failures = []
-    for candidate in wanted:
+    uncertain: list[Subject] = []
+    meant = technique or technique_of_name(name)
+    order = [technique] if technique else sorted(TECHNIQUES, key=lambda each: each != meant)
+    for candidate in order:
         try:
-            subject: Subject = _module(candidate).infer(target, name, module)
+            with global_state_kept():
+                subject: Subject = _module(candidate).infer(callee_of(target, name, module, owner))
+        except RaisesOnEveryCall as error:
+            error.technique = candidate
+            if candidate == meant or technique:
+                raise
+            failures.append(f"{candidate}: {error}")
         except NotUnderstood as error:
             failures.append(f"{candidate}: {error}")
-            continue
-        return subject
-    advice = "\n".join(_module(candidate).ADAPTER.format(name=name, module=module) for candidate in wanted)
+        else:
+            if subject.certain:
+                return subject
+            uncertain.insert(0, subject)  # the more is needed to fit, the less it is by chance
+    if uncertain:
+        others = [each.technique for each in uncertain[1:]]
+        return replace(uncertain[0], also_like=tuple(others)) if others else uncertain[0]
+    shown = [meant] if meant else list(TECHNIQUES)
+    said = [text for text in failures if text.split(":")[0] in shown]
+    advice = "\n".join(_module(candidate).ADAPTER.format(name=name, module=module) for candidate in shown)
     raise NotUnderstood(
-        "\n".join(failures) + f"\nWrite an adapter, say adapter.py, and check adapter.py:adapter:\n\n{advice}"
+        "\n".join(said)
+        + "\nWrite an adapter, say adapter.py, and check adapter.py:adapter (`lawful adapt` drafts it):\n\n"
+        + advice
     )
 
 

@@ -94,3 +94,8 @@ def _is_test(name: str) -> bool:
 
 def _takes_a_batch(method: ast.FunctionDef) -> bool:
     return not method.name.startswith("__") and len(method.args.args) >= 2
+
+
+def technique_of_name(name: str) -> str | None:
+    """The technique that a name speaks of, if it does."""
+    return next((technique for technique in _SIGNS if _named(name.split(".")[-1], technique)), None)

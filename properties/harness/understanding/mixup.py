@@ -1,24 +1,57 @@
-"""A class with an alpha, or a function (inputs, target, alpha), as a mixup."""
+"""A mixup, in the forms in which people write it.
+
+An identity batch tells the parts of a result by what they hold: row i of the mixed inputs shows lambda_i and
+the partner of i, so labels, partner's labels, indices and lambda are told apart whatever their order.
+"""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import torch
+
 from lawful.impl.contracts import Mixup
+from lawful.properties import probes
+from lawful.properties.harness.understanding.forms import Trials, arguments, executed, parts
 from lawful.properties.harness.understanding.signature import (
     ALPHA,
+    LAMBDA,
+    MODE,
     NUM_CLASSES,
+    PROBABILITY,
     TARGETS,
-    call_parameters,
+    Callee,
+    extras,
     first,
-    leading_required,
-    parameters_of,
+    like,
+    positional,
     required,
 )
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import NotUnderstood, Subject
+from lawful.properties.subjects.subject import NotUnderstood, Subject, silence
+
+BATCHES = {
+    "two arguments": "",
+    "one tuple": "({x}, {y})",
+    "a list of samples": "list(zip({x}, {y}.tolist() if {y}.ndim == 1 else {y}))",
+    "a dict": '{{"image": {x}, "label": {y}}}',
+    "a dict of plurals": '{{"images": {x}, "labels": {y}}}',
+    "a dict of inputs": '{{"inputs": {x}, "targets": {y}}}',
+    "a dict of input": '{{"input": {x}, "target": {y}}}',
+    "a dict of x": '{{"x": {x}, "y": {y}}}',
+}
+"""How the batch is handed over, plainest first; ``{x}`` and ``{y}`` are its parts."""
+TARGET = {
+    "classes": "target",
+    "one-hot rows": "(target if target.ndim == 2 else "
+    "torch.nn.functional.one_hot(target, num_classes)).to(torch.get_default_dtype())",
+}
+ARRAYS = ("torch", "numpy")
+_SIZE, _CLASSES, _CALLS = 6, 9, 8
 
 ADAPTER = """\
     from lawful.impl.contracts import Mixup
@@ -29,56 +62,389 @@ ADAPTER = """\
 """
 
 
-def infer(target: Any, name: str, module: str) -> Subject:
-    parameters = parameters_of(target)
-    alpha = first(ALPHA, parameters)
-    if alpha is None:
-        raise NotUnderstood(
-            f"looked for a parameter named {' | '.join(ALPHA)}, found ({', '.join(parameters)})"
+@dataclass(frozen=True)
+class Roles:
+    """Which parameter is what. ``batch``: those that take it, in order."""
+
+    alpha: str | None
+    classes: str | None
+    lam: str | None
+    probability: str | None
+    mode: str | None
+    generator: str | None
+    batch: tuple[str, ...]
+    """Inputs and target; one that is the batch; or four, of two batches."""
+    order: tuple[str, ...]
+    """For each of ``batch``: x, y, x2 or y2; or "batch"."""
+
+
+@dataclass(frozen=True)
+class Form:
+    batch: str
+    target: str
+    arrays: str
+    mode: str = ""
+
+    def __str__(self) -> str:
+        arrays = " of NumPy arrays" if self.arrays == "numpy" else ""
+        mode = f", {self.mode}" if self.mode else ""
+        return f"the batch as {self.batch}{arrays}, the target as {self.target}{mode}"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Source of the parts of the result: the mixed inputs, and soft targets or a triple."""
+
+    mixed: str
+    soft: str = ""
+    own: str = ""
+    other: str = ""
+    lam: str = ""
+    right: bool = False
+    """Whether the parts agree with what the identity batch shows."""
+
+
+def infer(callee: Callee) -> Subject:
+    roles = _roles(callee)
+    trials = Trials(callee)
+    found: list[tuple[Form, Reading]] = []
+    still = 0
+    for form, rank in itertools.product(_forms(callee, roles), (4, 2, 3)):
+        if any(fitted == form for fitted, _ in found):
+            continue
+        try:
+            reading = _tried(callee, roles, form, rank)
+        except _NothingMixed as error:
+            still += 1
+            trials.failed(str(form), str(error))
+        except NotUnderstood as error:
+            trials.failed(str(form), str(error))
+        except (Exception, SystemExit) as error:
+            trials.failed(str(form), error)
+        else:
+            found.append((form, reading))
+            if reading.right:
+                break
+    if not found:
+        if still:
+            raise NotUnderstood(f"nothing was mixed in {_CALLS} calls; is another parameter in the way?")
+        raise trials.none_fits(f"called as {_called(callee, roles)}, it gave no mixed inputs and targets")
+    form, reading = next((each for each in found if each[1].right), found[0])
+    return replace(understand(_adapter(callee, roles, form, reading)), certain=reading.right)
+
+
+def _roles(callee: Callee) -> Roles:
+    everything = {**callee.built, **callee.called}
+    numbers = {n: p for n, p in everything.items() if not isinstance(p.default, bool | str)}
+    alpha = first(ALPHA, numbers) or like("alpha", numbers, lambda name: "cut" in name.lower())
+    lam = None if alpha else first(LAMBDA, {n: p for n, p in callee.called.items()})
+    classes = first(NUM_CLASSES, everything)
+    probability, mode = first(PROBABILITY, everything), first(MODE, everything)
+    generator = first(("generator", "rng"), everything)
+    taken = {alpha, lam, classes, probability, mode, generator}
+    more = extras(everything, inputs="inputs", target="target")
+    batch = [n for n in positional(callee.called) if n not in taken and n not in more]
+    if not batch:
+        batch = [n for n, p in callee.called.items() if n not in taken and p.default is None][:2]
+    if callee.kind == "function" and not batch and not callee.called:
+        raise NotUnderstood("it takes no batch")
+    if not batch and alpha is None:
+        raise NotUnderstood(f"looked for inputs and a target, found ({', '.join(everything)})")
+    order = _order(batch)
+    if callee.kind == "class" and any(n for n in required(callee.built) if n not in taken and n not in more):
+        missing = [n for n in required(callee.built) if n not in taken and n not in more]
+        raise NotUnderstood(f"found what it is, but not what to give for ({', '.join(missing)})")
+    if len(batch) > len(order):
+        raise NotUnderstood(f"found what it is, but not what to give for ({', '.join(batch[len(order) :])})")
+    return Roles(alpha, classes, lam, probability, mode, generator, tuple(batch[: len(order)]), order)
+
+
+def _order(batch: list[str]) -> tuple[str, ...]:
+    if len(batch) >= 4:
+        kinds = ["y" if _is_target(name) else "x" for name in batch[:4]]
+        return ("x", "y", "x2", "y2") if kinds[:2] == ["x", "y"] else ("x", "x2", "y", "y2")
+    if len(batch) >= 2:
+        return ("y", "x") if _is_target(batch[0]) and not _is_target(batch[1]) else ("x", "y")
+    return ("batch",) if batch else ("x", "y")
+
+
+def _is_target(name: str) -> bool:
+    lower = name.lower().rstrip("0123456789_abij")
+    words = ("target", "label", "lbl", "gt")
+    return lower in TARGETS or lower == "y" or name.lower()[0] == "y" or any(w in name.lower() for w in words)
+
+
+def _forms(callee: Callee, roles: Roles) -> Iterator[Form]:
+    batches = ["two arguments"] if roles.order != ("batch",) else list(BATCHES)[1:]
+    modes = ["", f'{roles.mode}="mixup"'] if roles.mode else [""]
+    if roles.mode and roles.mode in required({**callee.built, **callee.called}):
+        modes = modes[1:]
+    for mode, arrays, batch, target in itertools.product(modes, ARRAYS, batches, TARGET):
+        if arrays == "numpy" and batch.startswith("a dict of"):
+            continue
+        yield Form(batch, target, arrays, mode)
+
+
+def _source(callee: Callee, roles: Roles, form: Form, reading: Reading | None) -> str:
+    """``build(alpha, num_classes, **features)``, as it stands in an adapter."""
+    everything = {**callee.built, **callee.called}
+    named: dict[str, str] = {}
+    if roles.alpha:
+        named[roles.alpha] = "alpha"
+    if roles.classes:
+        named[roles.classes] = "num_classes"
+    if roles.probability:
+        named[roles.probability] = "1.0"
+    if form.mode:
+        named[roles.mode or ""] = '"mixup"'
+    if roles.lam:
+        named[roles.lam] = "lam"
+    more = extras(everything, inputs="inputs", target="target")
+    named |= {n: v for n, v in more.items() if n not in named and n not in roles.batch}
+    numpy = form.arrays == "numpy"
+    lines = ["def build(alpha, num_classes, **features):"]
+    late = any("inputs" in value or "target" in value for n, value in named.items() if n in callee.built)
+    built = arguments({n: v for n, v in named.items() if n in callee.built})
+    offered = ", ".join(filter(None, [built, "**features" if roles.generator in callee.built else ""]))
+    maker = f"{callee.root}({offered})"
+    method = f".{callee.method}" if callee.method else ""
+    if callee.kind == "class":
+        if not late:
+            lines.append(f"    mixer = {maker}")
+            maker = "mixer"
+        callee_text = f"{maker}{method}"
+    else:
+        callee_text = callee.name
+    lines.append("    def mix(inputs, target):")
+    body = [f"y = {TARGET[form.target]}"] if form.target != "classes" else ["y = target"]
+    values = {"x": "inputs", "y": "y"}
+    if "x2" in roles.order:
+        body += ["order = torch.randperm(len(inputs))"]
+        values |= {"x2": "inputs[order]", "y2": "y[order]"}
+    if roles.lam:
+        body.append("lam = float(np.random.beta(alpha, alpha)) if alpha > 0 else 1.0")
+    if numpy:
+        values = {key: f"{value}.numpy()" for key, value in values.items()}
+    if roles.order == ("batch",):
+        values["batch"] = BATCHES[form.batch].format(x=values["x"], y=values["y"])
+        if numpy:
+            values["batch"] = values["batch"].replace(
+                ".ndim == 1 else y.numpy()", ".ndim == 1 else y.numpy()"
+            )
+    pairs = dict(zip(roles.batch, (values[part] for part in roles.order), strict=False))
+    options = {n: v for n, v in named.items() if n in callee.called and n not in pairs}
+    leading = list(callee.called)[: len(pairs)] == list(pairs)
+    spread = "**features" if roles.generator and roles.generator in callee.called else ""
+    if not pairs:
+        given = [values["x"], values["y"]]
+    elif leading:
+        given = list(pairs.values())
+    else:
+        given = [f"{name}={value}" for name, value in pairs.items()]
+    call = f"{callee_text}({', '.join(filter(None, [*given, arguments(options), spread]))})"
+    body.append(f"result = {call}")
+    if reading is None:
+        body.append("return result")
+    else:
+        wrap = "torch.as_tensor({})" if numpy else "{}"
+        mixed = wrap.format(f"result{reading.mixed}")
+        if reading.soft:
+            body.append(f"return {mixed}, {wrap.format(f'result{reading.soft}')}")
+        else:
+            lam = "lam" if reading.lam == "lam" else f"result{reading.lam}"
+            own = reading.own if reading.own in ("y", "y[order]") else f"result{reading.own}"
+            other = reading.other if reading.other in ("y", "y[order]") else f"result{reading.other}"
+            triple = ", ".join([wrap.format(own), wrap.format(other), lam])
+            body.append(f"return {mixed}, ({triple})")
+    lines += [f"        {line}" for line in body]
+    lines.append("    return mix")
+    return "\n".join(lines)
+
+
+class _NothingMixed(NotUnderstood):
+    pass
+
+
+def _tried(callee: Callee, roles: Roles, form: Form, rank: int) -> Reading:
+    build = executed(_source(callee, roles, form, None), callee)["build"]
+    rows = torch.eye(_SIZE)
+    shape = (_SIZE, *([3] if rank > 2 else []), *([1] * max(0, rank - 3)), _SIZE)
+    x = rows.reshape(_SIZE, *[1] * (rank - 2), _SIZE).expand(shape).contiguous()
+    y = torch.arange(_SIZE).flip(0) + 2  # no partner's label is its index
+    shown: list[dict[str, Any]] = []
+    with silence():
+        for seed in range(_CALLS):
+            with probes.seeded(seed):
+                result = build(1.0, _CLASSES)(x.clone(), y.clone())
+            shown.append({path: _array(value) for path, value in parts(result)})
+    return _read(shown, x.numpy(), y.numpy(), roles)
+
+
+def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles) -> Reading:
+    paths = [p for p in shown[0] if all(s.get(p) is not None for s in shown)]
+    mixtures = [p for p in paths if all(_floats(s[p]) and s[p].shape == x.shape for s in shown)]
+    if not mixtures:
+        seen = ", ".join(f"{p or 'the result'}: {_form(shown[0][p])}" for p in shown[0])
+        raise NotUnderstood(f"gave {seen or 'nothing'}, expected mixed inputs {x.shape} and targets")
+    changed = [p for p in mixtures if any(not np.array_equal(s[p], x) for s in shown)]
+    softs = [p for p in paths if all(_floats(s[p]) and s[p].shape == (_SIZE, _CLASSES) for s in shown)]
+    softs = [p for p in softs if p not in mixtures]
+    labels = [p for p in paths if all(_labels(s[p]) is not None for s in shown)]
+    lams = [p for p in paths if all(_is_lam(s[p]) for s in shown)]
+    if not changed:
+        if softs or labels:
+            raise _NothingMixed(f"nothing was mixed in {_CALLS} calls; is another parameter in the way?")
+        raise NotUnderstood("gave back inputs alone")
+    mixed = changed[0]
+    weights = [_rows(s[mixed]) for s in shown]
+    own = [np.diag(w) for w in weights]
+    partner = [probes.partners(w) for w in weights]
+    seen = [(p != np.arange(_SIZE)) & (w > 1e-3) for p, w in zip(partner, own, strict=True)]
+    onehot = np.eye(_CLASSES)[y]
+    for path in softs:
+        right = [
+            w[:, None] * onehot + (1 - w[:, None]) * onehot[p] for w, p in zip(own, partner, strict=True)
+        ]
+        if all(np.allclose(s[path], r, atol=1e-3) for s, r in zip(shown, right, strict=True)):
+            return Reading(mixed, soft=path, right=True)
+    mine = [p for p in labels if all(np.array_equal(_labels(s[p]), y) for s in shown)]
+    theirs = [
+        p
+        for p in labels
+        if all(
+            np.array_equal(_labels(s[p])[k], y[j][k]) for s, j, k in zip(shown, partner, seen, strict=True)
         )
-    classes, generator = first(NUM_CLASSES, parameters), first(("generator",), parameters)
-    positional = [p for p in leading_required(parameters) if p not in (alpha, classes)]
-    takes_batch = not inspect.isclass(target) and len(positional) >= 2
-    call_names = positional[:2] if takes_batch else call_parameters(target)
-    swapped = bool(call_names) and call_names[0] in TARGETS
-    filled = {alpha, classes, generator, *(call_names if takes_batch else ())}
-    missing = [p for p in required(parameters) if p not in filled]
-    if missing:
-        raise NotUnderstood(f"found {alpha}, but not what to give for ({', '.join(missing)})")
+    ]
+    given = roles.lam is not None
+    if "y2" in roles.order and not (mine and theirs) and not softs:
+        mine, theirs = mine or ["y"], theirs or ["y[order]"]
+    # the first of two labels is the one that lambda weighs: their order is part of what is judged
+    for labelled, other, weights in ((mine, theirs, own), (theirs, mine, [1 - w for w in own])):
+        share = [p for p in lams if _is_share(p, shown, weights, seen)]
+        if labelled and other and (share or given):
+            first_label, second_label = labelled[0], other[0]
+            if _place(paths, first_label) <= _place(paths, second_label):
+                return Reading(
+                    mixed, own=first_label, other=second_label, lam=(share or ["lam"])[0], right=True
+                )
+    # what is left fits in shape and type: the values are for the laws to judge
+    if softs and len(softs) == 1 and not lams:
+        return Reading(mixed, soft=softs[0])
+    if len(labels) >= 2 and (lams or given):
+        return Reading(mixed, own=labels[0], other=labels[1], lam=lams[0] if lams else "lam")
+    if softs:
+        return Reading(mixed, soft=softs[0])
+    seen_parts = ", ".join(f"{p or 'the result'}: {_form(shown[0][p])}" for p in shown[0])
+    raise NotUnderstood(f"gave {seen_parts}: inputs that are mixed, and no targets that go with them")
 
-    def build(value: float, num_classes: int, **features: Any) -> Callable[[Any, Any], Any]:
-        arguments = {alpha: value, **features} | ({classes: num_classes} if classes else {})
-        if takes_batch:
 
-            def mix(inputs: Any, labels: Any) -> Any:
-                pair = (labels, inputs) if swapped else (inputs, labels)
-                devices = {"use_cuda": inputs.is_cuda, "device": inputs.device}
-                more = {key: given for key, given in devices.items() if key in parameters}
-                return target(*pair, **arguments, **more)
+def _place(paths: list[str], path: str) -> int:
+    return paths.index(path) if path in paths else -1
 
-            return mix
-        built: Callable[[Any, Any], Any] = target(**arguments)
-        return (lambda inputs, labels: built(labels, inputs)) if swapped else built
 
-    pair = "{target}, {inputs}" if swapped else "{inputs}, {target}"
-    options = f"{alpha}={{alpha}}" + (f", {classes}={{num_classes}}" if classes else "") + "{features}"
-    if "use_cuda" in parameters and takes_batch:
-        options += ", use_cuda=False"
-    called_as = f"{name}({pair}, {options})" if takes_batch else f"{name}({options})({pair})"
-    features = {"num_classes"} if classes else set()
-    if generator:
-        features.add("generator")
-    adapter = Mixup(
-        name,
-        build,
-        features=frozenset(features),
-        imports=f"from {module} import {name}",
-        called_as=called_as,
-    )
+def _is_share(path: str, shown: list[dict[str, Any]], weights: list[Any], seen: list[Any]) -> bool:
+    """Whether this part is the share of the first label, in every row that shows one."""
+    for each, weight, rows in zip(shown, weights, seen, strict=True):
+        lam = np.broadcast_to(each[path].reshape(-1), _SIZE)
+        if not np.allclose(lam[rows], weight[rows], atol=1e-3):
+            return False
+    return True
+
+
+def _array(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().numpy()
+    if isinstance(value, bool | str) or value is None:
+        return None
     try:
-        return understand(adapter)
-    except NotUnderstood as error:
-        called = called_as.format(
-            inputs="inputs", target="target", alpha="alpha", num_classes="num_classes", features=""
-        )
-        raise NotUnderstood(f"called as {called}\n  {error}") from error
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        return None
+    return array if np.issubdtype(array.dtype, np.number) else None
+
+
+def _floats(array: Any) -> bool:
+    return bool(np.issubdtype(array.dtype, np.floating))
+
+
+def _labels(array: Any) -> Any:
+    """Class numbers of (N,) labels, or of one-hot rows; None where it is neither."""
+    if array.shape == (_SIZE,) and np.array_equal(array, np.round(array)) and array.max(initial=0) > 1:
+        return array.astype(int)
+    if array.shape == (_SIZE, _CLASSES) and np.all((array == 0) | (array == 1)):
+        return array.argmax(axis=1) if np.all(array.sum(axis=1) == 1) else None
+    return None
+
+
+def _is_lam(array: Any) -> bool:
+    few = array.size in (1, _SIZE) and array.ndim <= 5
+    return bool(few and _floats(array) and np.all((array >= -1e-6) & (array <= 1 + 1e-6))) or (
+        array.ndim == 0 and array in (0, 1)
+    )
+
+
+def _rows(mixed: Any) -> Any:
+    """(N, N): the first channel."""
+    return mixed if mixed.ndim == 2 else mixed[:, 0].reshape(_SIZE, _SIZE)
+
+
+def _form(array: Any) -> str:
+    return "nothing we know" if array is None else f"{array.dtype} {tuple(array.shape)}"
+
+
+def _adapter(callee: Callee, roles: Roles, form: Form, reading: Reading) -> Mixup:
+    source = _source(callee, roles, form, reading)
+    features = {
+        name for name, found in (("num_classes", roles.classes), ("generator", roles.generator)) if found
+    }
+    if form.target != "classes" and reading.soft:
+        features |= {"soft_targets"}
+    numpy = "import numpy as np\n" if "np." in source else ""
+    return Mixup(
+        callee.name,
+        executed(source, callee)["build"],
+        features=frozenset(features),
+        feature_names={"generator": roles.generator} if roles.generator else {},
+        imports=f"{numpy}{callee.imports}\n{source}",
+        called_as="build({alpha}, {num_classes}{features})({inputs}, {target})",
+        shown_as=_called(callee, roles, form, reading),
+        takes_alpha=roles.alpha is not None,
+        alpha_known=roles.alpha is not None or roles.lam is not None,
+    )
+
+
+def _called(callee: Callee, roles: Roles, form: Form | None = None, reading: Reading | None = None) -> str:
+    """In one line, for people."""
+    values: Mapping[str, str] = {"x": "inputs", "y": "target", "x2": "inputs[order]", "y2": "target[order]"}
+    if form is not None and form.target != "classes":
+        values = {**values, "y": "one_hot(target)", "y2": "one_hot(target)[order]"}
+    if form is not None and form.arrays == "numpy":
+        values = {key: f"{value}.numpy()" for key, value in values.items()}
+    batch = [values.get(part, "batch") for part in roles.order]
+    if roles.order == ("batch",):
+        shown = BATCHES[form.batch] if form is not None else "{x}, {y}"
+        batch = ["zip(inputs, target)" if "zip" in shown else shown.format(x=values["x"], y=values["y"])]
+    options = {}
+    if roles.alpha:
+        options[roles.alpha] = "alpha"
+    if roles.classes:
+        options[roles.classes] = "num_classes"
+    if roles.lam:
+        options[roles.lam] = "lam"
+    if roles.probability:
+        options[roles.probability] = "1.0"
+    built = arguments({n: v for n, v in options.items() if n in callee.built})
+    called = arguments({n: v for n, v in options.items() if n in callee.called})
+    mode = form.mode if form is not None and form.mode else ""
+    call = ", ".join(filter(None, [*batch, called, mode]))
+    method = f".{callee.method}" if callee.method else ""
+    head = f"{callee.root}({built}){method}" if callee.kind == "class" else callee.name
+    if reading is None:
+        return f"{head}({call})"
+    names = [("mixed", reading.mixed), ("soft", reading.soft), ("target_a", reading.own)]
+    names += [("target_b", reading.other), ("lam", reading.lam)]
+    known = ("lam", "y", "y[order]")
+    parts_read = ", ".join(
+        f"{name} = {path if path in known else 'result' + path}" for name, path in names if path
+    )
+    return f"{head}({call}) -> {parts_read}"

@@ -1,9 +1,11 @@
-"""From what the user names to subjects: a shipped adapter, ``package.module:Name`` or ``file.py:Name``."""
+"""From what the user names to subjects: a shipped adapter, ``package.module:Name``, ``file.py:Name``, a path
+of dots such as ``torch.nn.CrossEntropyLoss``, or a file with one candidate in it."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from lawful.impl import native, notebook, thirdparty
 from lawful.impl.contracts import TECHNIQUES, Adapter
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.candidates import Candidate, candidates
+from lawful.properties.harness.understanding.forms import RaisesOnEveryCall
 from lawful.properties.registry import did_you_mean
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.subject import NotUnderstood, Subject, first_line, silence
@@ -23,12 +26,35 @@ class UsageError(Exception):
     """What was asked for cannot be: names the argument, its value, and what was expected."""
 
 
+@dataclass(frozen=True)
+class Raising:
+    """Code that ends in an error of its own on every call: a finding without a case."""
+
+    name: str
+    technique: str
+    message: str
+    found_as: str
+
+
 @dataclass
 class Found:
     """The subjects behind some targets, and what was left out and why."""
 
     subjects: list[Subject] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    raising: list[Raising] = field(default_factory=list)
+
+
+@dataclass
+class Definition:
+    """A value, the module in which it stands, and its name there."""
+
+    value: Any
+    name: str
+    module: ModuleType
+    path: Path | None = None
+    owner: Any = None
+    """The class of which it is a method."""
 
 
 def shipped() -> list[str]:
@@ -43,31 +69,28 @@ def find(target: str, technique: str | None = None) -> Found:
     library, _, chosen = named.partition(".")
     if library in shipped() and (not chosen or chosen in TECHNIQUES):
         return _shipped(named, technique)
-    found = _definition(target, named)
+    return understood(definition(target), target, technique)
+
+
+def understood(found: Definition, target: str, technique: str | None) -> Found:
+    """How a definition is called, or that it raises on every call. Raises NotUnderstood."""
     if not isinstance(found.value, Adapter) and not callable(found.value):
         raise UsageError(
             f"{target} is {found.value!r}, a {type(found.value).__name__}: expected a class, a function or "
-            f"an adapter of lawful.impl.contracts{found.others()}"
+            f"an adapter of lawful.impl.contracts{_in_it(found.path)}"
         )
-    with silence():
-        subject = understand_target(found.value, found.name, found.module.__name__, technique)
+    name, module = found.name, found.module.__name__
+    try:
+        with silence():
+            subject = understand_target(found.value, name, module, technique, found.owner)
+    except RaisesOnEveryCall as error:
+        return Found(raising=[Raising(name, error.technique, str(error), target)])
     return Found([replace(subject, found_as=target)])
 
 
-@dataclass
-class _Definition:
-    """A value, the module in which it stands, and its name there."""
-
-    value: Any
-    name: str
-    module: ModuleType
-    path: Path | None = None
-
-    def others(self) -> str:
-        return _in_it(self.path)
-
-
-def _definition(target: str, named: str) -> _Definition:
+def definition(target: str) -> Definition:
+    """What a target names, imported. Raises UsageError."""
+    named = target.replace("::", ":")
     place, _, name = named.rpartition(":")
     if not place:
         if named.endswith(".py") or "/" in named:
@@ -75,14 +98,19 @@ def _definition(target: str, named: str) -> _Definition:
         else:
             place, name = _split_dotted(named)
     path = Path(place) if place.endswith(".py") else None
-    module = _module_of_file(path) if path else _module(place)
+    return member(_module_of_file(path) if path else _module(place), name, place, path)
+
+
+def member(module: ModuleType, name: str, place: str, path: Path | None) -> Definition:
+    """``Name`` or ``Class.method`` of a module. Raises UsageError with a did-you-mean."""
     value: Any = module
+    owner: Any = None
     for part in name.split("."):
         known = [n for n in vars(value) if not n.startswith("_")]
         if part not in vars(value) and not hasattr(value, part):
             raise UsageError(did_you_mean(f"name in {place}", part, known) + _in_it(path))
-        value = getattr(value, part)
-    return _Definition(value, name, module, path)
+        owner, value = value if inspect.isclass(value) else None, getattr(value, part)
+    return Definition(value, name, module, path, owner if inspect.isroutine(value) else None)
 
 
 def _only_candidate(path: Path) -> str:
@@ -151,13 +179,26 @@ def _module(place: str) -> ModuleType:
     if Path(place).exists():
         raise UsageError(f"{place} is not a Python file: expected file.py:Name")
     sys.path.insert(0, "")
+    library = place.split(".")[0]
+    if library in ("torchvision", "timm", "fastai", "lightning"):
+        thirdparty.make_torchvision_importable()
     try:
-        with silence():
-            return importlib.import_module(place)
+        return _imported(place, place)
     except ModuleNotFoundError as error:
         if error.name and place.startswith(error.name):
             raise UsageError(f"no module {place!r} can be imported from here") from error
         raise UsageError(f"{place} does not import: {first_line(error)}") from error
+
+
+def _imported(module: str, place: str) -> ModuleType:
+    """Raises ModuleNotFoundError as it is, and UsageError for any other end of an import."""
+    try:
+        with silence():
+            return importlib.import_module(module)
+    except ModuleNotFoundError:
+        raise
+    except SyntaxError as error:
+        raise UsageError(f"{place} is not Python: line {error.lineno}: {error.msg}") from error
     except SystemExit as error:
         raise UsageError(f"{place} does not import: it called sys.exit({error.code!r})") from error
     except Exception as error:
@@ -165,26 +206,65 @@ def _module(place: str) -> ModuleType:
 
 
 def _module_of_file(path: Path) -> ModuleType:
+    """A file of a package is imported by its dotted name, so that its relative imports are found."""
     if not path.is_file():
         raise UsageError(f"no file {path}")
+    for folder in reversed(import_folders(path)):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    try:
+        return _imported(dotted_name(path), str(path)) if in_package(path) else _of_lone_file(path)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{path} does not import: {first_line(error)}") from error
+
+
+def _of_lone_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} is not Python")
     module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
     sys.modules.setdefault(path.stem, module)
     try:
         with silence():
             spec.loader.exec_module(module)
     except SyntaxError as error:
         raise UsageError(f"{path} is not Python: line {error.lineno}: {error.msg}") from error
-    except (UnicodeDecodeError, ValueError) as error:
-        raise UsageError(f"{path} does not import: {first_line(error)}") from error
     except SystemExit as error:
         raise UsageError(f"{path} does not import: it called sys.exit({error.code!r})") from error
+    except ModuleNotFoundError:
+        raise
     except Exception as error:
         raise UsageError(f"{path} does not import: {first_line(error)}") from error
     return module
 
 
-__all__ = ["Found", "NotUnderstood", "UsageError", "find", "shipped"]
+def in_package(path: Path) -> bool:
+    return (path.parent / "__init__.py").is_file()
+
+
+def dotted_name(path: Path) -> str:
+    """The name by which a file of a package is imported."""
+    path = path.resolve()
+    names, folder = [] if path.stem == "__init__" else [path.stem], path.parent
+    while (folder / "__init__.py").is_file():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(names)
+
+
+def import_folders(path: Path) -> list[Path]:
+    """Where the imports of a file may be found: beside it, beside its package, at the root, in ``src``."""
+    path = path.resolve()
+    folder = path.parent
+    found = [] if in_package(path) else [folder]
+    while (folder / "__init__.py").is_file():
+        folder = folder.parent
+    found.append(folder)
+    marks = ("pyproject.toml", "setup.py", "setup.cfg", ".git", "requirements.txt")
+    root = next((f for f in (folder, *folder.parents) if any((f / mark).exists() for mark in marks)), None)
+    if root is not None:
+        found += [root, *([root / "src"] if (root / "src").is_dir() else [])]
+    return list(dict.fromkeys(found))
+
+
+__all__ = ["Found", "NotUnderstood", "Raising", "UsageError", "find", "shipped"]

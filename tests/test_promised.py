@@ -1,0 +1,162 @@
+"""A law is asked of what was promised: nothing at ``wrong`` of right code that was called broken once."""
+
+import pytest
+
+from lawful.impl.contracts import LabelSmoothing
+from lawful.properties import check
+from lawful.properties.harness.report import findings
+
+from .miniatures import promised
+
+LOSSES = {
+    "HiddenFloat32": ({}, {"float64_keeps_float64"}),
+    "NarrowEpsilon": ({}, set()),
+    "spread_over_others": ({"off_target": "others"}, set()),
+    "switch": ({"off_target": "uniform"}, set()),
+    "SpecificName": ({}, set()),
+    "OwnIgnored": ({"ignored_index": "any"}, set()),
+    "PaddingIsAClass": ({"ignored_index": "in_range"}, set()),
+    "WeightedMeanByCount": ({"weighting": "every_term", "weighted_mean": "count"}, set()),
+    "WeightOfTheSample": ({"weighting": "sample"}, set()),
+    "WithDim": ({}, set()),
+    "documented_flat": ({}, set()),
+    "OnceDifferentiable": ({}, set()),
+}
+MIXUPS = {
+    "authors_mixup": ({"alpha_nonpositive": "off"}, set()),
+    "off_returns_class_numbers": ({"alpha_nonpositive": "off", "targets": "soft"}, set()),
+    "WithProbability": ({"applied": "always"}, set()),
+    "half_the_time": ({"applied": "sometimes", "pairing": "roll"}, set()),
+    "partners_drawn_independently": ({"pairing": "independent"}, set()),
+    "of_several": ({"applied": "always"}, set()),
+    "indexes_what_is_there": ({}, set()),
+    "channels_one_by_one": ({}, set()),
+}
+FINDERS = {
+    "steps_of_the_loader": ({"steps": "loader", "restores": "never", "explosion": "left_out"}, set()),
+    "ten_steps_of_grace": ({"restores": "never"}, set()),
+    "trimmed_at_both_ends": ({"records": "trimmed"}, set()),
+    "linear_range_test": ({"schedule": "linear"}, set()),
+    "mean_of_a_window": ({"smoothing": "other"}, set()),
+    "clips_gradients": ({}, set()),
+    "makes_its_own_optimizer": ({}, set()),
+}
+ALL = {**LOSSES, **MIXUPS, **FINDERS}
+OVERFLOW = {"many_classes_do_not_overflow", "extreme_logits_stay_finite"}
+GUARDS = "edge"
+
+
+@pytest.fixture(scope="module", params=ALL)
+def asked(request):
+    return request.param, check(getattr(promised, request.param))
+
+
+def test_nothing_is_wrong_and_the_exit_status_is_0(asked):
+    _, report = asked
+    wrong = [f for f in report.findings() if f.verdict == "broken" and f.severity == "wrong"]
+    assert [(f.property, f.rows[0].message) for f in wrong] == []
+    assert report.exit_status == 0
+    assert report.counts()["error"] == 0
+    assert report.counts()["holds"] >= 12
+
+
+def test_the_choice_is_a_convention(asked):
+    name, report = asked
+    expected, broken = ALL[name]
+    (implementation,) = report.implementations
+    assert expected.items() <= implementation.conventions.items()
+    assert broken <= {f.property for f in report.findings()}
+
+
+def test_hidden_float32_is_one_finding():
+    (implementation,) = (report := check(promised.HiddenFloat32)).implementations
+    at_float64 = [f for f in findings(report.of(implementation)) if any(r.dtype == "float64" for r in f.rows)]
+    assert {f.property for f in at_float64} <= {
+        "float64_keeps_float64",
+        "zero_epsilon_ignores_masked_classes",
+    }
+
+
+def test_a_second_derivative_that_is_refused_is_unsupported():
+    (row,) = check(promised.OnceDifferentiable, only=["second_derivative_is_softmax_hessian"]).results
+    assert row.verdict == "unsupported"
+    assert row.message.startswith("no double_backward, refused with RuntimeError")
+
+
+def test_documentation_that_says_flat_is_not_asked_for_more():
+    rows = check(promised.documented_flat, only=["class_dimension_is_one"]).results
+    assert {row.message for row in rows} == {"no dense: its documentation says (N, K)"}
+
+
+def test_nothing_put_back_is_said_first_and_can_be_required():
+    report = check(promised.steps_of_the_loader, require={"restores": "automatically"})
+    assert "as the sweep left them" in report.implementations[0].remarks[0]
+    broken = {f.property for f in report.findings() if f.severity == "wrong"}
+    assert "require restores=automatically" in broken
+    assert "restores_model" in broken
+
+
+def test_a_generator_frozen_in_a_closure_is_found():
+    """A function is its own deep copy, so that a copy of it says nothing of its closure."""
+    import numpy as np
+    import torch
+
+    def frozen(alpha):
+        rng = np.random.RandomState(1234)
+
+        def mix(x, y):
+            lam, index = rng.beta(alpha, alpha), torch.tensor(rng.permutation(len(x)))
+            return lam * x + (1 - lam) * x[index], y, y[index], lam
+
+        return mix
+
+    from lawful.impl.contracts import Mixup
+
+    adapter = Mixup("frozen", lambda alpha, num_classes: frozen(alpha))
+    assert {row.verdict for row in check(adapter, only=["seeds_differ"]).results} == {"broken"}
+
+
+def test_a_mixup_that_never_mixes_is_said_in_those_words():
+    from lawful.impl.faulty import null
+
+    adapter = null.MIXUP[0]
+    row = check(adapter, only=["lambda_varies"]).results[0]
+    assert row.message == "nothing was mixed in 24 calls; is another parameter in the way?"
+    row = check(adapter, only=["lambda_follows_beta"]).results[0]
+    assert row.message.startswith("never mixes: at alpha")
+
+
+def test_seed_1017_in_which_three_copies_mix_nothing_breaks_nothing():
+    rows = check("native.mixup", profile="standard", seed=1017, only=["seeds_differ"]).results
+    assert {row.verdict for row in rows} == {"holds"}
+
+
+def test_what_of_the_optimizer_was_left_is_named():
+    from lawful.impl.faulty import faults
+
+    (fault,) = [fault for fault in faults("lr_finder") if fault.id == "R06"]
+    (row,) = check(fault.adapter, only=["restores_optimizer"]).results
+    assert row.message == "what is not as it was before is optimizer (lr, state), expected nothing"
+
+
+def test_one_rate_short_of_the_end_is_said_in_those_words():
+    from .miniatures import wrong_lr_finders
+
+    (row,) = check(wrong_lr_finders.ends_early, only=["schedule_hits_both_ends"]).results
+    assert "one rate short of the end of" in row.message
+
+
+def test_ten_styles_of_textbook_losses_and_mixups_exit_0():
+    """Beside those above: the papers' formulas, as a person writes them down."""
+    for epsilon_first in (True, False):
+
+        def build(epsilon, epsilon_first=epsilon_first):
+            def loss(logits, target):
+                losses = promised._smooth(logits, target, epsilon)
+                return losses.sum() / len(losses) if epsilon_first else losses.mean()
+
+            return loss
+
+        report = check(LabelSmoothing("textbook", build))
+        assert report.exit_status == 0
+        assert not [f for f in report.findings() if f.verdict == "broken" and f.severity == "wrong"]
