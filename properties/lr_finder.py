@@ -345,6 +345,7 @@ def restores_after_error(finder: Finder, losses: list[float], at: int) -> None:
     "every group's lr follows the schedule, in a constant ratio to the first",
     why="A group that is left behind keeps its old rate, and the curve is of something else.",
     source="NB23",
+    needs=("given_optimizer",),
     severity="wrong",
 )
 @draws(losses=calm_losses())

@@ -73,7 +73,7 @@ def suite(tmp_path, wheel):  # noqa: F811
 
 
 def test_right_passes_wrong_fails_and_the_run_says_how_much_it_asked(suite):
-    done = suite("-n", "2", "-v", "--junitxml=junit.xml")
+    done = suite("-n", "2", "-v", "-rx", "--junitxml=junit.xml")
     assert done.returncode == 1, done.stdout
     assert "PASSED test_losses.py::TestRight::test_shift_invariant[Right-cpu-float32]" in done.stdout
     assert "SKIPPED test_losses.py::TestRight::test_reductions_agree[Right-cpu-float32]" in done.stdout

@@ -286,3 +286,79 @@ def test_the_matrix_writes_a_page_with_every_library(tmp_path):
     assert all(
         word in text for word in ('id="torch-label_smoothing"', 'id="timm-label_smoothing"', "2 holds")
     )
+
+
+def test_the_version_is_printed():
+    done = lawful("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("lawful 0.")
+
+
+def test_conventions_are_listed_with_their_values():
+    done = lawful("conventions")
+    assert done.returncode == 0
+    for text in ("off_target", "uniform | others", "steps", "asked | loader", "alpha_nonpositive"):
+        assert text in done.stdout
+
+
+def test_explain_of_a_shared_name_shows_every_technique_and_where_the_formulas_are():
+    done = lawful("explain", "matches_reference")
+    assert "label_smoothing.matches_reference" in done.stdout
+    assert "mixup.matches_reference" in done.stdout
+    assert "reference/label_smoothing.py" in done.stdout
+    assert "severity wrong: ordinary input, wrong result" in done.stdout
+
+
+def test_a_fault_that_explain_names_can_be_explained():
+    done = lawful("explain", "L02")
+    assert done.returncode == 0
+    assert "ignored samples counted in the uniform term" in done.stdout
+    assert "caught by ignored_targets_do_not_count" in done.stdout
+
+
+def test_a_file_is_named_in_pytests_way_and_several_targets_at_once():
+    done = lawful("smoke", "right.py::ByEpsilon", "right_mixups.py:soft")
+    assert done.returncode == 0, done.stderr
+    assert "ByEpsilon: understood as label_smoothing" in done.stdout
+    assert "soft: understood as mixup" in done.stdout
+
+
+def test_a_path_of_dots_is_a_target():
+    done = lawful("smoke", "torch.nn.CrossEntropyLoss")
+    assert done.returncode == 0, done.stderr
+    assert "CrossEntropyLoss(label_smoothing=epsilon)(logits, target)" in done.stdout
+
+
+def test_a_bare_file_or_a_wrong_name_lists_the_candidates(tmp_path):
+    source = "import torch.nn.functional as F\n"
+    for name in ("smooth_ce", "label_smoothing_loss"):
+        source += f"def {name}(x, y, eps=0.1):\n    return F.cross_entropy(x, y, label_smoothing=eps)\n"
+    (tmp_path / "losses.py").write_text(source)
+    bare = lawful("smoke", "losses.py", cwd=tmp_path)
+    assert bare.returncode == 2
+    assert "losses.py:smooth_ce  (line 2, label_smoothing)" in bare.stderr
+    wrong = lawful("smoke", "losses.py:smooth_cd", cwd=tmp_path)
+    assert "did you mean 'smooth_ce'?" in wrong.stderr
+    assert "losses.py:label_smoothing_loss  (line 4" in wrong.stderr
+
+
+@pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is CUDA here")
+def test_gpu_means_cuda():
+    done = lawful("check", "right.py:ByEpsilon", "--device", "gpu")
+    assert "device is 'cuda', which torch" in done.stderr
+
+
+def test_severities_are_words_of_the_summary_and_fail_on_is_checked(tmp_path):
+    done, report = checked(tmp_path, "wrong.py:any_epsilon", "--only", "rejects_bad_epsilon,repeats")
+    assert done.returncode == 0
+    assert "1 bad input taken" in done.stdout
+    assert report["implementations"][0]["findings"][0]["severity"] == "guard"
+    done, _ = checked(tmp_path, "wrong.py:any_epsilon", "--fail-on", "gard")
+    assert done.returncode == 2
+
+
+def test_what_hypothesis_was_told_and_laws_do_not_follow_is_said_once(tmp_path):
+    (tmp_path / "test_nothing.py").write_text("def test_nothing():\n    pass\n")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--hypothesis-seed", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.count("--hypothesis-seed 3 does not reach the laws") == 1

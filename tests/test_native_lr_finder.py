@@ -200,3 +200,19 @@ def test_one_synchronisation_a_step_on_cuda():
         assert len([w for w in caught if "synchroni" in str(w.message)]) <= 8 + 4
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("batch_size", [16, 64])
+def test_the_suggestion_is_never_the_start_rate_of_a_learnable_net(batch_size):
+    """The noise of single batches is largest where nothing is learned yet."""
+    suggested = []
+    for seed in range(20):
+        torch.manual_seed(seed)
+        x, w = torch.randn(1024, 20), torch.randn(20, 5)
+        model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 5))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        data = TensorDataset(x, (x @ w).argmax(1))
+        loader = DataLoader(data, batch_size=batch_size, shuffle=True)
+        suggested.append(lr_range_test(model, optimizer, nn.CrossEntropyLoss(), loader).suggest())
+    assert min(suggested) > 1e-2
+    assert max(suggested) < 2.0

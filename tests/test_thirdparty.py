@@ -93,8 +93,10 @@ def report(request):
 
 
 def test_nothing_is_broken_and_what_deviates_was_measured(report):
-    wrong = [row for row in report.results if row.verdict in ("broken", "error")]
-    assert [(row.property, row.dtype, row.message) for row in wrong] == []
+    wrong = [finding for finding in report.findings() if finding.verdict == "broken"]
+    assert [(finding.property, finding.rows[0].message) for finding in wrong] == []
+    assert [row.message for row in report.results if row.verdict == "error"] == []
+    assert report.exit_status == 0
     for each in report.implementations:
         deviates = {row.property for row in report.of(each) if row.verdict == "deviates"}
         assert deviates == DEVIATES[each.technique][each.name]

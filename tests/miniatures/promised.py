@@ -244,10 +244,9 @@ def channels_one_by_one(x, y, alpha=1.0):
     return torch.cat([first, rest], 1), y, y[index], lam
 
 
-def _sweep(model, optimizer, criterion, loader, start, end, steps, rate=None, judge=None, grace=0, keep=True):
+def _sweep(model, optimizer, criterion, loader, start, end, steps, rate=None, judge=None, grace=0):
     lrs, losses, best = [], [], math.inf
     rate = rate or (lambda i: start * (end / start) ** (i / max(1, steps - 1)))
-    state = [p.detach().clone() for p in model.parameters()] if keep else []
     model.train()
     for i, (x, y) in zip(range(steps), _endless(loader), strict=False):
         for group in optimizer.param_groups:

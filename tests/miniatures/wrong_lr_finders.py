@@ -27,7 +27,9 @@ def not_restored(model, optimizer, criterion, loader, start_lr, end_lr, num_iter
     return _loop(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
 
 
-def linear(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+def additive(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """An exponential sweep, it says."""
+
     def ramp(i):
         return start_lr + (end_lr - start_lr) * i / (num_iter - 1)
 
@@ -120,7 +122,7 @@ def _loop(
 
 WRONG = {
     "ends_early": "schedule_hits_both_ends",
-    "linear": "schedule_is_geometric",
+    "additive": "schedule_is_geometric",
     "first_group_only": "sweeps_every_param_group",
     "no_zero_grad": "gradients_do_not_accumulate",
     "loader_once": "short_loader_is_cycled",

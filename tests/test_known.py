@@ -1,0 +1,131 @@
+"""Known failures: written, given a reason, asked again; and stored counterexamples that are replayed."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from lawful.properties import check, conformance
+from lawful.properties.harness.understanding.targets import UsageError
+
+from .miniatures import wrong
+
+LOSS = """
+import torch.nn.functional as F
+def smooth(logits, target, eps=0.1):
+    {check}
+    return F.cross_entropy(logits, target, label_smoothing=min(1.0, max(0.0, eps)))
+"""
+ONLY = ("--only", "rejects_bad_epsilon,repeats", "--profile", "quick", "-n", "1", "--fail-on", "guard")
+
+
+def lawful(folder, *arguments):
+    command = [sys.executable, "-m", "lawful", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "losses.py").write_text(LOSS.format(check="pass"))
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "theirs"\n')
+    return tmp_path
+
+
+def test_written_given_a_reason_passed_and_no_longer_broken(folder):
+    first = lawful(folder, "check", "losses.py:smooth", *ONLY, "--write-known")
+    assert first.returncode == 1
+    assert "1 known failures added to pyproject.toml" in first.stdout
+
+    without_reason = lawful(folder, "check", "losses.py:smooth", *ONLY)
+    assert without_reason.returncode == 2
+    assert "reason is empty, expected a sentence" in without_reason.stderr
+
+    text = (folder / "pyproject.toml").read_text()
+    (folder / "pyproject.toml").write_text(text.replace('reason = ""', 'reason = "the caller checks"'))
+    second = lawful(folder, "check", "losses.py:smooth", *ONLY)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "the caller checks" in second.stdout
+
+    refuses = "if not 0 <= eps <= 1: raise ValueError(eps)"
+    (folder / "losses.py").write_text(LOSS.format(check=refuses))
+    mended = lawful(folder, "check", "losses.py:smooth", *ONLY)
+    assert mended.returncode == 1
+    assert "no longer broken" in mended.stdout
+    assert "remove the known failure from pyproject.toml" in mended.stdout
+
+
+def known(tmp_path, **changes):
+    values = {
+        "target": "any_epsilon",
+        "property": "rejects_bad_epsilon",
+        "reason": "checked by the caller",
+        "message": "took epsilon",
+        "example": '{"epsilon": -0.5}',
+        **changes,
+    }
+    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    path = tmp_path / "known.toml"
+    path.write_text("\n".join(["[[known]]", *lines, ""]))
+    return str(path)
+
+
+def test_check_and_conformance_take_a_file(tmp_path):
+    file = known(tmp_path)
+    (row,) = check(wrong.any_epsilon, only=["rejects_bad_epsilon"], known=file).results
+    assert row.verdict == "deviates"
+    assert hasattr(
+        conformance(wrong.any_epsilon, only=["rejects_bad_epsilon"], known=file), "test_rejects_bad_epsilon"
+    )
+
+
+def test_one_that_fails_otherwise_has_drifted(tmp_path):
+    file = known(tmp_path, message="raised ValueError")
+    report = check(wrong.any_epsilon, only=["rejects_bad_epsilon"], known=file)
+    assert report.results[0].message.startswith("drifted: took epsilon -0.5")
+    assert report.exit_status == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"property": "rejects_bad_epsilom"}, "did you mean 'rejects_bad_epsilon'"),
+        ({"resaon": "x"}, "did you mean 'reason'"),
+        ({"reason": "  "}, "reason is empty"),
+        ({"example": "{"}, "Expecting property name"),
+        ({"example": '{"eps": 1}'}, r"has \['eps'\], expected \['epsilon'\]"),
+        ({"message": "("}, "unterminated subpattern"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message):
+        check(wrong.any_epsilon, only=["rejects_bad_epsilon"], known=known(tmp_path, **changes))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="no such file"):
+        check(wrong.any_epsilon, only=["repeats"], known=str(tmp_path / "none.toml"))
+
+
+def test_stored_counterexamples_are_asked_again(folder):
+    lawful(folder, "check", "losses.py:smooth", *ONLY, "--json", "report.json")
+    again = lawful(folder, "replay", "report.json")
+    assert again.returncode == 1, again.stderr
+    assert "broken       rejects_bad_epsilon (cpu, float32)" in again.stdout
+    refuses = "if not 0 <= eps <= 1: raise ValueError(eps)"
+    (folder / "losses.py").write_text(LOSS.format(check=refuses))
+    mended = lawful(folder, "replay", "report.json", "rejects_bad_epsilon")
+    assert mended.returncode == 0
+    assert "the stored counterexample passes" in mended.stdout
+    absent = lawful(folder, "replay", "report.json", "shift_invariant")
+    assert absent.returncode == 2
+    assert "it has counterexamples of: rejects_bad_epsilon" in absent.stderr
+    assert lawful(folder, "replay", "losses.py").returncode == 2
+
+
+def test_what_is_skipped_is_reported_so():
+    report = check(wrong.any_epsilon, only=["repeats", "rejects_bad_epsilon"], skip=["rejects_bad_epsilon"])
+    skipped = [row for row in report.results if row.property == "rejects_bad_epsilon"]
+    assert {(row.verdict, row.message) for row in skipped} == {("unsupported", "skipped by request")}
+    with pytest.raises(UsageError, match="did you mean 'repeats'"):
+        check(wrong.any_epsilon, skip=["repeat"])

@@ -1,0 +1,196 @@
+"""What it means when a law breaks: severities, findings, what a run fails on, and the words for it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lawful.impl.contracts import SEVERITIES, LabelSmoothing
+from lawful.properties import check
+from lawful.properties.harness.report import Implementation, Report, Result, findings, severity_words
+from lawful.properties.registry import all_laws, find_law
+from lawful.properties.subjects.subject import LawBroken
+
+from .miniatures import wrong, wrong_lr_finders, wrong_mixups
+
+ORDER = list(SEVERITIES)
+
+
+@pytest.mark.parametrize("law", all_laws(), ids=lambda law: law.id)
+def test_a_law_rests_on_laws_that_are_as_severe(law):
+    for name in law.rests_on:
+        below = find_law(name, law.technique)
+        assert ORDER.index(below.severity) <= ORDER.index(law.severity)
+        assert law.name not in below.rests_on
+
+
+def row(name, severity="wrong", *, verdict="broken", dtype="float32", message="is 3", **more):
+    return Result("mine", name, "cpu", dtype, verdict, severity=severity, message=message, **more)
+
+
+def test_what_rests_on_a_broken_law_is_listed_under_it():
+    found = findings([row("base"), row("above", rests_on=("base",)), row("top", rests_on=("above",))])
+    assert [(f.property, f.also) for f in found] == [("base", ("above", "top"))]
+
+
+def test_what_rests_on_a_law_that_holds_is_a_finding_of_its_own():
+    found = findings([row("base", verdict="holds"), row("above", rests_on=("base",))])
+    assert [f.property for f in found] == ["above"]
+
+
+def test_dtypes_with_one_cause_are_one_finding_and_others_are_not():
+    rows = [row("law", message="is 3.5, expected 1"), row("law", message="is 4, expected 1", dtype="float64")]
+    assert len(findings(rows)) == 1
+    assert len(findings([*rows, row("law", message="raised TypeError", dtype="float16")])) == 2
+
+
+def test_the_most_severe_comes_first_and_words_count():
+    found = findings([row("a", "guard"), row("b", "edge"), row("c", "guard"), row("d")])
+    assert [f.property for f in found] == ["d", "b", "a", "c"]
+    assert severity_words(found) == "1 wrong result; 1 at the edges; 2 bad inputs taken"
+    assert severity_words([]) == "nothing broken"
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "statuses"), [("wrong", [1, 0, 0]), ("edge", [1, 1, 0]), ("guard", [1, 1, 1])]
+)
+def test_a_run_fails_from_its_threshold_on(fail_on, statuses):
+    mine = Implementation("mine", "", None, "", {})
+    for severity, status in zip(SEVERITIES, statuses, strict=True):
+        report = Report("quick", 0, [mine], [row("law", severity)], fail_on=fail_on)
+        assert report.exit_status == status
+
+
+def test_a_note_that_is_out_of_date_fails_any_run():
+    mine = Implementation("mine", "", None, "", {})
+    report = Report("quick", 0, [mine], [row("law", "guard", stale=True)])
+    assert report.exit_status == 1
+
+
+ORDINARY = {
+    "scaled_by_classes",
+    "detached_uniform_term",
+    "overwrites_logits",
+    *wrong_mixups.WRONG,
+    "additive",
+    "first_group_only",
+    "no_zero_grad",
+    "loader_once",
+    "next_rate_recorded",
+} - {"images_only", "squeezed", "float32_lambda", "any_alpha"}
+WRONG = [
+    (module, name)
+    for module in (wrong, wrong_mixups, wrong_lr_finders)
+    for name in module.WRONG
+    if name in ORDINARY
+]
+
+
+@pytest.mark.parametrize(("module", "name"), WRONG, ids=[name for _, name in WRONG])
+def test_what_ordinary_input_shows_is_wrong_and_exits_1(module, name):
+    report = check(getattr(module, name), only=[module.WRONG[name]])
+    assert {f.severity for f in report.findings() if f.verdict == "broken"} == {"wrong"}
+    assert report.exit_status == 1
+
+
+def test_an_unknown_spread_is_one_finding():
+    report = check(wrong.scaled_by_classes, dtypes=["float32"])
+    wrong_ones = [f for f in report.findings() if f.severity == "wrong"]
+    assert [f.property for f in wrong_ones] == ["matches_reference"]
+    assert "gradient_is_softmax_minus_target" in wrong_ones[0].also
+
+
+def test_a_feature_that_nobody_promised_is_a_guard():
+    report = check(wrong.swallows_options, only=["reductions_agree"])
+    assert {row.severity for row in report.results} == {"guard"}
+    assert report.exit_status == 0
+
+
+def test_the_entry_that_is_off_most_against_its_bound_is_shown():
+    actual, expected = np.array([1.0, 2.0, 3.0]), np.array([1.5, 2.001, 3.0])
+    message = str(LawBroken("loss", "about", expected, actual, np.array([1.0, 1e-6, 1.0])))
+    assert message == "loss is 2 at [1], expected about 2.001 (off by 0.001, allowed 1e-06)"
+
+
+def test_two_values_are_shown_with_enough_digits_to_differ():
+    message = str(LawBroken("loss", "about", 0.69314718, 0.69314719, 1e-12))
+    assert message.startswith("loss is 0.69314719, expected about 0.69314718")
+
+
+def test_a_broken_row_carries_the_ratio_that_broke_it():
+    (row,) = check(wrong.scaled_by_classes, only=["matches_reference"], dtypes=["float32"]).results
+    assert row.worst_error > 1
+
+
+def test_an_error_that_was_expected_is_said_so():
+    (row,) = check(wrong.any_epsilon, only=["rejects_bad_epsilon"]).results
+    assert row.message.startswith("took epsilon -0.5 and returned")
+    assert row.message.endswith("an error was expected")
+
+
+def test_the_masked_class_is_in_the_counterexample():
+    rows = check(wrong.zero_times_infinity, only=["zero_epsilon_ignores_masked_classes"]).results
+    assert {str(row.counterexample["batch"]["logits"]) for row in rows} == {"[[0.0, '-inf']]"}
+    assert {row.severity for row in rows} == {"edge"}
+
+
+def test_an_example_of_the_boundary_phase_is_shrunk():
+    """Its first example that fails has an epsilon of 0.1 and large logits; less will do."""
+
+    def build(epsilon):
+        def loss(logits, target):
+            import torch.nn.functional as F
+
+            right = F.cross_entropy(logits, target, label_smoothing=epsilon)
+            return right + 1 if len(logits) > 1 else right
+
+        return loss
+
+    adapter = LabelSmoothing("off_by_one", build)
+    (row,) = check(adapter, only=["matches_reference"], dtypes=["float32"]).results
+    values = np.abs(np.asarray(row.counterexample["batch"]["logits"])).sum()
+    assert values == 0
+    assert len(row.counterexample["batch"]["target"]) == 2
+
+
+def test_a_snippet_names_the_error_that_the_code_raised():
+    def build(epsilon):
+        def loss(logits, target):
+            import torch.nn.functional as F
+
+            if len(logits) > 2:
+                raise ArithmeticError("three are too many")
+            return F.cross_entropy(logits, target, label_smoothing=epsilon)
+
+        return loss
+
+    (row,) = check(LabelSmoothing("picky", build), only=["matches_reference"], dtypes=["float32"]).results
+    assert "# the last call raises ArithmeticError: three are too many" in row.reproduce
+    with pytest.raises(ArithmeticError):
+        exec(compile(row.reproduce, "snippet", "exec"), {})
+
+
+def test_a_build_that_cannot_be_shown_alone_is_said_so():
+    (row,) = check(_any_epsilon(), only=["rejects_bad_epsilon"]).results
+    assert "through the adapter 'mine', whose build cannot be shown alone" in row.reproduce
+    compile(row.reproduce, "snippet", "exec")
+
+
+def test_the_notebook_fragment_is_scoped():
+    text = check(wrong.any_epsilon, only=["rejects_bad_epsilon"])._repr_html_()
+    assert "<html" not in text
+    assert "__main__" not in text
+    style = text[text.index("<style>") : text.index("</style>")]
+    selectors = [line.split("{")[0].strip() for line in style.splitlines() if "{" in line]
+    assert all(part.strip().startswith(".lawful") for line in selectors for part in line.split(","))
+
+
+def test_severity_is_in_the_rows():
+    report = check(replace(_any_epsilon()), only=["rejects_bad_epsilon"])
+    (implementation,) = report.to_json()["implementations"]
+    (result,) = implementation["results"]
+    assert (result["severity"], result["finding"]) == ("guard", "rejects_bad_epsilon")
+
+
+def _any_epsilon():
+    return LabelSmoothing("mine", lambda epsilon: lambda z, y: wrong.any_epsilon(z, y, epsilon))
