@@ -132,6 +132,7 @@ def equals_kl_plus_entropy(loss: Loss, batch: Batch, epsilon: float) -> None:
     why="q is affine in e, and cross-entropy is linear in q (without H(q), once H(q) is added).",
     source=_SZEGEDY,
     needs=("epsilon_zero", "epsilon_one"),
+    when={"off_target": ("uniform", "others", "other")},
     severity="wrong",
     rests_on=("matches_reference",),
 )

@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from lawful.properties.probes import GoesRoundForEver
 from lawful.properties.registry import SINGLE, draws, law
 from lawful.properties.strategies import calm_losses, negative_losses, noises, one_of, rates, valleys
 from lawful.properties.subjects.lr_finder import CRASHES, RELATIVE, Finder, Sweep, steepness, valley
@@ -524,7 +525,10 @@ def rejects_bad_range(finder: Finder, bad: object) -> None:
             num_iter=steps,
             batches=0 if bad == "empty loader" else max(steps, 1),
         )
-    except Raised:
+    except Raised as error:
+        if isinstance(error.error, GoesRoundForEver):
+            text = "goes round an empty loader for ever; an error was expected"
+            raise LawBroken(str(bad), "an error, not", "a loop", 0, text=text) from error
         answer = finder.answers[-1]  # type: ignore[assignment]
         steps_taken = answer.derive("len(used)", answer.steps)
         finder.at_most(f"number of steps before {bad} is refused", steps_taken, 0)

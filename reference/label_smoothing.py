@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, log_softmax
 
 Array = NDArray[np.float64]
-OffTarget = Literal["uniform", "others"]
+OffTarget = Literal["uniform", "others", "normalised"]
 Offset = Literal["cross_entropy", "kl"]
 Reduction = Literal["mean", "sum", "none"]
 
@@ -45,6 +45,7 @@ def smoothed_targets(
 
     uniform: q = (1 - e) t + e / K                 (Szegedy et al. 2016, section 7)
     others:  q = (1 - e) t + e (1 - t) / (K - 1)   (the mass e goes to the wrong classes alone)
+    normalised: q = (t + e / K) / (1 + e)          (mass e is added, and the sum made 1 again)
 
     With a single class both are 1: there is nowhere for the mass to go.
 
@@ -64,6 +65,8 @@ def smoothed_targets(
         t = (t[:, None] == np.arange(num_classes)).astype(float)
     if num_classes == 1:
         return np.ones(t.shape)
+    if off_target == "normalised":
+        return (t + epsilon / num_classes) / (1 + epsilon)
     if off_target == "others":
         return (1 - epsilon) * t + epsilon * (1 - t) / (num_classes - 1)
     return (1 - epsilon) * t + epsilon / num_classes

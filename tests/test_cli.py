@@ -89,7 +89,7 @@ def test_smoke_says_how_it_calls_the_target():
         (["right.py:ByEpsilon", "--technique", "mixupp"], "no technique 'mixupp', did you mean"),
         (["right.py:ByEpsilon", "--require", "off_target"], "expected CONVENTION=VALUE"),
         (["right.py:ByEpsilon", "--require", "off_targt=uniform"], "did you mean 'off_target'?"),
-        (["right.py:ByEpsilon", "--require", "off_target=even"], "expected uniform or others"),
+        (["right.py:ByEpsilon", "--require", "off_target=even"], "expected uniform or others or normalised"),
         (["right.py:ByEpsilon", "-n", "many"], "-n is 'many', expected auto or a whole number"),
         (["right.py:ByEpsilon", "--json", "no/such/folder/r.json"], "cannot be written: No such file"),
         (["right.py:ByEpsilon", "--html", "."], "cannot be written: Is a directory"),
@@ -297,7 +297,13 @@ def test_the_version_is_printed():
 def test_conventions_are_listed_with_their_values():
     done = lawful("conventions")
     assert done.returncode == 0
-    for text in ("off_target", "uniform | others", "steps", "asked | loader", "alpha_nonpositive"):
+    for text in (
+        "off_target",
+        "uniform | others | normalised",
+        "steps",
+        "asked | loader",
+        "alpha_nonpositive",
+    ):
         assert text in done.stdout
 
 

@@ -58,11 +58,21 @@ def check(
     plan = Plan(
         named, technique, device, dtypes, profile, seed, only, dict(require or {}), skip, known, fail_on
     )
-    report, planned = plan_report(plan, _found(target, technique))
+    return _asked(plan, _found(target, technique))
+
+
+def check_subject(subject: Subject, *, profile: str, seed: int) -> Report:
+    """As :func:`check`, for code that is understood already, on the CPU."""
+    plan = Plan([], subject.technique, "cpu", profile=profile, seed=seed)
+    return _asked(plan, Found([subject]))
+
+
+def _asked(plan: Plan, found: Found) -> Report:
+    report, planned = plan_report(plan, found)
     tests = {}
     for case in planned:
         if case.law.id not in tests:
-            test = LawTest(case.law, PROFILES[profile], seed)
+            test = LawTest(case.law, PROFILES[plan.profile], plan.seed)
             tests[case.law.id] = (test, test.function())
         test, function = tests[case.law.id]
         with silence():

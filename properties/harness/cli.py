@@ -180,6 +180,106 @@ def adapt(
 
 
 @app.command()
+def scan(
+    path: Annotated[list[Path], typer.Argument(help="files and folders")],
+    list_only: Annotated[
+        bool, typer.Option("--list", help="only list the candidates; nothing is executed")
+    ] = False,
+    technique: Technique = None,
+    profile: ProfileName = "quick",
+    seed: Seed = 0,
+    fail_on: FailOn = "wrong",
+    json: JsonFile = None,
+    time_limit: Annotated[int, typer.Option(min=1, help="seconds for one candidate")] = 120,
+    memory_limit: Annotated[int, typer.Option(min=512, help="MiB of address space for one candidate")] = 8192,
+    n: Workers = "auto",
+    tx: Annotated[
+        list[str] | None, typer.Option(help="other hosts or interpreters, as pytest-xdist's --tx; repeatable")
+    ] = None,
+    rsyncdir: Annotated[
+        list[Path] | None, typer.Option(help="folders to copy there first, as pytest-xdist's --rsyncdir")
+    ] = None,
+) -> None:
+    """Find what looks like a technique in a repository, and check each. Runs code that you may not know."""
+    import json as json_module
+    import sys
+
+    from lawful.impl.contracts import SEVERITIES, TECHNIQUES
+    from lawful.properties.harness.processes import Refused, follow, writable
+    from lawful.properties.harness.scan import Limits, Scan, found_in
+    from lawful.properties.harness.scan import scan as run
+
+    try:
+        writable(json)
+        for each in path:
+            if not each.exists():
+                raise Refused(f"no file or folder {each}")
+        if fail_on not in SEVERITIES:
+            raise Refused(f"--fail-on is {fail_on!r}, expected {', '.join(SEVERITIES)}")
+        if technique is not None and technique not in TECHNIQUES:
+            raise Refused(f"--technique is {technique!r}, expected {', '.join(TECHNIQUES)}")
+    except Refused as error:
+        _refuse(error)
+    found, notes = found_in(path)
+    found = [each for each in found if technique in (None, each.technique)]
+    if list_only or not found:
+        for each in found:
+            typer.echo(f"{each.path}:{each.line}  {each.name}  {each.technique}")
+        for note in notes:
+            typer.echo(note)
+        typer.echo(f"{len(found)} candidates")
+        return
+    typer.echo(
+        f"{len(found)} candidates. This imports and runs their code, each in a process of its own with "
+        f"{time_limit} s and {memory_limit} MiB; --list runs nothing.",
+        err=True,
+    )
+    limits = Limits(time_limit, memory_limit)
+    rows = run(
+        found,
+        profile=profile,
+        seed=seed,
+        limits=limits,
+        workers=n,
+        tx=tx or (),
+        rsyncdir=rsyncdir or (),
+        follow=follow,
+    )
+    result = Scan(found, rows, fail_on, notes)
+    _print_scan(result)
+    if json:
+        text = result.to_json(" ".join(["lawful", *sys.argv[1:]]), profile, seed)
+        json.write_text(json_module.dumps(text, indent=1) + "\n")
+    raise typer.Exit(result.exit_status)
+
+
+def _print_scan(result: Any) -> None:
+    from collections import Counter
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("where", "name", "technique", "verdict"):
+        table.add_column(heading, overflow="fold")
+    for row in result.rows:
+        status = (
+            row["words"] if row["status"] == "asked" else f"{row['status']}: {row['words'].splitlines()[0]}"
+        )
+        notes = "".join(f"\n({note})" for note in row.get("notes", ()))
+        table.add_row(f"{row['path']}:{row['line']}", row["name"], row["technique"], escape(status + notes))
+    console = Console()
+    (console if console.is_terminal else Console(width=160)).print(table)
+    for note in result.notes:
+        typer.echo(note)
+    counts = Counter(row["status"] for row in result.rows)
+    typer.echo(
+        f"{len(result.rows)} candidates: " + ", ".join(f"{n} {status}" for status, n in counts.items())
+    )
+
+
+@app.command()
 def replay(
     report: Annotated[Path, typer.Argument(help="a JSON report of check or matrix")],
     row: Annotated[

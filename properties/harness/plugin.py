@@ -109,6 +109,9 @@ class _Collector:
         if report.when == "call":
             for row in rows:
                 self._write(row)
+            for name, value in report.user_properties:
+                if name == "lawful_scan":
+                    self._append(str(value))
         elif str(report.when) == "???":  # how xdist reports the item that a dead worker was at
             seconds = time.monotonic() - self._started.get(report.nodeid, time.monotonic())
             self._write(
@@ -122,9 +125,12 @@ class _Collector:
 
     def _write(self, row: Any) -> None:
         self._config.stash[_ROWS].append(row)
+        self._append(json.dumps(row))
+
+    def _append(self, line: str) -> None:
         if self._path:
             with self._path.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+                file.write(line + "\n")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         rows = self._config.stash[_ROWS]

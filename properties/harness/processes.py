@@ -57,10 +57,10 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
             )
             if not understood["cases"]:
                 return report
-            _follow(process, place / "results.jsonl", len(understood["cases"]))
+            follow(process, place / "results.jsonl", len(understood["cases"]))
         if any(case["device"] != "cpu" for case in understood["cases"].values()):
             with _workers(place, "1", "accelerator") as process:
-                _follow(process, place / "results.jsonl", len(understood["cases"]))
+                follow(process, place / "results.jsonl", len(understood["cases"]))
         rows = _rows(place / "results.jsonl")
         log = (place / "pytest.log").read_text(errors="replace")
     for case_id, planned in understood["cases"].items():
@@ -217,7 +217,7 @@ def _rows(results: Path) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in rows}
 
 
-def _follow(process: subprocess.Popen[bytes], results: Path, total: int) -> None:
+def follow(process: subprocess.Popen[bytes], results: Path, total: int) -> None:
     """Waits, with a progress bar where somebody is looking."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn

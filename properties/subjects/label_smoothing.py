@@ -41,7 +41,7 @@ class Loss(Subject):
 
     technique: ClassVar[str] = "label_smoothing"
     convention_values: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "off_target": ("uniform", "others"),
+        "off_target": ("uniform", "others", "normalised"),
         "offset": ("cross_entropy", "kl"),
         "ignored_mean": ("kept", "all"),
         "all_ignored": ("nan", "zero"),
@@ -285,7 +285,14 @@ class Loss(Subject):
         if asked.dtype == "float64" and not asked._detect_formula():
             asked = replace(asked, works_in={"float64": "float32"})
             self.works_in = asked.works_in if asked._detect_formula() else {}
-        found = asked._detect_formula() or {"off_target": "other", "offset": "cross_entropy"}
+        found = asked._detect_formula()
+        if not found and asked.dtype == "float64" and "epsilon_zero" in self.features:
+            # of another spread than we know, what it does at epsilon 0 shows a downcast
+            plain = self.on("cpu", "float64")
+            if not plain._agrees_at(_PROBE_TARGET, 0.0):
+                narrow = replace(plain, works_in={"float64": "float32"})
+                self.works_in = narrow.works_in if narrow._agrees_at(_PROBE_TARGET, 0.0) else {}
+        found = found or {"off_target": "other", "offset": "cross_entropy"}
         asked = asked.requiring(found)
         with contextlib.suppress(Raised, LawBroken):
             if "ignore_index" in self.features:
@@ -328,13 +335,12 @@ class Loss(Subject):
 
     def _agrees(self, target: list[int], **features: Any) -> bool:
         """At an epsilon that every dtype holds exactly, and at one that none does."""
-        for epsilon in (0.25, 0.1):
-            epsilon = self.allowed(epsilon, 3)
-            value = self(_PROBE_LOGITS, target, epsilon, **features).value
-            right, bound = self.expected(_PROBE_LOGITS, target, epsilon, **features)
-            if tolerances.worst_ratio(value, right, 10 * np.asarray(bound)) > 1:
-                return False
-        return True
+        return all(self._agrees_at(target, self.allowed(e, 3), **features) for e in (0.25, 0.1))
+
+    def _agrees_at(self, target: list[int], epsilon: float, **features: Any) -> bool:
+        value = self(_PROBE_LOGITS, target, epsilon, **features).value
+        right, bound = self.expected(_PROBE_LOGITS, target, epsilon, **features)
+        return tolerances.worst_ratio(value, right, 10 * np.asarray(bound)) <= 1
 
     def offers(self, feature: str) -> str | None:
         fixed = self.adapter.fixed_epsilon

@@ -49,7 +49,7 @@ def candidates(path: Path) -> list[Candidate]:
 
 
 def _of(path: Path, source: str) -> Iterator[Candidate]:
-    if not any(re.search(signs[0], source, re.IGNORECASE) for signs in _SIGNS.values()):
+    if not re.search(r"smooth|mix_?up|\blam\b|lr", source, re.IGNORECASE):
         return
     tree = ast.parse(source)
     for node in tree.body:
@@ -58,6 +58,8 @@ def _of(path: Path, source: str) -> Iterator[Candidate]:
         text = ast.get_source_segment(source, node) or ""
         technique = _technique(node.name, text)
         if isinstance(node, ast.ClassDef):
+            if any("Function" in ast.unparse(base) for base in node.bases):
+                continue  # of torch.autograd: called through what wraps it
             methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
             called = any(method.name in ("__call__", "forward") for method in methods)
             runs = any(_named(method.name, "lr_finder") or method.name == "find" for method in methods)
@@ -76,12 +78,24 @@ def _of(path: Path, source: str) -> Iterator[Candidate]:
 
 
 def _technique(name: str, text: str) -> str | None:
+    """By name and signs; or, where the name says nothing, by a source that says all of it."""
     for technique, (_, first, second) in _SIGNS.items():
-        if _named(name, technique) and re.search(first, text, re.I) and re.search(second, text, re.I):
-            if technique == "mixup" and re.search(r"criterion|_loss\b|loss$", name, re.IGNORECASE):
-                continue
+        if technique == "mixup" and re.search(r"criterion|_loss\b|loss$", name, re.IGNORECASE):
+            continue
+        signs = re.search(first, text, re.I) and re.search(second, text, re.I)
+        if _named(name, technique) and signs:
+            return technique
+        if signs and re.search(_FORMULAS[technique], text, re.I | re.S):
             return technique
     return None
+
+
+_FORMULAS = {
+    "label_smoothing": r"smooth.*(smooth|epsilon|\beps\b)\w*\s*[/*]|smooth.*[/*]\s*(self\.)?(smooth|eps)",
+    "mixup": r"\blam\w*\s*\*.{1,60}\+\s*\(\s*1\.?\s*-\s*lam",
+    "lr_finder": r"(final|end|max)\w*\s*/\s*\w*(init|start|min).*\*\*",
+}
+"""What a source says that does it, whatever it is called."""
 
 
 def _named(name: str, technique: str) -> bool:

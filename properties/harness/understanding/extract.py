@@ -6,8 +6,11 @@ Imports of what is not installed are left out; what the definition itself does n
 from __future__ import annotations
 
 import ast
-import importlib.util
+import builtins
+import importlib
 from pathlib import Path
+
+from lawful.properties.subjects.subject import silence
 
 
 def taken_out(path: Path, name: str) -> str:
@@ -28,7 +31,13 @@ def taken_out(path: Path, name: str) -> str:
                 wanted.append(used)
     kept = [node for node in tree.body if _names(node) & seen]
     importable = [found for node in kept if (found := _importable(node)) is not None]
-    return ast.unparse(ast.Module(body=importable, type_ignores=[]))
+    there = {name for node in importable for name in _names(node)} | set(vars(builtins))
+    for node in importable:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            # a registry that is not there registers nothing, and is not needed to be called
+            node.decorator_list = [each for each in node.decorator_list if _root(each) in there]
+    source = ast.unparse(ast.Module(body=importable, type_ignores=[]))
+    return f"from __future__ import annotations\n{source}"
 
 
 def works_at_import(path: Path) -> bool:
@@ -67,18 +76,25 @@ def _used(node: ast.stmt) -> set[str]:
     return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
 
 
+def _root(node: ast.expr) -> str:
+    return next((each.id for each in ast.walk(node) if isinstance(each, ast.Name)), "")
+
+
 def _importable(node: ast.stmt) -> ast.stmt | None:
     """The statement, without what is not installed; None where nothing is left."""
     if isinstance(node, ast.ImportFrom):
-        return node if not node.level and _installed(node.module or "") else None
+        named = any(alias.name == "annotations" for alias in node.names)
+        return node if not node.level and not named and _imports(node.module or "") else None
     if isinstance(node, ast.Import):
-        left = [alias for alias in node.names if _installed(alias.name)]
+        left = [alias for alias in node.names if _imports(alias.name)]
         return ast.Import(names=left) if left else None
     return node
 
 
-def _installed(module: str) -> bool:
+def _imports(module: str) -> bool:
     try:
-        return importlib.util.find_spec(module.split(".")[0]) is not None
-    except (ImportError, ValueError):
+        with silence():
+            importlib.import_module(module)
+    except (Exception, SystemExit):
         return False
+    return True

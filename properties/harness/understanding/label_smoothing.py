@@ -38,6 +38,12 @@ OPTIONS = {
     "weight": ("weight", "weights", "class_weight", "class_weights"),
     "ignore_index": (
         "ignore_index",
+        "trg_pad_idx",
+        "tgt_pad_idx",
+        "ignore_label",
+        "ignore_id",
+        "pad_token_id",
+        "pad",
         "ignore_idx",
         "padding_idx",
         "pad_idx",
@@ -112,7 +118,7 @@ def infer(callee: Callee) -> Subject:
             f"called as {_called(callee, roles)} with two to five classes, it gave no loss"
         )
     agrees = min(fitting)[0] < _AGREES
-    _, _, form, reduction, fixed = min(fitting) if agrees else _invariant(callee, roles, fitting)
+    _, _, form, reduction, fixed = min(fitting) if agrees else _invariant(callee, roles, fitting, trials)
     if roles.epsilon is None and fixed is None:
         raise NotUnderstood(
             "no parameter is an epsilon (label_smoothing, smoothing, eps, ...), and its values show none"
@@ -313,6 +319,7 @@ def _tried(callee: Callee, roles: Roles, form: Form) -> list[tuple[str, str, flo
     return [best if best[3] < _AGREES or not named else named[0]]
 
 
+_SPREADS = ("uniform", "others", "normalised")
 _PROBES = (
     ([[1.5, -0.5, 0.25], [0.5, 2.0, -1.0]], [0, 2]),
     ([[0.5, 3.0, -1.0, 0.25, 1.0], [2.0, -0.5, 0.0, 1.0, -3.0], [0.0, 1.0, 1.5, -2.0, 0.5]], [3, 0, 1]),
@@ -351,7 +358,7 @@ def _reading(path: str, values: list[Any], sizes: list[int]) -> tuple[str | None
 def _error(values: list[Any], reduction: Any, fixed: float | None) -> float:
     """The smallest relative error over the conventions, the same one for all values."""
     errors = []
-    for off_target, offset in itertools.product(("uniform", "others"), ("cross_entropy", "kl")):
+    for off_target, offset in itertools.product(_SPREADS, ("cross_entropy", "kl")):
         off = []
         for logits, target, epsilon, value in values:
             e = fixed if fixed is not None else epsilon
@@ -383,9 +390,14 @@ def _fixed(values: list[Any], per_sample: bool, callee: Callee) -> float | None:
     return None
 
 
-def _invariant(callee: Callee, roles: Roles, fitting: list[Any]) -> Any:
-    """Where no value agrees: the first form whose result does not see a constant added to the logits."""
+def _invariant(callee: Callee, roles: Roles, fitting: list[Any], trials: Trials) -> Any:
+    """Where no value agrees: the first form whose result does not see a constant added to the logits.
+
+    Raises NotUnderstood where there is none: what it is then, it is no cross-entropy of a softmax.
+    """
     for each in fitting:
+        if each[2].logits != "logits":
+            continue  # log-probabilities are blind to it themselves
         build = executed(_source(callee, roles, each[2]), callee)["build"]
         logits, target = _PROBES[1]
         z, y = torch.tensor(logits, dtype=torch.float64), torch.tensor(target)
@@ -396,7 +408,10 @@ def _invariant(callee: Callee, roles: Roles, fitting: list[Any]) -> Any:
             continue
         if torch.allclose(first_value, second, rtol=1e-4):
             return each
-    return fitting[0]
+    raise trials.none_fits(
+        f"called as {_called(callee, roles)}, its values are no cross-entropy of a softmax in any form: "
+        "they see a constant that is added to every logit"
+    )
 
 
 def _adapter(callee: Callee, roles: Roles, form: Form, reduction: str, fixed: float | None) -> LabelSmoothing:

@@ -209,6 +209,7 @@ def _module_of_file(path: Path) -> ModuleType:
     """A file of a package is imported by its dotted name, so that its relative imports are found."""
     if not path.is_file():
         raise UsageError(f"no file {path}")
+    thirdparty.make_torchvision_importable()
     for folder in reversed(import_folders(path)):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
@@ -239,7 +240,10 @@ def _of_lone_file(path: Path) -> ModuleType:
 
 
 def in_package(path: Path) -> bool:
-    return (path.parent / "__init__.py").is_file()
+    """Whether its folder is a package that can be named in an import."""
+    return (path.parent / "__init__.py").is_file() and all(
+        part.isidentifier() for part in dotted_name(path).split(".")
+    )
 
 
 def dotted_name(path: Path) -> str:

@@ -1,0 +1,219 @@
+"""Every form in which people write a technique is understood without an adapter, and told from the others."""
+
+import sys
+
+import pytest
+
+from lawful.impl.contracts import Adapter
+from lawful.properties import check
+from lawful.properties.harness.understanding import understand_target
+from lawful.properties.harness.understanding.adapt import adapter_source, draft_source
+from lawful.properties.harness.understanding.forms import NeedsCuda, RaisesOnEveryCall
+from lawful.properties.subjects.subject import NotUnderstood, silence
+
+from .miniatures import forms
+
+LOSSES = {
+    "log_probabilities": "log_probabilities(logits.log_softmax(1), target",
+    "PaddingRequired": "PaddingRequired(smoothing=epsilon, size=logits.shape[1], padding_idx=0)(pad(",
+    "Sequences": "[None]",
+    "any_smooth_name": "lb_smooth_rate=epsilon",
+    "NamesOfClasses": "n_dim=logits.shape[1]",
+    "one_of_a_tuple": "[0]",
+    "one_of_a_dict": "['loss']",
+    "a_partial": "lb_smooth_rate=epsilon",
+    "a_lambda": "smoothing=epsilon",
+    "one_hot_targets": "one_hot(target)",
+    "smooth_labels": "* log_softmax(logits)",
+    "EpsilonToForward": "(logits, target, smoothing=epsilon)",
+    "required_mask": "required_mask(logits, target, smoothing=epsilon)",
+    "UseGpu": "UseGpu(epsilon=epsilon, num_classes=logits.shape[1])",
+}
+FIXED = ("fixed_smoothing_loss", "switched", "instance", "torch_instance")
+MIXUPS = {
+    "one_hot_in": "one_hot(target)",
+    "labels_then_lam": "target_b = result[1][1], lam = result[2]",
+    "with_a_flag": "lam = result[1][2]",
+    "with_the_index": "target_b = result[2], lam = result[4]",
+    "soft_lam_index": "soft = result[1]",
+    "a_tuple_in": "a_tuple_in((inputs, target)",
+    "collate_mixup": "zip(inputs, target)",
+    "a_dict_in": "result['label_b']",
+    "numpy_mixup": "inputs.numpy()",
+    "two_batches": "inputs[order]",
+    "lambda_given": "lam=lam",
+    "no_alpha_mixup": "no_alpha_mixup(inputs, target)",
+    "alpha_first": "alpha=alpha",
+    "FromItsBase": "num_classes=num_classes",
+    "with_device": "target_b = result[1][1]",
+}
+FINDERS = {
+    "Finder": "finder.history['lr']",
+    "gives_nothing": "no history",
+    "gives_one_number": "suggestion = result",
+    "logarithms": "lrs = result[0], losses = result[1]",
+    "a_triple": "lrs = result[1], losses = result[0]",
+    "from_its_module": "in its module",
+    "optimizer_class": "optimizer_class=SGD",
+}
+TRAINING = {"train": "accuracy = result['val_acc']"}
+RIGHT = {**LOSSES, **MIXUPS, **FINDERS, **TRAINING}
+
+
+def understood(name, technique=None, module=forms):
+    value = getattr(module, name)
+    with silence():
+        return understand_target(value, name, module.__name__, technique)
+
+
+def wrong_findings(report):
+    return [f.property for f in report.findings() if f.verdict == "broken" and f.severity == "wrong"]
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_code_is_understood_and_nothing_is_wrong(name):
+    report = check(getattr(forms, name))
+    assert RIGHT[name] in report.implementations[0].called_as
+    assert wrong_findings(report) == []
+    assert report.counts()["error"] == 0
+    assert report.counts()["holds"] >= (4 if name in TRAINING else 10)
+
+
+def _wrong_name(name):
+    twin = f"{name}Wrong" if name[0].isupper() else f"{name}_wrong"
+    return twin
+
+
+@pytest.mark.parametrize("name", [name for name in RIGHT if hasattr(forms, _wrong_name(name))])
+def test_wrong_code_is_understood_in_the_same_form_and_is_wrong(name):
+    """Where the fault is in the part that tells forms apart, shapes and types decide."""
+    report = check(getattr(forms, _wrong_name(name)))
+    assert (
+        report.implementations[0].technique
+        == check(getattr(forms, name), only=["repeats", "seeded_runs_repeat", "sweeps_every_param_group"])
+        .implementations[0]
+        .technique
+    )
+    assert wrong_findings(report) != []
+    assert report.exit_status == 1
+
+
+def test_every_form_has_a_wrong_twin():
+    alone = [name for name in RIGHT if not hasattr(forms, _wrong_name(name))]
+    assert alone == []
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_a_fixed_epsilon_is_read_off_the_values_and_laws_that_vary_it_are_unsupported(name):
+    report = check(getattr(forms, name), technique="label_smoothing")
+    verdicts = {row.property: row.verdict for row in report.results}
+    assert wrong_findings(report) == []
+    assert verdicts["matches_reference"] == "holds"
+    assert {verdicts[law] for law in ("affine_in_epsilon", "rejects_bad_epsilon")} == {"unsupported"}
+
+
+def test_the_sum_made_one_again_is_a_convention():
+    report = check(forms.normalised)
+    assert report.implementations[0].conventions["off_target"] == "normalised"
+    assert wrong_findings(report) == []
+
+
+def test_the_most_classic_fault_is_understood_and_wrong():
+    report = check(forms.kl_div_mean)
+    assert wrong_findings(report) == ["matches_reference"]
+
+
+def test_methods_are_named_with_their_class():
+    for name, wrong in (("mix", []), ("mix_wrong", ["inputs_and_targets_share_lambda_and_partner"])):
+        with silence():
+            subject = understand_target(
+                getattr(forms.OfAMethod, name), f"OfAMethod.{name}", forms.__name__, "mixup", forms.OfAMethod
+            )
+        from lawful.properties.harness.api import check_subject
+
+        report = check_subject(subject, profile="quick", seed=0)
+        assert wrong_findings(report)[:1] == wrong
+
+
+def test_a_finder_that_wants_thirty_steps_gets_them():
+    assert "at_least_thirty_steps" in understood("at_least_thirty_steps").adapter.shown_as
+
+
+TEN = (
+    "log_probabilities",
+    "PaddingRequired",
+    "Sequences",
+    "one_of_a_dict",
+    "smooth_labels",
+    "UseGpu",
+    "one_hot_in",
+    "collate_mixup",
+    "numpy_mixup",
+    "two_batches",
+    "Finder",
+    "gives_nothing",
+    "logarithms",
+    "train",
+)
+
+
+@pytest.mark.parametrize("name", TEN)
+def test_the_adapter_that_is_written_gives_the_same_verdicts(name, tmp_path, monkeypatch):
+    subject = understood(name)
+    path = tmp_path / "written.py"
+    path.write_text(adapter_source(subject))
+    names = {}
+    exec(compile(path.read_text(), str(path), "exec"), names)
+    adapter = names["adapter"]
+    assert isinstance(adapter, Adapter)
+    written, inferred = check(adapter), check(getattr(forms, name))
+    assert [(row.property, row.dtype, row.verdict) for row in written.results] == [
+        (row.property, row.dtype, row.verdict) for row in inferred.results
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in RIGHT if name in TEN or name in ("a_triple", "a_dict_in")])
+def test_a_snippet_of_what_was_inferred_runs(name, monkeypatch):
+    """Of the wrong twin, whose failure it shows."""
+    report = check(getattr(forms, _wrong_name(name)))
+    rows = [r for r in report.results if r.verdict == "broken" and r.severity == "wrong" and r.reproduce]
+    if report.implementations[0].technique == "training":
+        return
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        exec(compile(rows[0].reproduce, name, "exec"), {})
+    assert type(caught.value).__name__ == "AssertionError", rows[0].reproduce
+
+
+def uses_a_name_that_is_not_there(logits, target, smoothing=0.1):
+    return undefined_name(logits, target)  # noqa: F821
+
+
+def asks_for_cuda(x, y, alpha=1.0):
+    return x.cuda(), y, y, 1.0
+
+
+def is_nothing_we_know(pred, target, smoothing=0.1):
+    return "a loss"
+
+
+def test_code_that_raises_in_its_own_lines_is_a_finding():
+    here = sys.modules[__name__]
+    with pytest.raises(RaisesOnEveryCall, match="raises on every call: NameError: name 'undefined_name'"):
+        understood("uses_a_name_that_is_not_there", "label_smoothing", here)
+
+
+@pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is CUDA here")
+def test_code_that_needs_cuda_says_so():
+    with pytest.raises(NotUnderstood, match="asks for CUDA by name"):
+        understood("asks_for_cuda", "mixup", sys.modules[__name__])
+    assert issubclass(NeedsCuda, NotUnderstood)
+
+
+def test_what_is_not_understood_gets_a_draft_that_says_what_was_found():
+    here = sys.modules[__name__]
+    with pytest.raises(NotUnderstood) as caught:
+        understood("is_nothing_we_know", "label_smoothing", here)
+    text = draft_source(is_nothing_we_know, "is_nothing_we_know", __name__, "label_smoothing", caught.value)
+    assert "found: (pred, target, smoothing)" in text
+    assert "gave the result: str" in text
+    compile(text, "draft", "exec")
