@@ -60,7 +60,6 @@ class Deviation:
     where: str = "the adapter"
     """The file in which it stands."""
 
-    @property
     def no_longer(self) -> str:
         return "no longer broken" if self.kind == "known failure" else "no longer deviates"
 
@@ -239,6 +238,8 @@ class LRFinder(Adapter):
     )
     known_features: ClassVar[frozenset[str]] = frozenset({"divergence", "smoothing", "suggestion", "history"})
 
+    least_steps: int = 2
+    """Fewer are refused: laws are then asked of longer tests."""
     linear: bool = False
     """Whether it says that its rates rise linearly."""
 

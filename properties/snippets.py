@@ -168,7 +168,7 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
         ]
     else:
         lines.append(f"result = {called}")
-    if answer.lrs is not None:
+    if answer.lrs is not None and "history" in subject.features:
         lines.append("lrs, losses = tensor(result.lrs), tensor(result.losses)")
     if "suggestion" in asserted and answer.lrs is not None:
         lines.append("suggestion = result.suggest()")

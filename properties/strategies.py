@@ -273,6 +273,7 @@ def calm_losses() -> Drawn:
         [2.0 - i / 8 for i in range(8)],
         [1.0 + abs(i - 6) / 8 for i in range(12)],
         [1.0] * 21,
+        [1.0 + (i % 3) / 8 for i in range(44)],
     )
     return Drawn(wander, edges)
 

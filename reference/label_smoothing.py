@@ -132,7 +132,7 @@ def smoothed_loss(
         shared: dict[str, Any] = {"ignore_index": ignore_index, "weighted_mean": weighted_mean}
         w = np.asarray(weight, float)
         if weighting == "sample":
-            own = {"off_target": off_target, "offset": offset, "ignore_index": ignore_index}
+            own: dict[str, Any] = {"off_target": off_target, "offset": offset, "ignore_index": ignore_index}
             losses = smoothed_loss(logits, target, epsilon, **own, reduction="none")
             scaled = _weight_of_each(w, target, ignore_index) * losses
             return _reduced(scaled, _weight_of_each(w, target, ignore_index), reduction, weighted_mean)
@@ -145,7 +145,7 @@ def smoothed_loss(
         else:
             shared["weighted_mean"] = "count"
             of_spread = smoothed_loss(logits, target, 1.0, reduction=reduction, **spread, **shared)
-        return (1 - epsilon) * of_target + epsilon * of_spread
+        return np.asarray((1 - epsilon) * of_target + epsilon * of_spread)
     losses, divisor, shape = _per_sample(logits, target, epsilon, off_target, offset, weight, ignore_index)
     if reduction == "none":
         return losses.reshape(shape)

@@ -56,7 +56,11 @@ def good(request):
 
 @pytest.mark.parametrize("seed", range(30))
 def test_nothing_breaks_under_any_seed(good, seed):
-    results = ask(good, seed=seed, profile=SEEDED)
+    """An option of ours is asked under every fifth seed; a range test, of which one example is many, less."""
+    if "_" in good.adapter.name.removeprefix("torch_") and seed % 5:
+        pytest.skip("an option: every fifth seed")
+    examples = 2 if good.technique == "lr_finder" else SEEDED.examples
+    results = ask(good, seed=seed, profile=replace(SEEDED, examples=examples))
     assert [row for row in results.values() if row.verdict not in ("holds", "unsupported")] == []
     assert len(results) == CASES[good.technique]
 

@@ -405,7 +405,7 @@ def _fault(
     kept: tuple[list[float], list[float]] = ([], [])
 
     def build(*parts: Any, **options: Any) -> Swept:
-        return (run(kept) if run is HistoryOfTheClass else run())(*parts, **options)  # type: ignore[call-arg]
+        return (run(kept) if run is HistoryOfTheClass else run())(*parts, **options)
 
     promised = {
         "random_state": "restored",

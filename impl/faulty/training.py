@@ -17,9 +17,8 @@ def _mean_of_batches(build: Callable[..., Trained]) -> Callable[..., Trained]:
     def averaged(model: Any, optimizer: Any, loss_fn: Any, train: Any, val: Any, **options: Any) -> Trained:
         trained = build(model, optimizer, loss_fn, train, val, **options)
         shares = [(model(x).argmax(1) == y).float().mean().item() for x, y in val]
-        return Trained(
-            trained.train_loss, trained.val_loss, [sum(shares) / len(shares)] * len(trained.accuracy)
-        )
+        epochs = len(trained.accuracy or ())
+        return Trained(trained.train_loss, trained.val_loss, [sum(shares) / len(shares)] * epochs)
 
     return averaged
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -258,9 +259,15 @@ def _found(target: Target, technique: str | None) -> Found:
         return find(target, technique)
     if not isinstance(target, Adapter) and not callable(target):
         raise UsageError(f"target is {target!r}, expected a class, a function or an adapter")
-    name = getattr(target, "__name__", type(target).__name__)
+    name = _identifier(getattr(target, "__name__", type(target).__name__))
     with silence():
         return Found([understand_target(target, name, getattr(target, "__module__", "mine"), technique)])
+
+
+def _identifier(name: str) -> str:
+    """A name that source can use: a lambda has none of its own."""
+    plain = re.sub(r"\W", "", name) or "target"
+    return f"{plain}_" if keyword.iskeyword(plain) else plain
 
 
 def _tests(planned: Iterable[Case], profile: Profile, seed: int, fail_on: str = "guard") -> list[Any]:

@@ -154,12 +154,12 @@ class LawTest:
         if self.record.unasked and not self.record.completed:
             return {"verdict": "unsupported", "message": "no question for it: it defines no answer there"}
         explicit = len(self.law.boundary_examples()) if self.profile.boundary else 0
-        explicit -= self.record.unasked
-        if 2 * (self.record.completed - explicit) < self.record.attempts:
+        completed = self.record.completed + self.record.unasked - explicit
+        if 2 * completed < self.record.attempts:
             return {
                 "verdict": "error",
                 "message": f"asked nothing: of {self.record.attempts} examples drawn "
-                f"{self.record.completed - explicit} were completed",
+                f"{completed} were completed",
             }
         return {"verdict": "holds"}
 
@@ -205,7 +205,7 @@ class LawTest:
         return {
             "verdict": "broken",
             "stale": True,
-            "message": f"{deviation.no_longer}: the stored counterexample passes; "
+            "message": f"{deviation.no_longer()}: the stored counterexample passes; "
             f"remove the {deviation.kind} from {deviation.where}",
             "counterexample": dict(deviation.example),
         }

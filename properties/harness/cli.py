@@ -221,10 +221,11 @@ def scan(
     except Refused as error:
         _refuse(error)
     found, notes = found_in(path)
-    found = [each for each in found if technique in (None, each.technique)]
+    found = [candidate for candidate in found if technique in (None, candidate.technique)]
     if list_only or not found:
-        for each in found:
-            typer.echo(f"{each.path}:{each.line}  {each.name}  {each.technique}")
+        for candidate in found:
+            where = f"{candidate.path}:{candidate.line}"
+            typer.echo(f"{where}  {candidate.name}  {candidate.technique}")
         for note in notes:
             typer.echo(note)
         typer.echo(f"{len(found)} candidates")

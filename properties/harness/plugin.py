@@ -105,7 +105,7 @@ class _Collector:
         self._started[nodeid] = time.monotonic()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        rows = [json.loads(value) for name, value in report.user_properties if name == "lawful"]
+        rows = [json.loads(str(value)) for name, value in report.user_properties if name == "lawful"]
         if report.when == "call":
             for row in rows:
                 self._write(row)

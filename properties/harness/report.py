@@ -66,7 +66,6 @@ class Result:
     stale: bool = False
     """A declared deviation or known failure that drifted, or is none any more: it fails any run."""
 
-    @property
     def cause(self) -> str:
         """The message without its numbers: alike where several dtypes break for one reason."""
         return re.sub(r"[-+]?(\d[\d.]*(e[-+]?\d+)?|inf|nan)|(b?float\d+)", "#", self.message or "")
@@ -104,7 +103,7 @@ def findings(rows: Iterable[Result]) -> list[Finding]:
     also: dict[tuple[str, str, str], dict[str, None]] = {}
     for row in kept:
         first = root(row)
-        key = (first.property, first.verdict, first.cause)
+        key = (first.property, first.verdict, first.cause())
         if first is row:
             groups.setdefault(key, []).append(row)
         else:

@@ -19,6 +19,7 @@ from lawful.properties.subjects.subject import (
     NotUnderstood,
     Raised,
     Subject,
+    Unasked,
     asking,
     first_line,
     silence,
@@ -92,6 +93,8 @@ class Finder(Subject):
         """``batches`` of the loader, as many as steps where None; ``groups`` of the optimizer, 1 or 2;
         ``training``: the mode in which the model is handed over."""
         steps = len(losses) if num_iter is None else num_iter
+        if num_iter is None and steps < self.adapter.least_steps:
+            raise Unasked(f"it wants {self.adapter.least_steps} steps")
         batches = max(0, steps) if batches is None else batches
         answer = Sweep(
             {
@@ -222,15 +225,16 @@ class Finder(Subject):
 
     def _smoke(self) -> None:
         """Six steps of a constant loss are steps of an optimizer. The records are for the laws to judge."""
-        asked = "6 steps of loss 1, from 1e-5 to 1"
+        steps = max(6, self.adapter.least_steps)
+        asked = f"{steps} steps of loss 1, from 1e-5 to 1"
         try:
-            answer = self([1.0] * 6)
+            answer = self([1.0] * steps)
         except LawBroken as error:
             raise NotUnderstood(f"{asked}: {error}") from error
         except (Raised, NotAsked) as error:
             raise NotUnderstood(f"{asked}: it {error}") from error
         if answer.steps < 2:
-            raise NotUnderstood(f"{asked}: {answer.steps} optimizer steps, expected about 6")
+            raise NotUnderstood(f"{asked}: {answer.steps} optimizer steps, expected about {steps}")
 
     def _detect(self) -> dict[str, str]:
         found = {
@@ -244,8 +248,9 @@ class Finder(Subject):
         self.features |= {"given_optimizer"}
         if self._keeps_records():
             self.features |= {"history"}
+        steps = max(6, self.adapter.least_steps)
         with contextlib.suppress(Raised, LawBroken):
-            answer = self([1.0] * 6)
+            answer = self([1.0] * steps)
             if answer.own_optimizer:
                 self.features -= {"given_optimizer"}
             parts = {"model", "optimizer"} if "given_optimizer" in self.features else {"model"}
@@ -255,12 +260,12 @@ class Finder(Subject):
         if found["restores"] == "automatically" and self._resets():
             found["restores"] = "on_reset"
         with contextlib.suppress(Raised, LawBroken):
-            losses = [1.0, 0.5, 1.0, 0.25, 0.75, 1.0, 0.5, 0.5]
+            losses = [1.0, 0.5, 1.0, 0.25, 0.75, 1.0, 0.5, 0.5] + [0.5] * (steps - 8)
             answer = self(losses)
             first = self.aligned(answer)
             found["smoothing"] = "none" if first else self._smoothing(losses, answer.value)
         with contextlib.suppress(Raised, LawBroken):
-            answer = self([1.0] * 40)
+            answer = self([1.0] * max(40, steps))
             found["records"] = "trimmed" if 0 < len(answer.lrs) < answer.steps else "all"
             steps = np.diff(answer.used)
             even = len(steps) > 1 and np.allclose(steps, steps[0], rtol=1e-3, atol=0)
@@ -276,11 +281,12 @@ class Finder(Subject):
         return found
 
     def _keeps_records(self) -> bool:
-        script, model, optimizer, loader = probes.scripted([1.0] * 6, batches=6)
+        steps = max(6, self.adapter.least_steps)
+        script, model, optimizer, loader = probes.scripted([1.0] * steps, batches=steps)
         try:
             with probes.seeded(0), asking(), silence(), probes.watched(script):
                 swept = self.adapter.build(
-                    model, optimizer, script.criterion, loader, start_lr=1e-5, end_lr=1.0, num_iter=6
+                    model, optimizer, script.criterion, loader, start_lr=1e-5, end_lr=1.0, num_iter=steps
                 )
         except Raised:
             return True
@@ -288,10 +294,11 @@ class Finder(Subject):
 
     def _resets(self) -> bool:
         """Does it offer a reset to be called after?"""
-        script, model, optimizer, loader = probes.scripted([1.0] * 6, batches=6)
+        steps = max(6, self.adapter.least_steps)
+        script, model, optimizer, loader = probes.scripted([1.0] * steps, batches=steps)
         with probes.seeded(0), asking(), silence():
             swept = self.adapter.build(
-                model, optimizer, script.criterion, loader, start_lr=1e-5, end_lr=1.0, num_iter=6
+                model, optimizer, script.criterion, loader, start_lr=1e-5, end_lr=1.0, num_iter=steps
             )
         return getattr(swept, "reset", None) is not None
 

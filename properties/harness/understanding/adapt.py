@@ -20,7 +20,9 @@ def adapter_source(subject: Subject) -> str:
     kind = type(adapter).__name__
     convention = ", ".join(f"{k}={v}" for k, v in subject.conventions.items())
     imports, _, body = adapter.imports.partition("\ndef build(")
-    own = ["import torch", *imports.splitlines(), f"from lawful.impl.contracts import {kind}"]
+    above = imports.splitlines()
+    own = ["import torch", *above, f"from lawful.impl.contracts import {kind}"]
+    helpers = [line for line in above if not line.startswith(("import ", "from "))]
     lines = [
         f'"""How lawful calls {adapter.name}: {adapter.shown_as or adapter.called_as}',
         "",
@@ -30,6 +32,7 @@ def adapter_source(subject: Subject) -> str:
         *_sorted_imports(own),
         "",
         "",
+        *([*helpers, "", ""] if helpers else []),
         f"def build({body.rstrip()}",
         "",
         "",

@@ -391,27 +391,43 @@ def _fixed(values: list[Any], per_sample: bool, callee: Callee) -> float | None:
 
 
 def _invariant(callee: Callee, roles: Roles, fitting: list[Any], trials: Trials) -> Any:
-    """Where no value agrees: the first form whose result does not see a constant added to the logits.
+    """Where no value agrees: the first form in which it behaves as a cross-entropy of a softmax would.
 
-    Raises NotUnderstood where there is none: what it is then, it is no cross-entropy of a softmax.
+    Of logits it does not see a constant that is added to all; of log-probabilities it is affine. Raises
+    NotUnderstood where neither is so: what it is then, it is none.
     """
-    for each in fitting:
-        if each[2].logits != "logits":
-            continue  # log-probabilities are blind to it themselves
-        build = executed(_source(callee, roles, each[2]), callee)["build"]
-        logits, target = _PROBES[1]
-        z, y = torch.tensor(logits, dtype=torch.float64), torch.tensor(target)
-        try:
-            with silence():
-                first_value, second = (build(0.1)(moved, y).detach() for moved in (z, z + 2))
-        except (Exception, SystemExit):
-            continue
-        if torch.allclose(first_value, second, rtol=1e-4):
-            return each
+    behaves = {"logits": _is_shift_invariant, "log-probabilities": _is_affine}
+    for logits, behaviour in behaves.items():
+        for each in fitting:
+            if each[2].logits == logits and behaviour(callee, roles, each[2]):
+                return each
     raise trials.none_fits(
-        f"called as {_called(callee, roles)}, its values are no cross-entropy of a softmax in any form: "
-        "they see a constant that is added to every logit"
+        f"called as {_called(callee, roles)}, it is no cross-entropy of a softmax in any form: it sees a "
+        "constant that is added to every logit, and is not affine in log-probabilities"
     )
+
+
+def _is_shift_invariant(callee: Callee, roles: Roles, form: Form) -> bool:
+    z = torch.tensor(_PROBES[1][0], dtype=torch.float64)
+    values = _values(callee, roles, form, [z, z + 2])
+    return values is not None and torch.allclose(values[0], values[1], rtol=1e-4)
+
+
+def _is_affine(callee: Callee, roles: Roles, form: Form) -> bool:
+    a = torch.tensor(_PROBES[1][0], dtype=torch.float64)
+    b = a.flip(1) * 0.5
+    values = _values(callee, roles, replace(form, logits="logits"), [a, b, (a + b) / 2])
+    return values is not None and torch.allclose((values[0] + values[1]) / 2, values[2], rtol=1e-4)
+
+
+def _values(callee: Callee, roles: Roles, form: Form, logits: list[Any]) -> list[Any] | None:
+    build = executed(_source(callee, roles, form), callee)["build"]
+    target = torch.tensor(_PROBES[1][1])
+    try:
+        with silence():
+            return [build(0.1)(z, target).detach().double() for z in logits]
+    except (Exception, SystemExit):
+        return None
 
 
 def _adapter(callee: Callee, roles: Roles, form: Form, reduction: str, fixed: float | None) -> LabelSmoothing:

@@ -160,6 +160,7 @@ class Reading:
     logarithms: bool = False
     suggestion: str = ""
     steps: str = "asked"
+    least_steps: int = 2
 
 
 def infer(callee: Callee) -> Subject:
@@ -174,7 +175,8 @@ def infer(callee: Callee) -> Subject:
             except (Exception, SystemExit) as error:
                 trials.failed(f"{_called(callee, variant)}, {steps} steps", error)
             else:
-                return understand(_adapter(callee, variant, reading))
+                least = steps if steps > _STEPS[0] else 2
+                return understand(_adapter(callee, variant, replace(reading, least_steps=least)))
     raise trials.none_fits(f"called as {_called(callee, roles)} on a scripted loss, no sweep was seen")
 
 
@@ -375,6 +377,7 @@ def _adapter(callee: Callee, roles: Roles, reading: Reading) -> LRFinder:
         ),
         shown_as=_called(callee, roles, reading),
         linear=_says_linear(callee),
+        least_steps=reading.least_steps,
     )
 
 

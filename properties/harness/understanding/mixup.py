@@ -284,8 +284,8 @@ def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles) -> Reading:
     paths = [p for p in shown[0] if all(s.get(p) is not None for s in shown)]
     mixtures = [p for p in paths if all(_floats(s[p]) and s[p].shape == x.shape for s in shown)]
     if not mixtures:
-        seen = ", ".join(f"{p or 'the result'}: {_form(shown[0][p])}" for p in shown[0])
-        raise NotUnderstood(f"gave {seen or 'nothing'}, expected mixed inputs {x.shape} and targets")
+        given = ", ".join(f"{p or 'the result'}: {_form(shown[0][p])}" for p in shown[0])
+        raise NotUnderstood(f"gave {given or 'nothing'}, expected mixed inputs {x.shape} and targets")
     changed = [p for p in mixtures if any(not np.array_equal(s[p], x) for s in shown)]
     softs = [p for p in paths if all(_floats(s[p]) and s[p].shape == (_SIZE, _CLASSES) for s in shown)]
     softs = [p for p in softs if p not in mixtures]
@@ -315,14 +315,15 @@ def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles) -> Reading:
             np.array_equal(_labels(s[p])[k], y[j][k]) for s, j, k in zip(shown, partner, seen, strict=True)
         )
     ]
-    given = roles.lam is not None
+    has_lam = roles.lam is not None
     if "y2" in roles.order and not (mine and theirs) and not softs:
         mine, theirs = mine or ["y"], theirs or ["y[order]"]
     # the first of two labels is the one that lambda weighs: their order is part of what is judged
-    for labelled, other, weights in ((mine, theirs, own), (theirs, mine, [1 - w for w in own])):
-        share = [p for p in lams if _is_share(p, shown, weights, seen)]
-        if labelled and other and (share or given):
-            first_label, second_label = labelled[0], other[0]
+    turned = [1 - weight for weight in own]
+    for firsts, seconds, shares in ((mine, theirs, own), (theirs, mine, turned)):
+        share = [p for p in lams if _is_share(p, shown, shares, seen)]
+        if firsts and seconds and (share or has_lam):
+            first_label, second_label = firsts[0], seconds[0]
             if _place(paths, first_label) <= _place(paths, second_label):
                 return Reading(
                     mixed, own=first_label, other=second_label, lam=(share or ["lam"])[0], right=True
@@ -330,7 +331,7 @@ def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles) -> Reading:
     # what is left fits in shape and type: the values are for the laws to judge
     if softs and len(softs) == 1 and not lams:
         return Reading(mixed, soft=softs[0])
-    if len(labels) >= 2 and (lams or given):
+    if len(labels) >= 2 and (lams or has_lam):
         return Reading(mixed, own=labels[0], other=labels[1], lam=lams[0] if lams else "lam")
     if softs:
         return Reading(mixed, soft=softs[0])

@@ -1,0 +1,216 @@
+"""``lawful scan``: what it finds by reading, and that a candidate costs its own row and nothing else."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lawful.properties.harness.scan import Limits, found_in, scan
+from lawful.properties.harness.understanding.candidates import candidates
+from lawful.properties.harness.understanding.extract import taken_out, works_at_import
+
+MINIATURES = Path(__file__).parent / "miniatures"
+RIGHT = """
+import torch.nn.functional as F
+def smooth_cross_entropy(logits, target, smoothing=0.1):
+    if not 0 <= smoothing <= 1:
+        raise ValueError(smoothing)
+    return F.cross_entropy(logits, target, label_smoothing=smoothing)
+"""
+MIXUP = """
+import numpy as np
+import torch
+def mixup_data(x, y, alpha=1.0):
+    lam = np.random.beta(alpha, alpha) if alpha > 0 else 1
+    index = torch.randperm(len(x))
+    return lam * x + (1 - lam) * x[index], y[index], y, lam
+"""
+NOT_INSTALLED = """
+import nosuchlibrary
+from nosuchlibrary.registry import LOSSES
+EPS = 0.1
+def _log_p(z: nosuchlibrary.Tensor):
+    return z.log_softmax(1)
+@LOSSES.register_module()
+def label_smoothing_loss(logits, target, smoothing=EPS):
+    return -((1 - smoothing) * _log_p(logits).gather(1, target[:, None]).squeeze(1)
+             + smoothing * _log_p(logits).mean(1)).mean()
+"""
+PACKAGE = """
+from .maths import smooth
+def label_smoothing_loss(logits, target, smoothing=0.1):
+    return smooth(logits, target, smoothing)
+"""
+MATHS = """
+import torch.nn.functional as F
+def smooth(logits, target, eps):
+    return F.cross_entropy(logits, target, label_smoothing=eps)
+"""
+
+
+@pytest.fixture
+def repository(tmp_path):
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "losses.py").write_text(RIGHT)
+    (tmp_path / "augment.py").write_text(MIXUP)
+    (tmp_path / "registered.py").write_text(NOT_INSTALLED)
+    (tmp_path / "script.py").write_text(RIGHT + "\nprint('training')\nraise SystemExit(3)\n")
+    package = tmp_path / "src" / "theirs"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "loss.py").write_text(PACKAGE)
+    (package / "maths.py").write_text(MATHS)
+    (tmp_path / "broken.py").write_text("def mixup(:\n")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "losses.py").write_text(RIGHT)
+    return tmp_path
+
+
+def lawful(folder, *arguments):
+    command = [sys.executable, "-m", "lawful", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
+def test_candidates_are_found_by_reading_alone(repository):
+    marker = repository / "executed"
+    (repository / "acts.py").write_text(RIGHT + f"\nopen({str(marker)!r}, 'w')\n")
+    done = lawful(repository, "scan", ".", "--list")
+    assert done.returncode == 0, done.stderr
+    for text in (
+        "losses.py:3  smooth_cross_entropy  label_smoothing",
+        "augment.py:4  mixup_data  mixup",
+        "src/theirs/loss.py:3  label_smoothing_loss  label_smoothing",
+        "broken.py: not read: SyntaxError",
+    ):
+        assert text in done.stdout
+    assert ".venv" not in done.stdout
+    assert not marker.exists()
+
+
+def test_classes_methods_and_formulas_are_candidates(tmp_path):
+    file = tmp_path / "code.py"
+    file.write_text(
+        "class Trainer:\n"
+        "    def mixup(self, x, y):\n"
+        "        lam = np.random.beta(1, 1); index = torch.randperm(len(x))\n"
+        "        return lam * x + (1 - lam) * x[index], y, y[index], lam\n"
+        "def blend(x, y):\n"
+        "    lam = np.random.beta(1, 1); index = torch.randperm(len(x))\n"
+        "    return lam * x + (1 - lam) * x[index], y\n"
+        "def mixup_criterion(criterion, pred, y_a, y_b, lam):\n"
+        "    return lam * criterion(pred, y_a) + (1 - lam) * criterion(pred, y_b)\n"
+    )
+    assert [(each.name, each.technique) for each in candidates(file)] == [
+        ("Trainer.mixup", "mixup"),
+        ("blend", "mixup"),
+    ]
+
+
+def test_a_folder_is_checked_by_naming_it(repository):
+    done = lawful(repository, "scan", ".", "--json", "scan.json", "-n", 2)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "This imports and runs their code" in done.stderr
+    report = json.loads((repository / "scan.json").read_text())
+    assert report["schema"] == 2
+    rows = {(Path(row["path"]).name, row["name"]): row for row in report["candidates"]}
+    assert {row["status"] for row in rows.values()} == {"asked"}
+    assert rows["losses.py", "smooth_cross_entropy"]["severities"].count("wrong") == 0
+    assert "wrong" in rows["augment.py", "mixup_data"]["severities"]
+    assert rows["loss.py", "label_smoothing_loss"]["notes"] == []
+    registered = rows["registered.py", "label_smoothing_loss"]
+    assert "No module named 'nosuchlibrary'" in registered["notes"][0]
+    assert registered["severities"].count("wrong") == 0
+    assert "does more than define" in rows["script.py", "smooth_cross_entropy"]["notes"][0]
+    assert len(report["implementations"]) == len(rows) == 5
+
+
+def test_what_is_taken_out_stands_alone():
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "registered.py"
+        path.write_text(NOT_INSTALLED)
+        source = taken_out(path, "label_smoothing_loss")
+        names = {}
+        exec(compile(source, "alone", "exec"), names)
+        assert names["label_smoothing_loss"].__defaults__ == (0.1,)
+        assert "nosuchlibrary.registry" not in source
+        with pytest.raises(ValueError, match="defines no other"):
+            taken_out(path, "other")
+
+
+@pytest.mark.parametrize(
+    ("line", "works"),
+    [("args = parser.parse_args()", True), ("print(1)", True), ("for i in x: pass", True), ("A = 3", False)],
+)
+def test_work_at_import_is_seen(tmp_path, line, works):
+    (tmp_path / "code.py").write_text(f"{line}\ndef f():\n    return 1\n")
+    assert works_at_import(tmp_path / "code.py") is works
+
+
+def test_a_hostile_candidate_costs_its_own_row(monkeypatch):
+    found, _ = found_in([MINIATURES / "hostile.py"])
+    rows = {row["name"]: row for row in scan(found, limits=Limits(25, 6000), workers="2")}
+    assert set(rows) == {f"{what}_label_smoothing" for what in _HOSTILE}
+    assert rows["right_label_smoothing"]["status"] == "asked"
+    for name in ("forking_label_smoothing", "hanging_label_smoothing"):
+        assert rows[name]["words"] == "no answer within 25 s: it was ended"
+    assert rows["reading_label_smoothing"]["status"] == "not understood"
+    assert rows["allocating_label_smoothing"]["status"] in ("died", "not understood")
+    assert rows["writing_label_smoothing"]["status"] in ("died", "not understood")
+    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    assert "harness.examine" not in left
+
+
+_HOSTILE = ("forking", "allocating", "writing", "hanging", "reading", "right")
+
+
+def test_the_work_goes_to_two_interpreters(repository):
+    done = lawful(repository, "scan", "losses.py", "augment.py", "--tx", "popen", "--tx", "popen")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "2 candidates: 2 asked" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nosuchfolder"], "no file or folder nosuchfolder"),
+        ([".", "--fail-on", "gard"], "--fail-on is 'gard'"),
+        ([".", "--technique", "mixupp"], "--technique is 'mixupp'"),
+        ([".", "--json", "no/such/r.json"], "cannot be written"),
+    ],
+)
+def test_bad_usage_is_refused(repository, arguments, message):
+    done = lawful(repository, "scan", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_adapt_writes_what_check_takes(tmp_path):
+    (tmp_path / "losses.py").write_text(RIGHT)
+    done = lawful(tmp_path, "adapt", "losses.py:smooth_cross_entropy", "-o", "adapter.py")
+    assert done.returncode == 0, done.stderr
+    assert "lawful check adapter.py:adapter" in done.stdout
+    only = ("--only", "repeats", "--profile", "quick", "-n", "1")
+    again = lawful(tmp_path, "check", "adapter.py:adapter", *only)
+    assert again.returncode == 0, again.stderr
+
+
+def test_adapt_drafts_what_is_not_understood(tmp_path):
+    (tmp_path / "losses.py").write_text(
+        "def smooth_loss(pred, target, smoothing=0.1):\n    return 'a loss'\n"
+    )
+    done = lawful(tmp_path, "adapt", "losses.py:smooth_loss")
+    assert done.returncode == 2
+    assert "raise NotImplementedError" in done.stdout
+    assert "found: (pred, target, smoothing)" in done.stdout
+
+
+def test_environment_of_pytest_is_not_inherited(repository):
+    environment = {**os.environ, "PYTEST_ADDOPTS": "--nonsense"}
+    command = [sys.executable, "-m", "lawful", "scan", "losses.py"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=repository, env=environment)
+    assert "1 candidates: 1 asked" in done.stdout
