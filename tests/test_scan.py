@@ -40,7 +40,7 @@ def label_smoothing_loss(logits, target, smoothing=EPS):
              + smoothing * _log_p(logits).mean(1)).mean()
 """
 PACKAGE = """
-from .maths import smooth
+from .maths import smooth  # on top of F.cross_entropy
 def label_smoothing_loss(logits, target, smoothing=0.1):
     return smooth(logits, target, smoothing)
 """

@@ -56,7 +56,7 @@ def _of(path: Path, source: str) -> Iterator[Candidate]:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef) or _is_test(node.name):
             continue
         text = ast.get_source_segment(source, node) or ""
-        technique = _technique(node.name, text)
+        technique = _technique(node.name, text, source)
         if isinstance(node, ast.ClassDef):
             if any("Function" in ast.unparse(base) for base in node.bases):
                 continue  # of torch.autograd: called through what wraps it
@@ -70,21 +70,21 @@ def _of(path: Path, source: str) -> Iterator[Candidate]:
                 continue
             for method in methods:
                 body = ast.get_source_segment(source, method) or ""
-                inner = _technique(method.name, body)
+                inner = _technique(method.name, body, source)
                 if inner and _takes_a_batch(method):
                     yield Candidate(path, method.lineno, f"{node.name}.{method.name}", inner)
         elif technique and node.args.args + node.args.kwonlyargs:
             yield Candidate(path, node.lineno, node.name, technique)
 
 
-def _technique(name: str, text: str) -> str | None:
-    """By name and signs; or, where the name says nothing, by a source that says all of it."""
+def _technique(name: str, text: str, file: str) -> str | None:
+    """By a name and signs of it in the file; or, where no name says it, by a source that says it all."""
     for technique, (_, first, second) in _SIGNS.items():
         if technique == "mixup" and re.search(r"criterion|_loss\b|loss$", name, re.IGNORECASE):
             continue
-        signs = re.search(first, text, re.I) and re.search(second, text, re.I)
-        if _named(name, technique) and signs:
+        if _named(name, technique) and re.search(first, file, re.I) and re.search(second, text, re.I):
             return technique
+        signs = re.search(first, text, re.I) and re.search(second, text, re.I)
         if signs and re.search(_FORMULAS[technique], text, re.I | re.S):
             return technique
     return None
