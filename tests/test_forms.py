@@ -28,6 +28,7 @@ LOSSES = {
     "smooth_labels": "* log_softmax(logits)",
     "EpsilonToForward": "(logits, target, smoothing=epsilon)",
     "required_mask": "required_mask(logits, target, smoothing=epsilon)",
+    "required_padding": "(offers ignore_index)",
     "UseGpu": "UseGpu(epsilon=epsilon, num_classes=logits.shape[1])",
 }
 FIXED = ("fixed_smoothing_loss", "switched", "instance", "torch_instance")

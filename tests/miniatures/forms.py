@@ -569,3 +569,13 @@ def train_wrong(model, train_loader, optimizer, criterion, epochs=1, val_loader=
             optimizer.step()
         for x, y in val_loader:
             criterion(model(x), y)
+
+
+def required_padding(pred, gold, trg_pad_idx, smoothing=0.1):
+    """The ignored value has to be given, under a name of its own."""
+    losses = _logits(pred, gold.masked_fill(gold == trg_pad_idx, 0), smoothing)
+    return losses[gold != trg_pad_idx].sum()
+
+
+def required_padding_wrong(pred, gold, trg_pad_idx, smoothing=0.1):
+    return required_padding(pred, gold, trg_pad_idx, smoothing / 2)

@@ -192,10 +192,10 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
             "padding = torch.full_like(logits[:, :1], -1e4)  # a class of its own, that never occurs"
         )
         before.append("logits, target = torch.cat([padding, logits], 1), target + 1")
-    given = LOGITS[form.logits].format(z=z)
+    passed = LOGITS[form.logits].format(z=z)
     labels = TARGET[form.target].format(z=z, y=y)
     if form.layout == "sequence":
-        given, labels = f"({given})[None]", f"({labels})[None]"
+        passed, labels = f"({passed})[None]", f"({labels})[None]"
     named: dict[str, str] = {}
     everything = {**callee.built, **callee.called}
     if roles.epsilon:
@@ -228,7 +228,12 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
     if renamed:
         lines += [f"    names = {renamed!r}"]
         lines += ["    features = {names.get(name, name): value for name, value in features.items()}"]
-    pair = [labels, given] if roles.swapped else [given, labels]
+    # what has to be given, or an ignored value that ordinary targets have: unless a feature says otherwise
+    given = {roles.options[feature]: None for feature in offered if roles.options[feature] in named}
+    defaults = [f'"{name}": {named.pop(name)}' for name in given if name is not None]
+    if defaults:
+        lines += [f"    features = {{{', '.join(defaults)}, **features}}"]
+    pair = [labels, passed] if roles.swapped else [passed, labels]
     built = {n: v for n, v in named.items() if n in callee.built}
     called = {n: v for n, v in named.items() if n in callee.called}
     call: str
