@@ -1,8 +1,10 @@
 """``conformance`` in somebody else's suite: from an empty folder, against the built wheel, on two workers."""
 
+import json
 import os
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
@@ -69,6 +71,7 @@ def suite(tmp_path, wheel):  # noqa: F811
             env=env,
         )
 
+    run.folder = folder
     return run
 
 
@@ -84,6 +87,9 @@ def test_right_passes_wrong_fails_and_the_run_says_how_much_it_asked(suite):
     assert " broken, 0 deviates, " in done.stdout
     assert "broken: label_smoothing.rejects_bad_epsilon (guard)" in done.stdout
     assert "from losses import Wrong" in done.stdout
+    junit = ElementTree.parse(suite.folder / "junit.xml")
+    values = [each.get("value") for each in junit.iter("property") if each.get("name") == "lawful"]
+    assert {json.loads(value)["verdict"] for value in values} == {"holds", "broken", "unsupported"}
 
 
 def test_each_case_is_a_hypothesis_test_to_pytest(suite):

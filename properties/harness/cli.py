@@ -325,7 +325,7 @@ def list_laws(technique: Technique = None) -> None:
         for name in [technique] if technique else written_techniques():
             typer.echo(name)
             for law in laws_of(name):
-                typer.echo(f"  {law.name:38} {law.formula}")
+                typer.echo(f"  {law.severity:5}  {law.name:38} {law.formula}")
     except KeyError as error:
         _refuse(error.args[0])
 

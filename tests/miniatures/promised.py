@@ -1,5 +1,6 @@
 """Right code that was called broken once, each in the form in which it was met: see ``test_promised``."""
 
+import copy
 import math
 
 import numpy as np
@@ -122,6 +123,23 @@ class WeightOfTheSample(nn.Module):
             return losses.mean()
         w = self.weight.to(losses.dtype)[y]
         return (w * losses).sum() / w.sum()
+
+
+class NormalisedSpread(nn.Module):
+    """The spread weighs the classes by their share of all weights."""
+
+    def __init__(self, smoothing=0.1, weight=None):
+        super().__init__()
+        self.smoothing, self.weight = smoothing, weight
+
+    def forward(self, x, y):
+        log_p = _wide(x).log_softmax(1)
+        nll = -log_p.gather(1, y[:, None]).squeeze(1)
+        if self.weight is None:
+            return ((1 - self.smoothing) * nll - self.smoothing * log_p.mean(1)).mean().to(x.dtype)
+        w = self.weight.to(log_p.dtype)
+        spread = -(log_p * w / w.sum()).sum(1)
+        return ((1 - self.smoothing) * w[y] * nll + self.smoothing * spread).sum() / w[y].sum()
 
 
 class WithDim(nn.Module):
@@ -321,3 +339,37 @@ def clips_gradients(model, optimizer, criterion, loader, start_lr, end_lr, num_i
 def makes_its_own_optimizer(model, criterion, train_loader, start_lr=1e-5, end_lr=1.0, num_iter=100):
     optimizer = torch.optim.SGD(model.parameters(), lr=start_lr)
     return _sweep(model, optimizer, criterion, train_loader, start_lr, end_lr, num_iter)
+
+
+def state_dict_that_aliases(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """Wrong: what was saved are the tensors themselves, and moves with them."""
+    saved = model.state_dict()
+    state = copy.deepcopy(optimizer.state_dict())
+    swept = _sweep(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    model.load_state_dict(saved)
+    optimizer.load_state_dict(state)
+    return swept
+
+
+def train_with_clipping(model, train_loader, val_loader, optimizer, criterion, epochs=1):
+    """The gradient is the right one times a factor; the accuracy is a float32 number."""
+    accuracies = []
+    for _ in range(epochs):
+        model.train()
+        for x, y in train_loader:
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 0.1)
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            right = torch.cat([(model(x).argmax(1) == y).float() for x, y in val_loader])
+        accuracies.append(right.mean())
+    return {"val_acc": accuracies}
+
+
+def needs_a_word(x, y, alpha=1.0, enabled=False):
+    """Nothing is mixed unless a word is said that we do not know."""
+    lam = np.random.beta(alpha, alpha) if enabled else 1.0
+    index = torch.randperm(len(x))
+    return lam * x + (1 - lam) * x[index], y, y[index], lam

@@ -102,13 +102,17 @@ def indented(lines: Iterable[str], by: int = 1) -> Iterator[str]:
     return ("    " * by + line for line in lines)
 
 
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, int | float) or getattr(value, "ndim", None) == 0
+
+
 def parts(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Every leaf of nested tuples, lists, dicts and objects, with the source that picks it."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from parts(item, f"{path}[{key!r}]")
     elif isinstance(value, tuple | list):
-        if value and isinstance(value, list) and all(isinstance(item, int | float) for item in value):
+        if value and isinstance(value, list) and all(_is_scalar(item) for item in value):
             yield path, value
         else:
             for index, item in enumerate(value):
