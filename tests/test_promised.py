@@ -1,8 +1,8 @@
 """A law is asked of what was promised: nothing at ``wrong`` of right code that was called broken once.
 
-What the laws said of five of these forms before (schema 1, any of which failed the run): ``HiddenFloat32`` 7
-broken cases, ``NarrowEpsilon`` 41 of 17 laws, ``spread_over_others`` 8 with K = 1 among them, ``switch`` and
-``SpecificName`` the value laws of an epsilon that was none. Now: what ``test_the_choice_is_a_convention`` says.
+What the laws said of five of these forms before, each of which failed the run: ``HiddenFloat32`` 7 broken
+cases, ``NarrowEpsilon`` 41 of 17 laws, ``spread_over_others`` 8 with K = 1 among them, ``switch`` and
+``SpecificName`` the value laws of an epsilon that was none. Now: the conventions below.
 """
 
 import pytest
