@@ -238,7 +238,7 @@ class LRFinder(Adapter):
     )
     known_features: ClassVar[frozenset[str]] = frozenset({"divergence", "smoothing", "suggestion", "history"})
 
-    least_steps: int = 2
+    least_steps: int = 1
     """Fewer are refused: laws are then asked of longer tests."""
     linear: bool = False
     """Whether it says that its rates rise linearly."""

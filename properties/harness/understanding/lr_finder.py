@@ -160,7 +160,7 @@ class Reading:
     logarithms: bool = False
     suggestion: str = ""
     steps: str = "asked"
-    least_steps: int = 2
+    least_steps: int = 1
 
 
 def infer(callee: Callee) -> Subject:
@@ -175,7 +175,7 @@ def infer(callee: Callee) -> Subject:
             except (Exception, SystemExit) as error:
                 trials.failed(f"{_called(callee, variant)}, {steps} steps", error)
             else:
-                least = steps if steps > _STEPS[0] else 2
+                least = steps if steps > _STEPS[0] else 1
                 return understand(_adapter(callee, variant, replace(reading, least_steps=least)))
     raise trials.none_fits(f"called as {_called(callee, roles)} on a scripted loss, no sweep was seen")
 
