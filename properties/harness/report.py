@@ -253,6 +253,8 @@ class Report:
         asked = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
         seconds = sum(row.seconds for row in self.results)
         words = severity_words(self.findings())
+        if counts["broken"] and words == "nothing broken":
+            words = "what is broken rests on known deviations"
         return f"{len(self.results)} cases: {asked}; {words}; {seconds:.1f} s of asking"
 
     def _print_one(self, console: Console, implementation: Implementation) -> None:
