@@ -1,9 +1,4 @@
-"""A law is asked of what was promised: nothing at ``wrong`` of right code that was called broken once.
-
-What the laws said of five of these forms before, each of which failed the run: ``HiddenFloat32`` 7 broken
-cases, ``NarrowEpsilon`` 41 of 17 laws, ``spread_over_others`` 8 with K = 1 among them, ``switch`` and
-``SpecificName`` the value laws of an epsilon that was none. Now: the conventions below.
-"""
+"""A law is asked of what was promised: nothing at ``wrong`` of right code that was called broken once."""
 
 import pytest
 
@@ -49,8 +44,41 @@ FINDERS = {
     "makes_its_own_optimizer": ({}, set()),
 }
 ALL = {**LOSSES, **MIXUPS, **FINDERS}
-OVERFLOW = {"many_classes_do_not_overflow", "extreme_logits_stay_finite"}
-GUARDS = "edge"
+BEFORE = {
+    "HiddenFloat32": 3,
+    "NarrowEpsilon": 15,
+    "NormalisedSpread": 4,
+    "OnceDifferentiable": 3,
+    "OwnIgnored": 3,
+    "PaddingIsAClass": 3,
+    "SpecificName": 9,
+    "WeightOfTheSample": 4,
+    "WeightedMeanByCount": 4,
+    "WithDim": 3,
+    "WithProbability": 4,
+    "authors_mixup": 2,
+    "channels_one_by_one": 21,
+    "clips_gradients": 7,
+    "documented_flat": 3,
+    "half_the_time": 4,
+    "indexes_what_is_there": 2,
+    "linear_range_test": 7,
+    "makes_its_own_optimizer": None,
+    "mean_of_a_window": 7,
+    "needs_a_word": 5,
+    "of_several": 5,
+    "off_returns_class_numbers": 2,
+    "partners_drawn_independently": 4,
+    "spread_over_others": 4,
+    "state_dict_that_aliases": 5,
+    "steps_of_the_loader": 8,
+    "switch": 10,
+    "ten_steps_of_grace": 7,
+    "train_with_clipping": None,
+    "trimmed_at_both_ends": 10,
+}
+"""Laws broken in float32 before severity and promise (commit 0df7ef3), any of which failed the run; None: not
+understood."""
 
 
 @pytest.fixture(scope="module", params=ALL)
@@ -65,6 +93,10 @@ def test_nothing_is_wrong_and_the_exit_status_is_0(asked):
     assert report.exit_status == 0
     assert report.counts()["error"] == 0
     assert report.counts()["holds"] >= 12
+
+
+def test_every_form_was_looked_at_before():
+    assert set(ALL) <= set(BEFORE)
 
 
 def test_the_choice_is_a_convention(asked):
