@@ -76,6 +76,7 @@ def schedule_hits_both_ends(finder: Finder, losses: list[float], span: list[floa
     source=f"{_SMITH}; {_FASTAI}",
     when={"steps": "asked"},
     severity="wrong",
+    rests_on=("second_call_starts_afresh",),
 )
 @draws(losses=calm_losses(), batches=one_of(4, 30))
 def takes_the_steps_asked(finder: Finder, losses: list[float], batches: int) -> None:
@@ -108,6 +109,7 @@ def more_steps_give_no_fewer_records(finder: Finder, n: int) -> None:
     source="bentrevett/pytorch-image-classification pull 4",
     needs=("history",),
     severity="wrong",
+    rests_on=("second_call_starts_afresh",),
 )
 @draws(losses=calm_losses(), span=rates())
 def history_records_lr_used(finder: Finder, losses: list[float], span: list[float]) -> None:
@@ -126,6 +128,7 @@ def history_records_lr_used(finder: Finder, losses: list[float], span: list[floa
     source=f"Kingma and Ba 2015 (arXiv 1412.6980), section 3, bias correction; {_SMITH}",
     needs=("history",),
     severity="wrong",
+    rests_on=("second_call_starts_afresh",),
 )
 @draws(losses=calm_losses())
 def history_records_loss(finder: Finder, losses: list[float]) -> None:

@@ -7,7 +7,7 @@ from lawful.properties import check
 from lawful.properties.harness.report import findings
 from lawful.properties.subjects.subject import NotUnderstood
 
-from .miniatures import promised
+from .miniatures import missed, promised
 
 LOSSES = {
     "HiddenFloat32": ({}, {"float64_keeps_float64"}),
@@ -79,6 +79,47 @@ BEFORE = {
 }
 """Laws broken in float32 before severity and promise (commit 0df7ef3), any of which failed the run; None: not
 understood."""
+MISSED = {
+    "climbs_slowly": ("stops_on_slow_climb", "edge", 7),
+    "RemembersTheFirst": ("second_call_starts_afresh", "wrong", None),
+    "always_the_first_batch": ("every_batch_is_used", "wrong", 6),
+    "clips_the_records": ("history_records_negative_losses", "edge", 6),
+    "divides_by_zero": ("one_batch_or_step_is_no_crash", "edge", 8),
+    "leaves_the_state": ("restores_optimizer", "wrong", 5),
+    "never_stops": ("stops_on_divergence", "edge", 6),
+    "keeps_the_mode": ("trains_in_training_mode", "edge", 6),
+}
+"""Wrong code: the law that says so now, its severity, and how many laws broke at the same commit 0df7ef3, most of
+them beside the point and the law named here not among the first six rows (which did not exist)."""
+NOT_MISSED = {"validates_between_steps": 6, "SuggestsByPlace": None, "pairs_of_any_class": 3}
+"""Right code, and how many laws it broke at that commit."""
+
+
+@pytest.mark.parametrize("name", MISSED)
+def test_what_was_missed_is_one_finding_of_its_law(name):
+    law, severity, _ = MISSED[name]
+    broken = [f for f in check(getattr(missed, name)).findings() if f.verdict == "broken"]
+    assert (law, severity) in [(f.property, f.severity) for f in broken]
+    assert [f.property for f in broken if f.severity == "wrong"] == ([law] if severity == "wrong" else [])
+
+
+@pytest.mark.parametrize("name", NOT_MISSED)
+def test_right_code_beside_it_has_nothing_wrong(name):
+    report = check(getattr(missed, name))
+    assert [f.property for f in report.findings() if f.verdict == "broken" and f.severity == "wrong"] == []
+    assert {"trains_in_training_mode", "rejects_bad_target"} & {
+        row.property for row in report.results if row.verdict == "broken"
+    } == set()
+
+
+def test_the_rule_of_a_suggestion_is_read_off_two_curves():
+    (implementation,) = check(missed.SuggestsByPlace, only=["suggestion_in_range"]).implementations
+    assert implementation.conventions["suggestion"] == "other"
+
+
+def test_labels_that_come_back_as_they_went_in_are_not_asked_for_their_range():
+    (row,) = {row.message for row in check(missed.pairs_of_any_class, only=["rejects_bad_target"]).results}
+    assert row == "a law only where targets is soft"
 
 
 @pytest.fixture(scope="module", params=ALL)
@@ -207,15 +248,6 @@ def test_what_was_put_back_by_half_is_wrong_once():
     assert [f.property for f in wrong] == ["restores_model"]
 
 
-def test_no_stopping_rule_at_all_is_one_finding():
-    from lawful.impl.faulty import faults
-
-    (fault,) = [fault for fault in faults("lr_finder") if fault.id == "XR01"]
-    report = check(fault.adapter, only=["stops_on_divergence", "stops_on_slow_climb", "stops_on_nonfinite"])
-    found = [f for f in report.findings() if f.verdict == "broken"]
-    assert [(f.property, f.severity) for f in found] == [("stops_on_divergence", "edge")]
-
-
 def test_a_clipped_gradient_and_a_float32_accuracy_are_right_in_training():
     report = check(promised.train_with_clipping)
     assert report.implementations[0].technique == "training"
@@ -228,18 +260,3 @@ def test_a_clipped_gradient_and_a_float32_accuracy_are_right_in_training():
 def test_where_nothing_is_ever_mixed_we_do_not_accuse():
     with pytest.raises(NotUnderstood, match="nothing was mixed in 8 calls; is another parameter in the way"):
         check(promised.needs_a_word, technique="mixup")
-
-
-def test_the_suggestions_rule_is_read_off_two_curves():
-    """A rule that agrees with the steepest on one curve by chance is none."""
-    from lawful.impl.contracts import LRFinder, Swept
-    from lawful.impl.native import lr_range_test
-
-    def build(*parts, **options):
-        test = lr_range_test(*parts, **options)
-        return Swept(test.lrs, test.losses, suggest=lambda: test.lrs[20])
-
-    report = check(
-        LRFinder("by_place", build, features=LRFinder.known_features), only=["suggestion_in_range"]
-    )
-    assert report.implementations[0].conventions["suggestion"] == "other"
