@@ -7,13 +7,14 @@ q = (1-e) onehot(y) + e/K, or the detected convention's q.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy.special import softmax
 
 from lawful.properties import tolerances
-from lawful.properties.registry import FLOATS, SINGLE, draws, law
+from lawful.properties.registry import ACCELERATORS, FLOATS, SINGLE, draws, law
 from lawful.properties.strategies import (
     Batch,
     bad_epsilons,
@@ -307,6 +308,17 @@ def sample_order_does_not_matter(loss: Loss, batch: Batch, epsilon: float, key: 
 @draws(batch=batches(), epsilon=epsilons())
 def reductions_agree(loss: Loss, batch: Batch, epsilon: float) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
+    taken = [name for name in ("none", "sum", "mean") if loss.takes(reduction=name)]
+    if len(taken) < 2:
+        raise Unasked("it refuses all reductions but one")
+    if "none" not in taken:
+        answers = [loss(batch.logits, batch.target, epsilon, reduction=name) for name in taken]
+        _, bound = loss.expected(batch.logits, batch.target, epsilon, reduction="sum")
+        means = answers[1].value * batch.size
+        loss.agree(
+            "loss with reduction 'sum', against N times that of 'mean',", answers[0].value, means, 2 * bound
+        )
+        return
     each = loss(batch.logits, batch.target, epsilon, reduction="none")
     if np.shape(each.value) != (batch.size,):
         raise LawBroken("loss with reduction 'none'", "of shape", (batch.size,), each.value)
@@ -314,6 +326,8 @@ def reductions_agree(loss: Loss, batch: Batch, epsilon: float) -> None:
     _, bound = loss.expected(batch.logits, batch.target, epsilon, reduction="none")
     loss.agree("loss of the first sample, alone", first.value, each.value[:1], 2 * bound[:1])
     for reduction, right in (("sum", each.value.sum()), ("mean", each.value.mean())):
+        if reduction not in taken:
+            continue
         answer = loss(batch.logits, batch.target, epsilon, reduction=reduction)
         _, bound = loss.expected(batch.logits, batch.target, epsilon, reduction=reduction)
         name = f"loss with reduction {reduction!r}, against that of 'none',"
@@ -600,6 +614,38 @@ def repeats(loss: Loss, batch: Batch, epsilon: float) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
     first, second = (loss(batch.logits, batch.target, epsilon) for _ in range(2))
     loss.same("loss of the second call", second.value, first.value)
+
+
+@law(
+    "label_smoothing",
+    "L is where z and y are",
+    why="What is made on the CPU beside them is refused; what comes back there fails in the next step.",
+    source="PyTorch's notes on CUDA semantics: operations take tensors of one device",
+    dtypes=SINGLE,
+    devices=ACCELERATORS,
+    severity="wrong",
+)
+@draws(batch=batches(), epsilon=epsilons())
+def stays_on_its_device(loss: Loss, batch: Batch, epsilon: float) -> None:
+    loss.stays(loss(batch.logits, batch.target, loss.allowed(epsilon, batch.num_classes), with_gradient=True))
+
+
+@law(
+    "label_smoothing",
+    "the host waits for the device no more often for N samples than for 2",
+    why="Each wait empties the queue of the device: one a sample, and a batch is as slow as N calls.",
+    source="documentation of torch.cuda.set_sync_debug_mode; PyTorch's performance tuning guide, avoid "
+    "unnecessary CPU-GPU synchronization",
+    dtypes=SINGLE,
+    devices=("twin",),
+    severity="edge",
+    rests_on=("stays_on_its_device",),
+)
+@draws(size=one_of(6, 3, 12))
+def waits_for_device(loss: Loss, size: int) -> None:
+    epsilon = loss.allowed(0.1, 3)
+    few, many = (loss.waited(partial(loss, [[0.0, 1.0, 2.0]] * n, [1] * n, epsilon)) for n in (2, size))
+    loss.at_most(f"number of waits for {size} samples", many, few)
 
 
 def _left_out(loss: Loss, target: list[int], num_classes: int, epsilon: float) -> object:

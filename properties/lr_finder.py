@@ -12,7 +12,7 @@ import math
 import numpy as np
 
 from lawful.properties.probes import GoesRoundForEver
-from lawful.properties.registry import SINGLE, draws, law
+from lawful.properties.registry import ACCELERATORS, SINGLE, draws, law
 from lawful.properties.strategies import calm_losses, negative_losses, noises, one_of, rates, valleys
 from lawful.properties.subjects.lr_finder import CRASHES, RELATIVE, Finder, Sweep, steepness, valley
 from lawful.properties.subjects.subject import LawBroken, Raised
@@ -575,6 +575,39 @@ def suggestion_survives_noise(finder: Finder, steepest: int, noise: int) -> None
     found = answer.derive("suggestion", _suggested(answer))
     finder.at_least("suggestion beside noise", found, right / 10 * (1 - RELATIVE))
     finder.at_most("suggestion beside noise", found, min(10 * right, limit) * (1 + RELATIVE))
+
+
+@finder_law(
+    "the model and the optimizer's state are where they were",
+    why="A model that is left on the CPU trains there from then on, or fails beside batches of the device.",
+    source="PyTorch's notes on CUDA semantics: operations take tensors of one device",
+    devices=ACCELERATORS,
+    severity="wrong",
+)
+@draws(losses=calm_losses())
+def stays_on_its_device(finder: Finder, losses: list[float]) -> None:
+    answer = finder([1.0] * len(losses))
+    _took_steps(finder, answer)
+    finder.stays(answer)
+
+
+@finder_law(
+    "the host waits for the device as often in every step",
+    why="A loss is read once a step; what is read again at every step makes n steps wait n^2 times.",
+    source="documentation of torch.cuda.set_sync_debug_mode; PyTorch's performance tuning guide, avoid "
+    "unnecessary CPU-GPU synchronization",
+    devices=("twin",),
+    severity="edge",
+    rests_on=("stays_on_its_device",),
+)
+@draws(steps=one_of(8, 6, 12))
+def waits_for_device(finder: Finder, steps: int) -> None:
+    steps = max(steps, finder.adapter.least_steps)
+    counts = [finder.waited(functools.partial(finder, [1.0] * n)) for n in (steps, 2 * steps, 3 * steps)]
+    extra = counts[1] - counts[0]
+    finder.at_most(
+        f"number of waits of {steps} more steps, after {2 * steps}", counts[2] - counts[1], extra + 1
+    )
 
 
 def _records(finder: Finder, answer: Sweep, losses: list[float], start: int) -> None:

@@ -6,11 +6,13 @@ weights (N, N) that an identity batch reveals, from the inputs and from the targ
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 
 from lawful.properties import probes, tolerances
-from lawful.properties.registry import FLOATS, SINGLE, draws, law
+from lawful.properties.registry import ACCELERATORS, FLOATS, SINGLE, draws, law
 from lawful.properties.strategies import (
     Samples,
     alphas,
@@ -23,7 +25,7 @@ from lawful.properties.strategies import (
     stream_seeds,
 )
 from lawful.properties.subjects.mixup import Mix, allowed_distance, distance
-from lawful.properties.subjects.subject import LawBroken, Raised, Unasked, asking, to_float64, torch_dtype
+from lawful.properties.subjects.subject import LawBroken, Raised, Unasked, to_float64, torch_dtype
 from lawful.reference import label_smoothing as smoothing
 from lawful.reference import mixup as reference
 
@@ -265,7 +267,7 @@ def mixed_loss_is_loss_of_mixed_target(mix: Mix, batch: Samples, alpha: float, s
         )
         mix.agree("loss of the mixed target", losses, right, bound)
         return
-    with asking():
+    with mix.asking():
         loss = mix.adapter.loss(torch.tensor(z).to(mix.device, torch_dtype(mix.dtype)), answer.target)
     mean_bound = tolerances.reduced_error(mix.precision, bound, right, len(right))
     mix.agree("its own loss of the mixed target", to_float64(loss), right.mean(), mean_bound)
@@ -435,6 +437,37 @@ def dtype_and_device_kept(mix: Mix, size: int, alpha: float, seed: int) -> None:
     shown = mix.revealed(mix.size(size), alpha, seed)
     mix.same("dtype of the mixed inputs", shown.dtype, mix.dtype)
     mix.same("device of the mixed inputs", shown.device, mix.device)
+
+
+@law(
+    "mixup",
+    "x' and the mixed target are where x and y are",
+    why="Lambdas drawn on the CPU are refused there; a target on the CPU fails in the loss.",
+    source="PyTorch's notes on CUDA semantics: operations take tensors of one device",
+    dtypes=SINGLE,
+    devices=ACCELERATORS,
+    severity="wrong",
+)
+@draws(size=sizes(), alpha=alphas(), seed=seeds())
+def stays_on_its_device(mix: Mix, size: int, alpha: float, seed: int) -> None:
+    mix.stays(mix.revealed(mix.size(size), alpha, seed))
+
+
+@law(
+    "mixup",
+    "the host waits for the device no more often for N samples than for 2",
+    why="Each wait empties the queue of the device: one a sample, and a batch is as slow as N calls.",
+    source="documentation of torch.cuda.set_sync_debug_mode; PyTorch's performance tuning guide, avoid "
+    "unnecessary CPU-GPU synchronization",
+    dtypes=SINGLE,
+    devices=("twin",),
+    severity="edge",
+    rests_on=("stays_on_its_device",),
+)
+@draws(size=one_of(6, 12), seed=seeds())
+def waits_for_device(mix: Mix, size: int, seed: int) -> None:
+    few, many = (mix.waited(partial(mix.revealed, n, 1.0, seed)) for n in (2, size))
+    mix.at_most(f"number of waits for {size} samples", many, few)
 
 
 @law(

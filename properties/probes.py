@@ -29,6 +29,8 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.data import DataLoader, TensorDataset
 
+from lawful.properties import twin
+
 Array = Any
 
 
@@ -168,8 +170,10 @@ class ScriptedModel(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         self.script.model = weakref.ref(self)
-        self.script.means.append(float(x.mean()))
-        self.script.batches.append(float(x.mean()))
+        with twin.looking(False):
+            mean = float(x.mean())
+        self.script.means.append(mean)
+        self.script.batches.append(mean)
         if self.training:
             self.seen += 1
         return x * (self.first + self.second)
@@ -180,6 +184,10 @@ def watched(script: Script) -> Iterator[None]:
     """Within, the script is told of every optimizer's step, after it was taken."""
 
     def seen(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+        with twin.looking(False):
+            look(optimizer)
+
+    def look(optimizer: torch.optim.Optimizer) -> None:
         params = [p for group in optimizer.param_groups for p in group["params"]]
         grads = [0.0 if p.grad is None else float(p.grad.sum()) for p in params]
         rates = [float(group["lr"]) for group in optimizer.param_groups]

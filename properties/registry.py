@@ -30,6 +30,8 @@ FLOATS = ("float64", "float32", "bfloat16", "float16")
 HALF = ("bfloat16", "float16")
 WIDE_FLOATS = ("float64", "float32")
 SINGLE = ("float32",)
+DEVICES = ("cpu", "twin", "cuda", "mps")
+ACCELERATORS = DEVICES[1:]
 
 _MOST_BOUNDARY_EXAMPLES = 12
 
@@ -61,7 +63,7 @@ class Law:
     when: Mapping[str, str | tuple[str, ...]] = dataclasses.field(default_factory=dict)
     """Conventions, with a value or some, under which it is a law."""
     dtypes: tuple[str, ...] = WIDE_FLOATS
-    devices: tuple[str, ...] = ("cpu", "cuda", "mps")
+    devices: tuple[str, ...] = DEVICES
     even_if_refused: bool = False
     """Asked also in dtypes that an ordinary call refuses: the law is that it does not."""
     most_examples: int | None = None
@@ -121,7 +123,7 @@ def law(
     needs: tuple[str, ...] = (),
     when: Mapping[str, str | tuple[str, ...]] | None = None,
     dtypes: tuple[str, ...] = WIDE_FLOATS,
-    devices: tuple[str, ...] = ("cpu", "cuda", "mps"),
+    devices: tuple[str, ...] = DEVICES,
     even_if_refused: bool = False,
     most_examples: int | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:

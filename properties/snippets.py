@@ -25,16 +25,16 @@ def label_smoothing_snippet(
     for number, answer in enumerate(answers, 1):
         asked = answer.asked
         logits, target, result = f"logits_{number}", f"target_{number}", f"result_{number}"
-        lines += tensor_lines(logits, asked["logits"], subject.dtype, subject.device)
+        lines += tensor_lines(logits, asked["logits"], subject.dtype, subject.shown_device)
         if asked["with_gradient"] or asked["along"] is not None:
             lines.append(f"{logits}.requires_grad_()")
         soft = np.issubdtype(np.asarray(asked["target"]).dtype, np.floating)
         dtype = subject.dtype if soft and np.size(asked["target"]) else "int64"
-        lines += tensor_lines(target, asked["target"], dtype, subject.device)
+        lines += tensor_lines(target, asked["target"], dtype, subject.shown_device)
         features = ""
         for name, value in asked["features"].items():
             if name == "weight":
-                lines += tensor_lines(f"weight_{number}", value, subject.dtype, subject.device)
+                lines += tensor_lines(f"weight_{number}", value, subject.dtype, subject.shown_device)
                 value_text = f"weight_{number}"
             else:
                 value_text = literal(value)
@@ -47,7 +47,7 @@ def label_smoothing_snippet(
         if asked["with_gradient"]:
             lines.append(f"{result}.sum().backward()")
         if asked["along"] is not None:
-            lines += tensor_lines("along", asked["along"], subject.dtype, subject.device)
+            lines += tensor_lines("along", asked["along"], subject.dtype, subject.shown_device)
             lines += [
                 f"(slope,) = torch.autograd.grad({result}.sum(), {logits}, create_graph=True)",
                 f"(second,) = torch.autograd.grad((slope * along).sum(), {logits})",
@@ -221,7 +221,9 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
     asked = answer.asked
     inputs, target, result = f"inputs_{number}", f"target_{number}", f"result_{number}"
     rows = np.asarray(asked["inputs"], float)
-    lines = tensor_lines(inputs, rows[:, 0] if asked["rank"] == 1 else rows, subject.dtype, subject.device)
+    lines = tensor_lines(
+        inputs, rows[:, 0] if asked["rank"] == 1 else rows, subject.dtype, subject.shown_device
+    )
     if asked["rank"] > 2:
         shape = [len(rows), 3, *[1] * (asked["rank"] - 3), rows.shape[1]]
         view = [len(rows), 1, *[1] * (asked["rank"] - 3), rows.shape[1]]
@@ -231,11 +233,11 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
     if asked.get("along") is not None:
         lines.append(f"{inputs}.requires_grad_()")
     soft = np.ndim(asked["target"]) == 2
-    lines += tensor_lines(target, asked["target"], subject.dtype if soft else "int64", subject.device)
+    lines += tensor_lines(target, asked["target"], subject.dtype if soft else "int64", subject.shown_device)
     features = ""
     if asked.get("generator") is not None:
         keyword = subject.adapter.feature_names.get("generator", "generator")
-        features = f', {keyword}=torch.Generator("{subject.device}").manual_seed({asked["generator"]})'
+        features = f', {keyword}=torch.Generator("{subject.shown_device}").manual_seed({asked["generator"]})'
     called = subject.adapter.shown_call.format(
         inputs=f"{inputs} * 1" if asked.get("along") is not None else inputs,
         target=target,
@@ -261,7 +263,7 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
     mixed = f"{result}[0].detach().double().cpu(){flat}.reshape(len({inputs}), -1)"
     lines += [f"mixed_{number} = {mixed}", f"soft_{number} = soft({result}, {asked['num_classes']}).detach()"]
     if asked.get("along") is not None:
-        lines += tensor_lines("along", asked["along"], subject.dtype, subject.device)
+        lines += tensor_lines("along", asked["along"], subject.dtype, subject.shown_device)
         lines.append(f"({result}[0] * along.reshape({inputs}[:, :1].shape)).sum().backward()")
         inside = f"{inputs}.grad.double().cpu(){flat}.reshape(len({inputs}), -1)"
         names.learn(answer.gradient, inside)

@@ -8,11 +8,11 @@ from lawful.properties.harness.profiles import PROFILES
 QUICK = PROFILES["quick"]
 
 
-def ask(subject, *, only=None, dtypes=None, seed=0, profile=QUICK):
+def ask(subject, *, only=None, dtypes=None, seed=0, profile=QUICK, device="cpu"):
     """Results by case id."""
     tests = {}
     results = {}
-    for case in cases(subject, devices=["cpu"], only=only, dtypes=dtypes):
+    for case in cases(subject, devices=[device], only=only, dtypes=dtypes):
         if case.law.id not in tests:
             test = LawTest(case.law, profile, seed)
             tests[case.law.id] = (test, test.function())

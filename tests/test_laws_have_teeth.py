@@ -3,6 +3,7 @@
 import pytest
 
 from lawful.impl.faulty import faults, null
+from lawful.properties import twin
 from lawful.properties.harness.cases import cases
 from lawful.properties.registry import laws_of, written_techniques
 from lawful.properties.subjects import subject_class, understand
@@ -37,8 +38,17 @@ MIXUP_VALUE_LAWS = {
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)
 def test_fault_is_caught_by_the_properties_it_names(fault):
+    if fault.device == "twin" and twin.why_absent():
+        pytest.skip(twin.why_absent())
     subject = understand(fault.adapter)
-    assert broken(ask(subject, only=list(fault.caught_by))) == set(fault.caught_by)
+    found = ask(subject, only=list(fault.caught_by), device=fault.device)
+    assert broken(found) == set(fault.caught_by)
+
+
+@pytest.mark.parametrize("fault", [f for f in FAULTS if f.device == "twin"], ids=lambda fault: fault.id)
+def test_what_the_twin_shows_a_cpu_does_not(fault):
+    results = ask(understand(fault.adapter), dtypes=["float32"])
+    assert [r.property for r in results.values() if r.verdict == "broken" and r.severity == "wrong"] == []
 
 
 @pytest.mark.parametrize("technique", written_techniques())
@@ -108,6 +118,6 @@ def test_no_law_about_what_is_measured_holds_of_a_range_test_that_measures_nothi
 def test_what_null_losses_are_asked_is_everything():
     adapter = null.LABEL_SMOOTHING[0]
     subject = subject_class("label_smoothing")(adapter, features=adapter.features)
-    assert {case.law.name for case in cases(subject, devices=["cpu"])} == {
+    assert {case.law.name for case in cases(subject, devices=["cpu", "twin"])} == {
         law.name for law in laws_of("label_smoothing")
     }

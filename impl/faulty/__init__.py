@@ -18,6 +18,8 @@ class Fault:
     adapter: Adapter
     caught_by: tuple[str, ...]
     """The properties that must catch it; others may."""
+    device: str = "cpu"
+    """Where it shows: ``twin`` for what a CPU cannot show."""
 
 
 def faults(technique: str) -> tuple[Fault, ...]:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lawful.impl.contracts import LabelSmoothing
-from lawful.impl.faulty import Fault
+from lawful.impl.faulty import Fault, devices
 
 _PLAUSIBLE = "plausible, no public report known"
 
@@ -556,4 +556,5 @@ FAULTS = (
         "affine_in_epsilon",
         "matches_reference",
     ),
+    *devices.LABEL_SMOOTHING,
 )

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from lawful.impl.contracts import LRFinder, Swept
-from lawful.impl.faulty import Fault
+from lawful.impl.faulty import Fault, devices
 
 _PLAUSIBLE = "plausible, no public report known"
 _NOTEBOOK = "the seed notebook"
@@ -671,4 +671,5 @@ FAULTS = (
         _PLAUSIBLE,
         "rejects_bad_range",
     ),
+    *devices.LR_FINDER,
 )

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lawful.impl.contracts import Mixup
-from lawful.impl.faulty import Fault
+from lawful.impl.faulty import Fault, devices
 
 _PLAUSIBLE = "plausible, no public report known"
 _NOTEBOOK = "the seed notebook"
@@ -606,4 +606,5 @@ FAULTS = (
         "smoothing_commutes_with_mixing",
     ),
     _fault("XM14", AlphaClampedToOne, "alpha is clamped to 1", _PLAUSIBLE, "lambda_follows_beta"),
+    *devices.MIXUP,
 )

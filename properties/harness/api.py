@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from lawful.impl.contracts import SEVERITIES, Adapter
+from lawful.properties import twin
 from lawful.properties.harness.cases import Case, LawTest, cases
 from lawful.properties.harness.known import read_known, with_known
 from lawful.properties.harness.plan import Plan
@@ -20,7 +21,7 @@ from lawful.properties.harness.profiles import PROFILES, Profile
 from lawful.properties.harness.report import Implementation, Report, Result
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.targets import Found, UsageError, find
-from lawful.properties.registry import did_you_mean, find_law
+from lawful.properties.registry import DEVICES, did_you_mean, find_law
 from lawful.properties.subjects.subject import Subject, silence
 from lawful.properties.tolerances import UNIT_ROUNDOFF
 
@@ -132,6 +133,7 @@ def profile_of(plan: Plan) -> Profile:
 
 
 def find_all(plan: Plan) -> Found:
+    twin.why_absent()
     everything = Found()
     for target in plan.targets:
         found = find(target, plan.technique)
@@ -192,6 +194,7 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
                 subject.requiring(required),
                 devices=devices,
                 dtypes=plan.dtypes,
+                sampled=("twin",) if plan.device == "auto" else (),
                 only=plan.only,
                 skip=plan.skip,
             )
@@ -203,17 +206,24 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
 def available_devices(wanted: str) -> tuple[list[str], list[str]]:
     """The devices to ask on, and a note on those that are not there. Raises UsageError."""
     wanted = "cuda" if wanted == "gpu" else wanted
+    if wanted not in ("auto", *DEVICES):
+        raise UsageError(did_you_mean("device", wanted, ["auto", *DEVICES]) + f"; auto, {', '.join(DEVICES)}")
     there = {
         "cpu": True,
+        "twin": wanted in ("auto", "twin") and twin.why_absent() is None,
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
     if wanted == "auto":
         absent = [name for name, here in there.items() if not here]
         notes = [f"not available here, so not asked: {', '.join(absent)}"] if absent else []
+        if twin.why_absent():
+            notes.append(f"the stand-in accelerator, twin, is not there: {twin.why_absent()}")
         return [name for name, here in there.items() if here], notes
-    if wanted not in there:
-        raise UsageError(did_you_mean("device", wanted, ["auto", *there]) + "; auto, cpu, cuda, mps")
+    if wanted == "twin" and twin.why_absent():
+        return [], [
+            f"the stand-in accelerator, twin, is not there, so nothing was asked: {twin.why_absent()}"
+        ]
     if not there[wanted]:
         raise UsageError(
             f"device is {wanted!r}, which torch {torch.__version__} does not see here; "
@@ -255,6 +265,7 @@ def called_as(subject: Subject) -> str:
 
 
 def _found(target: Target, technique: str | None) -> Found:
+    twin.why_absent()
     if isinstance(target, str):
         return find(target, technique)
     if not isinstance(target, Adapter) and not callable(target):

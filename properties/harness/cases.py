@@ -14,6 +14,7 @@ from hypothesis import errors, example, given, seed, target
 from hypothesis import strategies as st
 
 from lawful.impl.contracts import Deviation
+from lawful.properties import twin
 from lawful.properties.harness.profiles import Profile, seed_of
 from lawful.properties.harness.report import Result
 from lawful.properties.registry import Law, did_you_mean, find_law, laws_of, to_plain
@@ -37,6 +38,8 @@ class Case:
     subject: Subject
     skipped: bool = False
     """By request."""
+    sampled: bool = False
+    """Asked a few random examples only: the device stands in for another, and the CPU is asked them all."""
 
     def __repr__(self) -> str:
         return self.id
@@ -66,6 +69,10 @@ class Case:
         where = (subject.adapter.name, self.law.name, subject.device, subject.dtype)
         given = {"technique": self.law.technique, "severity": self.severity, "rests_on": self.law.rests_on}
         return Result(*where, verdict, **{**given, **details})
+
+
+_SAMPLE = 3
+"""Examples of a law on a sampled device."""
 
 
 @dataclass
@@ -113,6 +120,9 @@ class LawTest:
 
     def run(self, case: Case, function: Callable[[Case], None] | None = None) -> Result:
         """Asks the case. Never raises, but for an interrupt from the keyboard."""
+        if case.sampled:
+            sample = replace(self.profile, examples=_SAMPLE, boundary=False)
+            return LawTest(self.law, sample, self.seed).run(replace(case, sampled=False))
         started = time.perf_counter()
         self.record = Record()
         case.subject.worst_error = 0.0
@@ -146,7 +156,9 @@ class LawTest:
             if self.record.failing is None:
                 return {"verdict": "error", "message": first_line(error)}
             return self._broken(case, prefix, " (not every time that it was asked)")
-        except (LawBroken, Raised):
+        except (LawBroken, Raised) as error:
+            if case.subject.device == twin.NAME and (how := case.subject.asks_for_cuda(error)):
+                return {"verdict": "unsupported", "message": f"asks for CUDA by name ({how}): no twin for it"}
             self._shrink(case)
             return self._broken(case, prefix)
         except Exception as error:
@@ -214,7 +226,7 @@ class LawTest:
         """One example. Raises LawBroken or Raised where the law does not hold of it."""
         subject = case.subject
         subject.begin()
-        with global_state_kept():
+        with global_state_kept(), twin.watched():
             try:
                 self.law.body(subject, **drawn)
             except Unasked:
@@ -281,20 +293,27 @@ def cases(
     dtypes: list[str] | None = None,
     only: list[str] | None = None,
     skip: list[str] | None = None,
+    sampled: tuple[str, ...] = (),
 ) -> list[Case]:
-    """Every case of an implementation, in a fixed order.
+    """Every case of an implementation, in a fixed order. On a ``sampled`` device in float32 alone, unless
+    dtypes are asked for, and a few examples.
 
     Raises ValueError for a deviation that names no property or can match no case.
     """
     check_deviations(subject)
     return [
-        Case(law, subject.on(device, dtype), skipped=bool({law.name, law.id} & set(skip or ())))
+        Case(
+            law,
+            subject.on(device, dtype),
+            skipped=bool({law.name, law.id} & set(skip or ())),
+            sampled=device in sampled,
+        )
         for law in laws_of(subject.technique)
         if only is None or law.name in only or law.id in only
         for device in devices
         if device in law.devices
         for dtype in law.dtypes
-        if dtypes is None or dtype in dtypes
+        if (dtypes is None or dtype in dtypes) and (dtype == "float32" or device not in sampled)
     ]
 
 

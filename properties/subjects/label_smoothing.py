@@ -12,17 +12,17 @@ import numpy as np
 import torch
 
 from lawful.impl.contracts import Adapter, LabelSmoothing
-from lawful.properties import tolerances
+from lawful.properties import tolerances, twin
 from lawful.properties.snippets import label_smoothing_snippet
 from lawful.properties.strategies import CLASS_COUNTS
 from lawful.properties.subjects.subject import (
+    WAITS,
     Answer,
     LawBroken,
     NotAsked,
     NotUnderstood,
     Raised,
     Subject,
-    asking,
     dtype_name,
     first_line,
     silence,
@@ -48,11 +48,14 @@ class Loss(Subject):
         "weighting": ("every_term", "target_term", "normalised_spread", "sample"),
         "weighted_mean": ("weights", "count"),
         "ignored_index": ("any", "in_range"),
+        "waits": WAITS,
     }
 
     adapter: LabelSmoothing
     narrow_epsilons: bool = False
     """Whether an epsilon of [0, 1] is refused at any number of classes."""
+    refusals: dict[str, bool] = field(default_factory=dict)
+    """By features: whether a call with them is refused."""
     taken: dict[tuple[float, int], float] = field(default_factory=dict)
     """By epsilon and number of classes: the epsilon that is asked in its place."""
 
@@ -88,17 +91,20 @@ class Loss(Subject):
         keywords = dict(features)
         if keywords.get("weight") is not None:
             keywords["weight"] = self.logits(keywords["weight"])
-        with asking():
+        with self.asking():
             result = self.adapter.build(epsilon, **keywords)(z, y)
+        if result is None:
+            raise Raised(TypeError("it returned None"))
         if not isinstance(result, torch.Tensor):
             raise LawBroken("type of the result", "a", "torch.Tensor", type(result).__name__)
         answer.dtype, answer.value = dtype_name(result.dtype), to_float64(result)
+        answer.places = (result.device.type,)
         if with_gradient:
-            with asking():
+            with self.asking():
                 torch.autograd.backward(result.sum())
             answer.gradient = np.zeros(z.shape) if z.grad is None else to_float64(z.grad)
         if along is not None:
-            with asking():
+            with self.asking():
                 (slope,) = torch.autograd.grad(result.sum(), z, create_graph=True)
                 (second,) = torch.autograd.grad((slope * self.logits(along)).sum(), z)
             answer.second = to_float64(second)
@@ -252,6 +258,11 @@ class Loss(Subject):
             if subject.offers("double_backward") is None:
                 subject.features |= {"double_backward"}
             subject.conventions = subject._detect()
+            there = subject.on(twin.NAME, "float32")
+            found = there.waits(
+                lambda: there(_PROBE_LOGITS, _PROBE_TARGET, there.allowed(0.1, 3), with_gradient=True)
+            )
+            subject.conventions = {**subject.conventions, **found}
         return subject
 
     def _smoke(self) -> None:
@@ -269,6 +280,20 @@ class Loss(Subject):
                 f"{asked}: it gave {answer.dtype} of shape {np.shape(answer.value)}, expected a floating "
                 f"tensor of shape {right}, {self.adapter.default_reduction!r} reduced"
             )
+
+    def takes(self, **features: Any) -> bool:
+        """Whether a call with these features gives a result. What is refused narrows the question."""
+        key = str(features)
+        if key not in self.refusals:
+            try:
+                self(_PROBE_LOGITS, _PROBE_TARGET, self.allowed(0.25, 3), **features)
+                self.refusals[key] = False
+            except Raised:
+                self.refusals[key] = True
+            except LawBroken:
+                self.refusals[key] = False
+            self.answers.pop()
+        return not self.refusals[key]
 
     def _takes(self, epsilon: float, num_classes: int) -> bool:
         if self.adapter.fixed_epsilon not in (None, epsilon):

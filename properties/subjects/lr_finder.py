@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from lawful.impl.contracts import Adapter, LRFinder, Swept
-from lawful.properties import probes
+from lawful.properties import probes, twin
 from lawful.properties.snippets import lr_finder_snippet
 from lawful.properties.subjects.subject import (
+    WAITS,
     Answer,
     LawBroken,
     NotAsked,
@@ -20,7 +22,6 @@ from lawful.properties.subjects.subject import (
     Raised,
     Subject,
     Unasked,
-    asking,
     first_line,
     silence,
 )
@@ -71,6 +72,7 @@ class Finder(Subject):
         "schedule": ("geometric", "linear"),
         "explosion": ("recorded", "left_out"),
         "records": ("all", "trimmed"),
+        "waits": WAITS,
     }
     """``mode`` is "train" unless an adapter documents that the mode is the caller's."""
 
@@ -128,7 +130,7 @@ class Finder(Subject):
         before = probes.snapshot(model, optimizer)
         swept: Swept | None = None
         try:
-            with asking(), silence():
+            with self.asking(), silence():
                 swept = self.adapter.build(
                     model,
                     optimizer,
@@ -150,7 +152,7 @@ class Finder(Subject):
             self._read(answer, swept)
             reset = getattr(swept, "reset", None)
             if reset is not None:
-                with asking(), silence():
+                with self.asking(), silence():
                     reset()
         answer.own_optimizer = bool(answer.script.steppers) and optimizer not in answer.script.steppers
         self._compare(answer, before, model, optimizer)
@@ -160,6 +162,8 @@ class Finder(Subject):
         answer.changed = tuple(part for part in before if probes.changed(before[part], after[part]))
         found = probes.optimizer_changes(before["optimizer"], after["optimizer"])
         answer.optimizer_changes = tuple(found)
+        kept = (value for state in optimizer.state.values() for value in state.values())
+        self.look_at_places(answer, *model.state_dict().values(), *kept)
 
     def _read(self, answer: Sweep, swept: Any) -> None:
         lrs, losses = getattr(swept, "lrs", None), getattr(swept, "losses", None)
@@ -217,7 +221,23 @@ class Finder(Subject):
         with silence():
             subject._smoke()
             subject.conventions = {**subject._detect(), **adapter.documented}
+            subject.conventions |= subject.on(twin.NAME, "float32")._waits_a_step()
         return subject
+
+    def _waits_a_step(self) -> dict[str, str]:
+        """``waits`` of a step, from tests of two lengths: what comes before and after is no step."""
+        least = max(6, self.adapter.least_steps)
+        counts = []
+        for steps in (least, 2 * least):
+            if twin.why_absent():
+                return {}
+            try:
+                counts.append((self.waited(partial(self, [1.0] * steps)), self.answers[-1]))
+            except (Raised, LawBroken, NotAsked):
+                return {}
+        (few, short), (many, long) = counts
+        steps = long.steps - short.steps  # type: ignore[attr-defined]
+        return {"waits": WAITS[min(round((many - few) / steps), len(WAITS) - 1)]} if steps > 0 else {}
 
     def asks_steps(self) -> bool:
         """Whether the number of steps is an argument, and not the loader's length."""
@@ -284,7 +304,7 @@ class Finder(Subject):
         steps = max(6, self.adapter.least_steps)
         script, model, optimizer, loader = probes.scripted([1.0] * steps, batches=steps)
         try:
-            with probes.seeded(0), asking(), silence(), probes.watched(script):
+            with probes.seeded(0), self.asking(), silence(), probes.watched(script):
                 swept = self.adapter.build(
                     model, optimizer, script.criterion, loader, start_lr=1e-5, end_lr=1.0, num_iter=steps
                 )
@@ -296,7 +316,7 @@ class Finder(Subject):
         """Does it offer a reset to be called after?"""
         steps = max(6, self.adapter.least_steps)
         script, model, optimizer, loader = probes.scripted([1.0] * steps, batches=steps)
-        with probes.seeded(0), asking(), silence():
+        with probes.seeded(0), self.asking(), silence():
             swept = self.adapter.build(
                 model, optimizer, script.criterion, loader, start_lr=1e-5, end_lr=1.0, num_iter=steps
             )

@@ -13,16 +13,16 @@ import numpy as np
 import torch
 
 from lawful.impl.contracts import Adapter, Mixup
-from lawful.properties import probes, tolerances
+from lawful.properties import probes, tolerances, twin
 from lawful.properties.snippets import mixup_snippet
 from lawful.properties.subjects.subject import (
+    WAITS,
     Answer,
     LawBroken,
     NotAsked,
     NotUnderstood,
     Raised,
     Subject,
-    asking,
     dtype_name,
     first_line,
     silence,
@@ -64,6 +64,7 @@ class Mix(Subject):
         "alpha_nonpositive": ("off", "refused"),
         "targets": ("soft", "pair"),
         "in_place": ("true", "false"),
+        "waits": WAITS,
     }
 
     adapter: Mixup
@@ -116,7 +117,7 @@ class Mix(Subject):
         x = (x * 255).to(torch.uint8) if integers else x
         y = self.target(target)
         leaf = x.requires_grad_() if along is not None else x
-        with probes.seeded(seed), asking():
+        with probes.seeded(seed), self.asking():
             mix = self._built(alpha, classes, generator, evaluating)
             if after_batch_of:
                 rows = probes.identity_batch(after_batch_of)
@@ -127,7 +128,7 @@ class Mix(Subject):
         if along is not None:
             direction = self.inputs(along, rank or self.rank)
             mixed = result[0]
-            with asking():
+            with self.asking():
                 torch.autograd.backward((mixed * direction).sum())
             answer.gradient = np.zeros(np.shape(inputs)) if x.grad is None else self._flat(x.grad)
         if look_after:
@@ -137,7 +138,7 @@ class Mix(Subject):
     def _built(self, alpha: float, classes: int, generator: int | None, evaluating: bool) -> Any:
         features: dict[str, Any] = {}
         if generator is not None:
-            features["generator"] = torch.Generator(self.device).manual_seed(generator)
+            features["generator"] = twin.generator(self.device, generator)
         mix = self.adapter.build(alpha, classes, **features)
         if evaluating:
             mix.eval()
@@ -151,6 +152,7 @@ class Mix(Subject):
             raise LawBroken("mixed inputs", "of shape", tuple(x.shape), to_float64(mixed))
         answer.dtype, answer.device, answer.target = dtype_name(mixed.dtype), mixed.device.type, target
         answer.value = self._flat(mixed)
+        self.look_at_places(answer, mixed, *(target if isinstance(target, tuple) else (target,)))
         try:
             answer.soft = _as_distributions(_unmixed(target, mixed, x), classes, len(x))
         except LawBroken as error:
@@ -242,10 +244,10 @@ class Mix(Subject):
         y = torch.arange(size, device=self.device)
         looks = []
         with probes.seeded(seed):
-            with asking():
+            with self.asking():
                 mix = self._built(alpha, size, None, False)
             for _ in range(calls):
-                with asking():
+                with self.asking():
                     mixed = mix(x.clone(), y)[0]
                 looks.append(Mixed({}, value=self._flat(mixed)))
         return looks
@@ -274,14 +276,14 @@ class Mix(Subject):
         classes = len(inputs)
         x = self.inputs(inputs, self.rank)
         y = self.target(target)
-        with probes.seeded(seeds[0]), asking():
+        with probes.seeded(seeds[0]), self.asking():
             mix = self._built(alpha, classes, None, False)
         looks: list[Mixed] = []
         for seed in seeds:
             asked = {"inputs": inputs, "target": target, "alpha": alpha, "num_classes": classes}
             look = Mixed({**asked, "seed": seed, "rank": self.rank, "copied": True})
             self.answers.append(look)
-            with probes.seeded(seed), asking():
+            with probes.seeded(seed), self.asking():
                 copied = copy.deepcopy(mix)
                 if copied is mix:  # a function, whose closure is not copied: a worker builds its own
                     copied = self._built(alpha, classes, None, False)
@@ -316,6 +318,9 @@ class Mix(Subject):
                 if np.any(subject.revealed(4, 1.0, 0, along=np.ones((4, 4))).gradient):
                     subject.features |= {"gradient"}
             subject.conventions = subject._detect()
+            there = subject.on(twin.NAME, "float32")
+            found = there.waits(lambda: there.revealed(4, 1.0, 0))
+            subject.conventions = {**subject.conventions, **found}
         return subject
 
     def _smoke(self) -> None:

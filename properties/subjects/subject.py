@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import inspect
 import io
+import re
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
@@ -14,7 +17,8 @@ import torch
 from torch.distributions import Distribution
 
 from lawful.impl.contracts import Adapter
-from lawful.properties import tolerances
+from lawful.properties import tolerances, twin
+from lawful.properties.cuda_as_cpu import CudaAsCpu
 
 
 class NotUnderstood(Exception):
@@ -123,6 +127,8 @@ class Answer:
     """The second derivative along a direction."""
     dtype: str = ""
     """Of the result."""
+    places: tuple[str, ...] = ()
+    """The types of devices on which its tensors are. A scalar is at home on the CPU too."""
     after: dict[str, Any] = field(default_factory=dict)
     """What the inputs hold after the call, where the law asked for it."""
     derived: list[tuple[str, Any]] = field(default_factory=list)
@@ -161,6 +167,8 @@ class Subject(abc.ABC):
     """Techniques that it could be as well, by what came back."""
     found_as: str = ""
     """What a person named to find it: a target of the command line."""
+    cuda_as_cpu: bool = False
+    """Whether it asks for CUDA by name, and is given the CPU in its place."""
 
     @classmethod
     @abc.abstractmethod
@@ -178,10 +186,34 @@ class Subject(abc.ABC):
 
     def remarks(self) -> list[str]:
         """What to know before the verdicts, in a sentence each."""
+        found = []
         if self.also_like:
             names = " or ".join(self.also_like)
-            return [f"Taken for {self.technique}; it could be {names} as well: say which with --technique."]
-        return []
+            found.append(
+                f"Taken for {self.technique}; it could be {names} as well: say which with --technique."
+            )
+        if self.cuda_as_cpu:
+            found.append(
+                "It asks for CUDA by name, and there is none here: it was given the CPU in its place."
+            )
+        return found
+
+    def look_at_places(self, answer: Answer, *tensors: Any) -> None:
+        found = [each for each in tensors if isinstance(each, torch.Tensor)]
+        answer.places = tuple(
+            sorted({each.device.type for each in found if each.dim() or each.device.type != "cpu"})
+        )
+
+    def stays(self, answer: Answer) -> None:
+        """All that came back is on the device of what went in."""
+        elsewhere = ", ".join(place for place in answer.places if place != self.device) or "nowhere else"
+        self.same("device of a tensor that came back", elsewhere, "nowhere else")
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """Around every call of the implementation: tells its errors from ours."""
+        with _asking(), CudaAsCpu() if self.cuda_as_cpu else contextlib.nullcontext():
+            yield
 
     def on(self, device: str, dtype: str) -> Self:
         return replace(self, device=device, dtype=dtype, answers=[], worst_error=0.0)
@@ -197,6 +229,41 @@ class Subject(abc.ABC):
 
     def begin(self) -> None:
         self.answers.clear()
+
+    @property
+    def shown_device(self) -> str:
+        """The device that a snippet names: the twin stands in for CUDA."""
+        return "cuda" if self.device == twin.NAME else self.device
+
+    def asks_for_cuda(self, error: BaseException) -> str | None:
+        """How its code names CUDA, so that it goes another way there than on a twin; None if it does not."""
+        if self.cuda_as_cpu:
+            return "it was given the CPU in its place"
+        if twin.asked_for_cuda():
+            return "is_cuda"
+        if _NEEDS_CUDA.search(str(error)):
+            return first_line(getattr(error, "error", error))
+        for code in _own_code(self.adapter, error):
+            found = _NAMES_CUDA.search(code)
+            if found:
+                return found.group()
+        return None
+
+    def waited(self, call: Callable[[], object]) -> int:
+        """How often the host waited for the device while this was asked: seen on the twin."""
+        with twin.watched() as seen:
+            call()
+        return len(seen.waits)
+
+    def waits(self, call: Callable[[], object]) -> dict[str, str]:
+        """The convention ``waits``: how often a call makes the host wait, seen on the twin where that is."""
+        if twin.why_absent():
+            return {}
+        try:
+            count = self.waited(call)
+        except (Raised, LawBroken, NotAsked):
+            return {}
+        return {"waits": WAITS[min(count, len(WAITS) - 1)]}
 
     def agree(self, what: str, actual: Any, expected: Any, bound: Any) -> None:
         """|actual - expected| <= bound, entry by entry; NaN agrees with NaN, inf with inf."""
@@ -234,11 +301,48 @@ class Subject(abc.ABC):
         raise LawBroken(what, "an error, not", "a silent number", answer.value, text=text)
 
 
+WAITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "more")
+"""Values of the convention ``waits``."""
+_NEEDS_CUDA = re.compile(r"not compiled with CUDA|No CUDA GPUs|NVIDIA driver|CUDA is not available", re.I)
+_NAMES_CUDA = re.compile(r"""torch\.cuda\.is_available|\.cuda\(|\bis_cuda\b|["']cuda\b""")
+
+
+def _own_code(adapter: Adapter, error: BaseException) -> Iterator[str]:
+    """Source of what the adapter calls, and of the files that its error came through."""
+    called = [value for value in vars_of(adapter.build).values() if callable(value)]
+    for value in called:
+        module = getattr(value, "__module__", None) or ""
+        if module.split(".")[0] not in ("lawful", "torch", "builtins", "numpy"):
+            with contextlib.suppress(OSError, TypeError):
+                yield inspect.getsource(value)
+    raised = getattr(error, "error", error)
+    for frame in traceback.extract_tb(raised.__traceback__):
+        yield frame.line or ""
+
+
+def vars_of(function: Any) -> dict[str, Any]:
+    """The globals that a function names, and what its closure holds."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return {}
+    named = {n: function.__globals__[n] for n in _names_in(code) if n in function.__globals__}
+    cells = zip(code.co_freevars, function.__closure__ or (), strict=True)
+    return named | {name: cell.cell_contents for name, cell in cells}
+
+
+def _names_in(code: Any) -> Iterator[str]:
+    """Also those of the functions inside."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if inspect.iscode(constant):
+            yield from _names_in(constant)
+
+
 @contextlib.contextmanager
-def asking() -> Iterator[None]:
-    """Around every call of somebody else's code: tells its errors from ours."""
+def _asking() -> Iterator[None]:
     try:
-        yield
+        with twin.looking():
+            yield
     except Exception as error:
         raise Raised(error) from error
     except (KeyboardInterrupt, GeneratorExit, NotAsked):

@@ -23,7 +23,6 @@ from lawful.properties.subjects.subject import (
     Raised,
     Subject,
     Unasked,
-    asking,
     first_line,
     silence,
     to_float64,
@@ -151,7 +150,7 @@ class Loop(Subject):
                 (train + mixed, features, asked["val_sizes"]),
             )
         ]
-        with probes.seeded(seed), asking(), silence():
+        with probes.seeded(seed), self.asking(), silence():
             run.trained = self.adapter.build(
                 model,
                 optimizer,

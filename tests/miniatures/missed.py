@@ -82,9 +82,7 @@ def leaves_the_state(model, optimizer, criterion, loader, start_lr, end_lr, num_
 
 def never_stops(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
     """No stopping rule at all."""
-    return _sweep(
-        model, optimizer, criterion, loader, start_lr, end_lr, num_iter, judge=None, grace=math.inf
-    )
+    return _sweep(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, judge=None, grace=math.inf)
 
 
 def keeps_the_mode(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):

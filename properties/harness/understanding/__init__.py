@@ -7,13 +7,15 @@ names, ``forms`` tries and executes, ``targets`` finds what the user names, ``ca
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from lawful.impl.contracts import TECHNIQUES, Adapter
+from lawful.properties.cuda_as_cpu import CudaAsCpu
 from lawful.properties.harness.understanding.candidates import technique_of_name
-from lawful.properties.harness.understanding.forms import RaisesOnEveryCall
-from lawful.properties.harness.understanding.signature import callee_of
+from lawful.properties.harness.understanding.forms import NeedsCuda, RaisesOnEveryCall
+from lawful.properties.harness.understanding.signature import Callee, callee_of
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.subject import NotUnderstood, Subject, global_state_kept
 
@@ -35,7 +37,7 @@ def understand_target(
     for candidate in order:
         try:
             with global_state_kept():
-                subject: Subject = _module(candidate).infer(callee_of(target, name, module, owner))
+                subject = _inferred(candidate, callee_of(target, name, module, owner))
         except RaisesOnEveryCall as error:
             error.technique = candidate
             if candidate == meant or technique:
@@ -58,6 +60,18 @@ def understand_target(
         + "\nWrite an adapter, say adapter.py, and check adapter.py:adapter (`lawful adapt` drafts it):\n\n"
         + advice
     )
+
+
+def _inferred(technique: str, callee: Callee) -> Subject:
+    """Where the code asks for CUDA by name and there is none: with the CPU in its place."""
+    infer: Callable[[Callee], Subject] = _module(technique).infer
+    try:
+        return infer(callee)
+    except NeedsCuda:
+        with CudaAsCpu():
+            found = infer(callee)
+        kept = {name: value for name, value in found.conventions.items() if name != "waits"}
+        return replace(found, conventions=kept, cuda_as_cpu=True)
 
 
 def _module(technique: str) -> Any:

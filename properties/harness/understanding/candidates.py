@@ -11,13 +11,13 @@ from pathlib import Path
 _SIGNS = {
     "label_smoothing": (
         r"label_?smooth|smooth\w*_?(ce|cross_?entropy|loss|label)|cross_?entropy\w*smooth|smoothing_?loss",
-        r"log_softmax|label_smoothing\s*=|nll_loss|kl_?div|kl_?divergence|crossentropyloss|cross_entropy",
+        r"log_?softmax|label_smoothing\s*=|nll_loss|kl_?div|kl_?divergence|crossentropyloss|cross_entropy",
         r"smooth|epsilon|\beps\b|confidence",
     ),
     "mixup": (
         r"mix_?up",
         r"\bbeta\(|np\.random\.beta|beta\.Beta|Beta\(|betavariate",
-        r"randperm|permutation|shuffle|\.flip\(|\.roll\(|\[::-1\]|index|perm|\blam",
+        r"randperm|permutation|shuffle|\.flip\(|\.roll\(|\[::-1\]|index|perm|\blam|\bmix_?up\(",
     ),
     "lr_finder": (
         r"(lr|learning_?rate)_?(find|range)|find_?(the_)?(lr|learning_?rate|best_?lr)|range_?test|lrfinder",
@@ -57,6 +57,8 @@ def _of(path: Path, source: str) -> Iterator[Candidate]:
             continue
         text = ast.get_source_segment(source, node) or ""
         technique = _technique(node.name, text, source)
+        if technique in ("mixup", "label_smoothing") and _trains(node):
+            continue
         if isinstance(node, ast.ClassDef):
             if any("Function" in ast.unparse(base) for base in node.bases):
                 continue  # of torch.autograd: called through what wraps it
@@ -71,7 +73,7 @@ def _of(path: Path, source: str) -> Iterator[Candidate]:
             for method in methods:
                 body = ast.get_source_segment(source, method) or ""
                 inner = _technique(method.name, body, source)
-                if inner and _takes_a_batch(method):
+                if inner and _takes_a_batch(method) and not _trains(method):
                     yield Candidate(path, method.lineno, f"{node.name}.{method.name}", inner)
         elif technique and node.args.args + node.args.kwonlyargs:
             yield Candidate(path, node.lineno, node.name, technique)
@@ -96,6 +98,16 @@ _FORMULAS = {
     "lr_finder": r"(final|end|max)\w*\s*/\s*\w*(init|start|min).*\*\*",
 }
 """What a source says that does it, whatever it is called."""
+
+
+def _trains(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """Whether it is a step or an epoch of training in which a technique is used: it takes what trains."""
+    if isinstance(node, ast.ClassDef):
+        return False
+    taken = {each.arg.lower() for each in [*node.args.args, *node.args.kwonlyargs]}
+    trains = {"optimizer", "optim", "loader", "train_loader", "dataloader", "epoch", "scheduler"}
+    steps = re.match(r"_?(train|fit|validate|test|run|forward_train|process_batch)(_|$)", node.name)
+    return bool(taken & trains or (steps and taken & {"model", "net", "args", "cfg", "config", "self"}))
 
 
 def _named(name: str, technique: str) -> bool:

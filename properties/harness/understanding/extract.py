@@ -14,30 +14,94 @@ from lawful.properties.subjects.subject import silence
 
 
 def taken_out(path: Path, name: str) -> str:
-    """Source of ``Name`` (or the class of ``Class.method``) with the rest of the file that it refers to.
+    """Source of ``Name`` (or the class of ``Class.method``) with all that it refers to: of its file, and of
+    the repository's other files that it imports from.
 
     Raises ValueError where the file defines no such name, SyntaxError where it is not Python.
     """
-    tree = ast.parse(path.read_text(errors="replace"))
-    defined = _defined(tree)
     root = name.split(".")[0]
-    if root not in defined:
+    if root not in _defined(ast.parse(path.read_text(errors="replace"))):
         raise ValueError(f"{path} defines no {root}")
-    wanted, seen = [root], {root}
-    while wanted:
-        for used in _used(defined[wanted.pop()]):
-            if used in defined and used not in seen:
-                seen.add(used)
-                wanted.append(used)
-    kept = [node for node in tree.body if _names(node) & seen]
-    importable = [found for node in kept if (found := _importable(node)) is not None]
-    there = {name for node in importable for name in _names(node)} | set(vars(builtins))
-    for node in importable:
+    nodes = _with_all_it_needs(path.resolve(), {root}, set())
+    there = set(vars(builtins))
+    kept = []
+    for node in nodes:
+        # a value that what is not installed would make is not there, and may not be needed to be called
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or _used(node) - _names(node) <= there:
+            kept.append(node)
+            there |= _names(node)
+    nodes = kept
+    for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             # a registry that is not there registers nothing, and is not needed to be called
             node.decorator_list = [each for each in node.decorator_list if _root(each) in there]
-    source = ast.unparse(ast.Module(body=importable, type_ignores=[]))
+    source = ast.unparse(ast.Module(body=nodes, type_ignores=[]))
     return f"from __future__ import annotations\n{source}"
+
+
+def _with_all_it_needs(path: Path, wanted: set[str], known: set[tuple[Path, str]]) -> list[ast.stmt]:
+    """The statements of a file that define what is wanted, what they refer to before them."""
+    tree = ast.parse(path.read_text(errors="replace"))
+    defined = _defined(tree)
+    nodes: list[ast.stmt] = []
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and wanted - set(defined):
+            file = _file_of(path, node)
+            nodes += _with_all_it_needs(file, wanted - set(defined), known) if file else []
+    found = [name for name in wanted if name in defined and (path, name) not in known]
+    known |= {(path, name) for name in found}
+    seen = set(found)
+    while found:
+        for used in sorted(_used(defined[found.pop()])):
+            if used in defined and (path, used) not in known:
+                known.add((path, used))
+                seen.add(used)
+                found.append(used)
+    for node in tree.body:
+        if not _names(node) & seen:
+            continue
+        importable = _importable(node)
+        if importable is not None:
+            nodes.append(importable)
+        elif isinstance(node, ast.ImportFrom):
+            nodes += _of_another_file(path, node, seen, known)
+    return nodes
+
+
+def _of_another_file(
+    path: Path, node: ast.ImportFrom, wanted: set[str], known: set[tuple[Path, str]]
+) -> list[ast.stmt]:
+    """What an import brings that cannot be imported, taken out of the file that it stands in."""
+    file = _file_of(path, node)
+    aliases = [alias for alias in node.names if (alias.asname or alias.name) in wanted]
+    if file is None or not aliases:
+        return []
+    try:
+        nodes = _with_all_it_needs(file, {alias.name for alias in aliases}, known)
+    except (SyntaxError, OSError):
+        return []
+    renamed = [f"{alias.asname} = {alias.name}" for alias in aliases if alias.asname]
+    return nodes + ast.parse("\n".join(renamed)).body
+
+
+def _file_of(path: Path, node: ast.ImportFrom) -> Path | None:
+    """The file of the repository that ``from x import y`` names."""
+    inside = (node.module or "").replace(".", "/")
+    above = list(path.parents)
+    folders = above[node.level - 1 : node.level] if node.level else above[:_FOLDERS_ABOVE]
+    for folder in folders:
+        for place in (folder / f"{inside}.py", folder / inside / "__init__.py"):
+            if inside and place.is_file():
+                return place
+        if not inside:
+            siblings = [folder / f"{alias.name}.py" for alias in node.names]
+            if (folder / "__init__.py").is_file() and not any(each.is_file() for each in siblings):
+                return folder / "__init__.py"
+    return None
+
+
+_FOLDERS_ABOVE = 5
+"""So far up a repository's root is looked for."""
 
 
 def works_at_import(path: Path) -> bool:

@@ -19,9 +19,9 @@ from lawful.impl.contracts import LabelSmoothing
 from lawful.properties import probes
 from lawful.properties.harness.understanding.forms import Trials, arguments, executed, indented, parts
 from lawful.properties.harness.understanding.signature import (
-    NUM_CLASSES,
     TARGETS,
     Callee,
+    classes_of,
     epsilon_of,
     extras,
     first,
@@ -59,7 +59,7 @@ LOGITS = {
 }
 """What the code is given, plainest first."""
 TARGET = {"classes": "{y}", "one-hot rows": "torch.nn.functional.one_hot({y}, {z}.shape[1]).to({z}.dtype)"}
-LAYOUT = ("samples", "sequence", "padded")
+LAYOUT = ("samples", "sequence", "padded", "padded sequence")
 """(N, K); one sequence of N steps, (1, N, K); (N, K + 1), class 0 being a padding that never occurs."""
 
 ADAPTER = """\
@@ -95,7 +95,8 @@ class Form:
     read: str = ""
 
     def __str__(self) -> str:
-        layout = {"sequence": ", as one sequence", "padded": ", with a padding class"}.get(self.layout, "")
+        layout = ", as one sequence" if self.layout.endswith("sequence") else ""
+        layout += ", with a padding class" if self.layout.startswith("padded") else ""
         return f"{self.logits} and {self.target}{layout}"
 
 
@@ -135,7 +136,7 @@ def _roles(callee: Callee) -> Roles:
     everything = {**callee.built, **callee.called}
     epsilon = epsilon_of(everything)
     switch = None if epsilon else switch_of(everything)
-    classes = first(NUM_CLASSES, everything)
+    classes = classes_of(everything)
     if classes and everything[classes].default is None and callee.kind == "function":
         classes = None
     options = {feature: first(names, everything) for feature, names in OPTIONS.items()}
@@ -172,13 +173,13 @@ def _forms(callee: Callee, roles: Roles) -> Iterator[Form]:
         return
     pads = roles.options["ignore_index"]
     needs_padding = pads is not None and pads in required({**callee.built, **callee.called})
-    layouts = ("padded", "samples", "sequence") if needs_padding else LAYOUT[:2]
+    layouts = ("padded", "samples", "sequence", "padded sequence") if needs_padding else LAYOUT[:2]
     kinds = list(itertools.product(LOGITS, TARGET, layouts))
     kinds.sort(
         key=lambda kind: list(LOGITS).index(kind[0]) + list(TARGET).index(kind[1]) + layouts.index(kind[2])
     )
     if pads is not None and not needs_padding:
-        kinds += [(logits, target, "padded") for logits, target in itertools.product(LOGITS, TARGET)]
+        kinds += itertools.product(LOGITS, TARGET, LAYOUT[2:])
     for logits, target, layout in kinds:
         yield Form(logits, target, layout)
 
@@ -187,14 +188,14 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
     """``build(epsilon, **features)``, as it stands in an adapter."""
     z, y = "logits", "target"
     before: list[str] = []
-    if form.layout == "padded":
+    if form.layout.startswith("padded"):
         before.append(
             "padding = torch.full_like(logits[:, :1], -1e4)  # a class of its own, that never occurs"
         )
         before.append("logits, target = torch.cat([padding, logits], 1), target + 1")
     passed = LOGITS[form.logits].format(z=z)
     labels = TARGET[form.target].format(z=z, y=y)
-    if form.layout == "sequence":
+    if form.layout.endswith("sequence"):
         passed, labels = f"({passed})[None]", f"({labels})[None]"
     named: dict[str, str] = {}
     everything = {**callee.built, **callee.called}
@@ -205,18 +206,19 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
     if roles.classes:
         named[roles.classes] = f"{z}.shape[1]"
     pads = roles.options["ignore_index"]
-    if form.layout == "padded" and pads:
+    if form.layout.startswith("padded") and pads:
         named[pads] = "0"
     elif pads and (pads in required(everything) or _is_class(everything[pads].default)):
         named[pads] = "-100"
     for name in ("weight", "reduction"):
         option = roles.options[name]
-        if option and option in required(everything):
+        unset = option is not None and everything[option].default is None and name == "reduction"
+        if option and (unset or option in required(everything)):
             named[option] = "None" if name == "weight" else "'mean'"
-    offered = _offered(roles, form)
+    offered = _offered(callee, roles, form)
     renamed = {feature: roles.options[feature] for feature in offered if roles.options[feature] != feature}
     more = extras(everything, inputs=z, target=y)
-    if form.layout == "sequence":
+    if form.layout.endswith("sequence"):
         more = {name: "-1" if value == "1" else value for name, value in more.items()}
     named |= {name: value for name, value in more.items() if name not in named and name not in roles.pair}
     taken = {*named, *roles.pair, *[option for option in roles.options.values() if option]}
@@ -280,12 +282,13 @@ def _is_class(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _offered(roles: Roles, form: Form) -> list[str]:
-    """The features that its signature offers, in this form."""
-    found = [feature for feature, option in roles.options.items() if option]
-    if form.layout == "padded":
+def _offered(callee: Callee, roles: Roles, form: Form) -> list[str]:
+    """The features that its signature offers, in this form: of a class, what its constructor takes."""
+    offering = callee.built if callee.kind == "class" else callee.called
+    found = [feature for feature, option in roles.options.items() if option in offering]
+    if form.layout.startswith("padded"):
         return [feature for feature in found if feature == "reduction"]
-    if form.target != "classes" or form.layout == "sequence":
+    if form.target != "classes" or form.layout.endswith("sequence"):
         return [feature for feature in found if feature in ("reduction", "weight")]
     return found
 
@@ -441,14 +444,14 @@ def _adapter(callee: Callee, roles: Roles, form: Form, reduction: str, fixed: fl
     ignoring = roles.options["ignore_index"]
     default = everything[ignoring].default if ignoring else None
     declines = {}
-    if form.layout == "sequence" or form.target != "classes" or roles.helper:
+    if form.layout.endswith("sequence") or form.target != "classes" or roles.helper:
         declines["dense"] = f"it takes {form}"
     if _says_flat(callee):
         declines["dense"] = "its documentation says (N, K)"
     return LabelSmoothing(
         callee.name,
         executed(source, callee)["build"],
-        features=frozenset(_offered(roles, form)),
+        features=frozenset(_offered(callee, roles, form)),
         imports=f"{callee.imports}\n{source}",
         called_as="build({epsilon}{features})({logits}, {target})",
         shown_as=_called(callee, roles, form, fixed),
@@ -477,9 +480,9 @@ def _called(callee: Callee, roles: Roles, form: Form | None = None, fixed: float
             form.logits
         ]
         y = "target" if form.target == "classes" else "one_hot(target)"
-        if form.layout == "sequence":
+        if form.layout.endswith("sequence"):
             z, y = f"{z}[None]", f"{y}[None]"
-        if form.layout == "padded":
+        if form.layout.startswith("padded"):
             z, y = f"pad({z})", f"{y} + 1"
     options = {}
     if roles.epsilon:
@@ -489,7 +492,7 @@ def _called(callee: Callee, roles: Roles, form: Form | None = None, fixed: float
     if roles.classes:
         options[roles.classes] = "logits.shape[1]"
     pads = roles.options["ignore_index"]
-    if pads and form is not None and form.layout == "padded":
+    if pads and form is not None and form.layout.startswith("padded"):
         options[pads] = "0"
     built = arguments({n: v for n, v in options.items() if n in callee.built})
     called = arguments({n: v for n, v in options.items() if n in callee.called})

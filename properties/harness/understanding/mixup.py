@@ -21,10 +21,10 @@ from lawful.properties.harness.understanding.signature import (
     ALPHA,
     LAMBDA,
     MODE,
-    NUM_CLASSES,
     PROBABILITY,
     TARGETS,
     Callee,
+    classes_of,
     extras,
     first,
     like,
@@ -37,6 +37,8 @@ from lawful.properties.subjects.subject import NotUnderstood, Subject, silence
 BATCHES = {
     "two arguments": "",
     "one tuple": "({x}, {y})",
+    "a list of both": "[{x}, {y}]",
+    "inputs alone": "{x}",
     "a list of samples": "list(zip({x}, {y}.tolist() if {y}.ndim == 1 else {y}))",
     "a dict": '{{"image": {x}, "label": {y}}}',
     "a dict of plurals": '{{"images": {x}, "labels": {y}}}',
@@ -100,6 +102,8 @@ class Reading:
     own: str = ""
     other: str = ""
     lam: str = ""
+    samples: bool = False
+    """Whether the result is a list of samples, as the batch was."""
     right: bool = False
     """Whether the parts agree with what the identity batch shows."""
 
@@ -138,7 +142,7 @@ def _roles(callee: Callee) -> Roles:
     numbers = {n: p for n, p in everything.items() if not isinstance(p.default, bool | str)}
     alpha = first(ALPHA, numbers) or like("alpha", numbers, lambda name: "cut" in name.lower())
     lam = None if alpha else first(LAMBDA, {n: p for n, p in callee.called.items()})
-    classes = first(NUM_CLASSES, everything)
+    classes = classes_of(everything)
     probability, mode = first(PROBABILITY, everything), first(MODE, everything)
     generator = first(("generator", "rng"), everything)
     taken = {alpha, lam, classes, probability, mode, generator}
@@ -243,6 +247,9 @@ def _source(callee: Callee, roles: Roles, form: Form, reading: Reading | None) -
         given = [f"{name}={value}" for name, value in pairs.items()]
     call = f"{callee_text}({', '.join(filter(None, [*given, arguments(options), spread]))})"
     body.append(f"result = {call}")
+    if reading is not None and reading.samples:
+        stack = "torch.stack([torch.as_tensor(each) for each in part])"
+        body.append(f"result = [{stack} for part in zip(*result)]")
     if reading is None:
         body.append("return result")
     else:
@@ -252,8 +259,8 @@ def _source(callee: Callee, roles: Roles, form: Form, reading: Reading | None) -
             body.append(f"return {mixed}, {wrap.format(f'result{reading.soft}')}")
         else:
             lam = "lam" if reading.lam == "lam" else f"result{reading.lam}"
-            own = reading.own if reading.own in ("y", "y[order]") else f"result{reading.own}"
-            other = reading.other if reading.other in ("y", "y[order]") else f"result{reading.other}"
+            own = reading.own if reading.own.startswith("y") else f"result{reading.own}"
+            other = reading.other if reading.other.startswith("y") else f"result{reading.other}"
             triple = ", ".join([wrap.format(own), wrap.format(other), lam])
             body.append(f"return {mixed}, ({triple})")
     lines += [f"        {line}" for line in body]
@@ -276,8 +283,21 @@ def _tried(callee: Callee, roles: Roles, form: Form, rank: int) -> Reading:
         for seed in range(_CALLS):
             with probes.seeded(seed):
                 result = build(1.0, _CLASSES)(x.clone(), y.clone())
+            samples = _is_list_of_samples(result)
+            if samples:
+                result = [np.stack([_array(each) for each in part]) for part in zip(*result, strict=True)]
             shown.append({path: _array(value) for path, value in parts(result)})
-    return _read(shown, x.numpy(), y.numpy(), roles)
+    return replace(_read(shown, x.numpy(), y.numpy(), roles), samples=samples)
+
+
+def _is_list_of_samples(result: Any) -> bool:
+    """One (inputs, target) for each sample."""
+    return (
+        isinstance(result, list)
+        and len(result) == _SIZE
+        and all(isinstance(each, tuple | list) and len(each) == 2 for each in result)
+        and all(_array(part) is not None for each in result for part in each)
+    )
 
 
 def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles) -> Reading:
@@ -292,7 +312,7 @@ def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles) -> Reading:
     labels = [p for p in paths if all(_labels(s[p]) is not None for s in shown)]
     lams = [p for p in paths if all(_is_lam(s[p]) for s in shown)]
     if not changed:
-        if softs or labels:
+        if softs or labels or lams:
             raise _NothingMixed(f"nothing was mixed in {_CALLS} calls; is another parameter in the way?")
         raise NotUnderstood("gave back inputs alone")
     mixed = changed[0]
@@ -318,6 +338,14 @@ def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles) -> Reading:
     has_lam = roles.lam is not None
     if "y2" in roles.order and not (mine and theirs) and not softs:
         mine, theirs = mine or ["y"], theirs or ["y[order]"]
+    if not (softs or mine or theirs):
+        index = [
+            p
+            for p in paths
+            if all(_is_index(s[p], j, k) for s, j, k in zip(shown, partner, seen, strict=True))
+        ]
+        if index:  # it mixes inputs, and says with what: the labels are the caller's to pair
+            mine, theirs = ["y"], [f"y[result{index[0]}]"]
     # the first of two labels is the one that lambda weighs: their order is part of what is judged
     turned = [1 - weight for weight in own]
     for firsts, seconds, shares in ((mine, theirs, own), (theirs, mine, turned)):
@@ -362,6 +390,12 @@ def _array(value: Any) -> Any:
     except (TypeError, ValueError):
         return None
     return array if np.issubdtype(array.dtype, np.number) else None
+
+
+def _is_index(array: Any, partner: Any, seen: Any) -> bool:
+    """Whether a part holds each sample's partner, in every row that shows one."""
+    whole = array.shape == (_SIZE,) and np.issubdtype(array.dtype, np.integer)
+    return bool(whole and np.array_equal(array[seen], partner[seen]))
 
 
 def _floats(array: Any) -> bool:
@@ -444,8 +478,9 @@ def _called(callee: Callee, roles: Roles, form: Form | None = None, reading: Rea
         return f"{head}({call})"
     names = [("mixed", reading.mixed), ("soft", reading.soft), ("target_a", reading.own)]
     names += [("target_b", reading.other), ("lam", reading.lam)]
-    known = ("lam", "y", "y[order]")
     parts_read = ", ".join(
-        f"{name} = {path if path in known else 'result' + path}" for name, path in names if path
+        f"{name} = {path if path == 'lam' or path.startswith('y') else 'result' + path}"
+        for name, path in names
+        if path
     )
     return f"{head}({call}) -> {parts_read}"

@@ -66,7 +66,19 @@ TARGETS = (
 ALPHA = ("alpha", "mixup_alpha", "mix_alpha", "mixup", "beta", "a", "alfa", "beta_param", "concentration")
 PROBABILITY = ("p", "prob", "prob_apply", "mixup_prob", "probability", "mix_prob", "apply_prob", "p_mixup")
 MODE = ("mode", "method", "aug", "mix_mode", "mix_type", "kind", "strategy")
-LAMBDA = ("lam", "lmbda", "lambd", "lamda", "lambda_", "lmb", "lam_value", "mix_ratio", "ratio", "weight_lam")
+LAMBDA = (
+    "lam",
+    "lmbda",
+    "lambd",
+    "lamda",
+    "lambda_",
+    "lmb",
+    "lam_value",
+    "mix_ratio",
+    "ratio",
+    "weight_lam",
+    "gamma",
+)
 OFF = ("use_cuda", "use_gpu", "cuda", "gpu", "is_cuda", "plot", "verbose", "show", "show_plot", "debug")
 """Switches that we set to False: no GPU is asked for, and nothing is drawn."""
 
@@ -187,6 +199,16 @@ def like(
     """The first parameter whose name has this pattern in it."""
     found = (name for name in parameters if re.search(pattern, name.lower()) and not unless(name))
     return next(found, None)
+
+
+def classes_of(parameters: Mapping[str, Any]) -> str | None:
+    """The parameter that is the number of classes: a known name, then any that reads like one."""
+    pattern = (
+        r"(^|_)(n|nb|num|number)(_of)?_?(class|label|categor)|vocab\w*_?(size|len)|(class|label)(es|s)?_?num"
+    )
+    return first(NUM_CLASSES, parameters) or next(
+        (n for n in parameters if re.search(pattern, n.lower())), None
+    )
 
 
 def is_switch(parameter: inspect.Parameter) -> bool:

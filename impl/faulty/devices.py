@@ -1,0 +1,199 @@
+"""The faults that only another device than the CPU shows: each holds every law there, and breaks on the twin.
+
+Each is a few lines on top of our own implementation, which is right on any device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lawful.impl.contracts import LabelSmoothing, LRFinder, Mixup, Swept
+from lawful.impl.faulty import Fault
+from lawful.impl.native import label_smoothed_cross_entropy, lr_range_test, mixup
+
+_PLAUSIBLE = "plausible, no public report known"
+_Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def _smoothed(logits: Tensor, onehot: Tensor, epsilon: float) -> Tensor:
+    q = (1 - epsilon) * onehot.to(logits.dtype) + epsilon / logits.shape[1]
+    return -(q * logits.log_softmax(1).masked_fill(q == 0, 0)).sum(1).mean()
+
+
+def one_hot_on_the_cpu(epsilon: float) -> _Loss:
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        onehot = torch.zeros(logits.shape).scatter_(1, target[:, None], 1)
+        return _smoothed(logits, onehot, epsilon)
+
+    return loss
+
+
+def mask_on_the_cpu(epsilon: float) -> _Loss:
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        return _smoothed(logits, torch.arange(logits.shape[1]) == target[:, None], epsilon)
+
+    return loss
+
+
+class _WeightLeftBehind(torch.nn.Module):
+    """A tensor that is no buffer does not move with the module."""
+
+    def __init__(self, epsilon: float) -> None:
+        super().__init__()
+        self.epsilon = epsilon
+        self.ones = torch.ones(1)
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        return label_smoothed_cross_entropy(logits * self.ones.to(logits.dtype), target, epsilon=self.epsilon)
+
+
+def buffer_left_behind(epsilon: float) -> _Loss:
+    made: Any = _WeightLeftBehind(epsilon)
+
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        result: Tensor = made.to(logits.device)(logits, target)
+        return result
+
+    return loss
+
+
+def loss_on_the_cpu(epsilon: float) -> _Loss:
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        return label_smoothed_cross_entropy(logits, target, epsilon=epsilon).cpu()
+
+    return loss
+
+
+def item_of_every_sample(epsilon: float) -> _Loss:
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        losses = [
+            label_smoothed_cross_entropy(z[None], target[i : i + 1], epsilon=epsilon)
+            for i, z in enumerate(logits)
+            if target[i].item() >= 0
+        ]
+        return torch.stack(losses).mean()
+
+    return loss
+
+
+def lambda_on_the_cpu(alpha: float, num_classes: int) -> Any:
+    def mix(inputs: Tensor, target: Tensor) -> Any:
+        size = len(inputs)
+        lam = torch.distributions.Beta(alpha, alpha).sample((size,)).to(inputs.dtype) if alpha else None
+        lam = torch.ones(size, dtype=inputs.dtype) if lam is None else lam
+        partner = torch.randperm(size, device=inputs.device)
+        share = lam.reshape(-1, *[1] * (inputs.ndim - 1))
+        return share * inputs + (1 - share) * inputs[partner], target, target[partner], lam
+
+    return mix
+
+
+def soft_targets_on_the_cpu(alpha: float, num_classes: int) -> Any:
+    def mix(inputs: Tensor, target: Tensor) -> Any:
+        mixed, soft = mixup(inputs, target, alpha=alpha, num_classes=num_classes)
+        assert isinstance(soft, Tensor)
+        return mixed, soft.cpu()
+
+    return mix
+
+
+def generator_of_the_cpu(alpha: float, num_classes: int) -> Any:
+    def mix(inputs: Tensor, target: Tensor) -> Any:
+        own = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+        return mixup(inputs, target, alpha=alpha, num_classes=num_classes, generator=own)
+
+    return mix
+
+
+def row_by_row(alpha: float, num_classes: int) -> Any:
+    def mix(inputs: Tensor, target: Tensor) -> Any:
+        if target.ndim != 1:
+            raise TypeError(f"target has {target.ndim} dimensions, expected 1")
+        mixed, pair = mixup(inputs, target, alpha=alpha, targets="pair")
+        own, other, lam = pair
+        rows = [
+            lam[i] * F.one_hot(own[i], num_classes) + (1 - lam[i]) * F.one_hot(other[i], num_classes)
+            for i in range(len(lam))
+            if lam[i].item() >= 0
+        ]
+        return mixed, torch.stack(rows).to(inputs.dtype)
+
+    return mix
+
+
+def model_left_on_the_cpu(model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any) -> Swept:
+    test = lr_range_test(model, optimizer, criterion, loader, **span)
+    model.cpu()
+    return Swept(test.lrs, test.losses)
+
+
+def batches_on_the_cpu(model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any) -> Swept:
+    def judged(output: Tensor, target: Tensor) -> Tensor:
+        loss: Tensor = criterion(output.cpu(), target.cpu())
+        return loss + 0 * output.sum()
+
+    moved = [(inputs.to("cpu"), target.to("cpu")) for inputs, target in loader]
+    if moved and next(model.parameters()).device.type != "cpu":
+        model(moved[0][0])
+    test = lr_range_test(model, optimizer, judged, loader, **span)
+    return Swept(test.lrs, test.losses)
+
+
+def reads_the_whole_history_again(
+    model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any
+) -> Swept:
+    seen: list[Tensor] = []
+
+    def judged(output: Tensor, target: Tensor) -> Tensor:
+        loss: Tensor = criterion(output, target)
+        seen.append(loss.detach())
+        assert [each.item() for each in seen]
+        return loss
+
+    test = lr_range_test(model, optimizer, judged, loader, **span)
+    return Swept(test.lrs, test.losses)
+
+
+def _fault(id: str, statement: str, adapter: Any, *caught_by: str) -> Fault:
+    return Fault(id, statement, _PLAUSIBLE, adapter, caught_by, device="twin")
+
+
+_STAYS, _WAITS = "stays_on_its_device", "waits_for_device"
+
+LABEL_SMOOTHING = (
+    _fault("D01", "the one-hot rows are made on the CPU", LabelSmoothing("D01", one_hot_on_the_cpu), _STAYS),
+    _fault(
+        "D02", "a mask is made by torch.arange on the CPU", LabelSmoothing("D02", mask_on_the_cpu), _STAYS
+    ),
+    _fault(
+        "D03", "a tensor that is no buffer stays behind", LabelSmoothing("D03", buffer_left_behind), _STAYS
+    ),
+    _fault("D04", "the loss comes back on the CPU", LabelSmoothing("D04", loss_on_the_cpu), _STAYS),
+    _fault("D05", ".item() for every sample", LabelSmoothing("D05", item_of_every_sample), _WAITS),
+)
+MIXUP = (
+    _fault("D11", "the lambdas are drawn on the CPU", Mixup("D11", lambda_on_the_cpu), _STAYS),
+    _fault(
+        "D12",
+        "the soft targets come back on the CPU",
+        Mixup("D12", soft_targets_on_the_cpu, features=frozenset({"num_classes"})),
+        _STAYS,
+    ),
+    _fault("D13", "the generator is the CPU's", Mixup("D13", generator_of_the_cpu), _STAYS),
+    _fault("D14", ".item() for every sample", Mixup("D14", row_by_row), _WAITS),
+)
+LR_FINDER = (
+    _fault("D21", "the model is left on the CPU", LRFinder("D21", model_left_on_the_cpu), _STAYS),
+    _fault("D22", "the batches are moved to the CPU", LRFinder("D22", batches_on_the_cpu), _STAYS),
+    _fault(
+        "D23",
+        "every step reads the whole history from the device again",
+        LRFinder("D23", reads_the_whole_history_again),
+        _WAITS,
+    ),
+)
