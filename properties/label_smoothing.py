@@ -623,7 +623,9 @@ def repeats(loss: Loss, batch: Batch, epsilon: float) -> None:
     source="PyTorch's notes on CUDA semantics: operations take tensors of one device",
     dtypes=SINGLE,
     devices=ACCELERATORS,
-    severity="wrong",
+    needs=("devices",),
+    even_if_refused=True,
+    severity="edge",
 )
 @draws(batch=batches(), epsilon=epsilons())
 def stays_on_its_device(loss: Loss, batch: Batch, epsilon: float) -> None:

@@ -582,7 +582,9 @@ def suggestion_survives_noise(finder: Finder, steepest: int, noise: int) -> None
     why="A model that is left on the CPU trains there from then on, or fails beside batches of the device.",
     source="PyTorch's notes on CUDA semantics: operations take tensors of one device",
     devices=ACCELERATORS,
-    severity="wrong",
+    needs=("devices",),
+    even_if_refused=True,
+    severity="edge",
 )
 @draws(losses=calm_losses())
 def stays_on_its_device(finder: Finder, losses: list[float]) -> None:

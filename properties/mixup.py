@@ -431,6 +431,7 @@ def _any_size(mix: Mix, size: int, before: int, alpha: float, seed: int) -> None
     dtypes=FLOATS,
     even_if_refused=True,
     severity="edge",
+    rests_on=("stays_on_its_device",),
 )
 @draws(size=sizes(), alpha=alphas(), seed=seeds())
 def dtype_and_device_kept(mix: Mix, size: int, alpha: float, seed: int) -> None:
@@ -446,7 +447,9 @@ def dtype_and_device_kept(mix: Mix, size: int, alpha: float, seed: int) -> None:
     source="PyTorch's notes on CUDA semantics: operations take tensors of one device",
     dtypes=SINGLE,
     devices=ACCELERATORS,
-    severity="wrong",
+    needs=("devices",),
+    even_if_refused=True,
+    severity="edge",
 )
 @draws(size=sizes(), alpha=alphas(), seed=seeds())
 def stays_on_its_device(mix: Mix, size: int, alpha: float, seed: int) -> None:

@@ -29,6 +29,8 @@ LOSSES = {
     "EpsilonToForward": "(logits, target, smoothing=epsilon)",
     "required_mask": "required_mask(logits, target, smoothing=epsilon)",
     "required_padding": "(offers ignore_index)",
+    "outputs_in_a_tuple": "((logits,), target",
+    "PaddedSequences": "pad_index=0)(pad(logits[None]), target[None] + 1)[0]",
     "UseGpu": "UseGpu(epsilon=epsilon, num_classes=logits.shape[1])",
 }
 FIXED = ("fixed_smoothing_loss", "switched", "instance", "torch_instance")
@@ -48,6 +50,10 @@ MIXUPS = {
     "alpha_first": "alpha=alpha",
     "FromItsBase": "num_classes=num_classes",
     "with_device": "target_b = result[1][1]",
+    "a_list_of_both": "a_list_of_both([inputs, one_hot(target)]",
+    "inputs_alone_mixup": "target_b = y[result[1]]",
+    "samples_in_and_out": "soft = result[1]",
+    "cuda_by_name": "cuda_by_name(inputs, target",
 }
 FINDERS = {
     "Finder": "finder.history['lr']",
@@ -192,7 +198,10 @@ def uses_a_name_that_is_not_there(logits, target, smoothing=0.1):
 
 
 def asks_for_cuda(x, y, alpha=1.0):
-    return x.cuda(), y, y, 1.0
+    import torch
+
+    torch.cuda.current_stream()
+    return x, y, y, 1.0
 
 
 def is_nothing_we_know(pred, target, smoothing=0.1):
@@ -206,7 +215,14 @@ def test_code_that_raises_in_its_own_lines_is_a_finding():
 
 
 @pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is CUDA here")
-def test_code_that_needs_cuda_says_so():
+def test_code_that_needs_cuda_is_given_the_cpu_and_that_is_said():
+    (implementation,) = asked("cuda_by_name").implementations
+    assert "It asks for CUDA by name" in implementation.remarks[0]
+    assert not [r for r in asked("cuda_by_name").results if r.device == "twin" and r.verdict == "broken"]
+
+
+@pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is CUDA here")
+def test_where_the_cpu_is_no_help_it_says_that_it_needs_cuda():
     with pytest.raises(NotUnderstood, match="asks for CUDA by name"):
         understood("asks_for_cuda", "mixup", sys.modules[__name__])
     assert issubclass(NeedsCuda, NotUnderstood)
@@ -220,3 +236,34 @@ def test_what_is_not_understood_gets_a_draft_that_says_what_was_found():
     assert "found: (pred, target, smoothing)" in text
     assert "gave the result: str" in text
     compile(text, "draft", "exec")
+
+
+INSTALLED = {
+    "ignite.handlers:FastaiLRFinder": ("ignite.lr_finder", set()),
+    "torch_lr_finder:LRFinder": (
+        "torch_lr_finder.lr_finder",
+        {
+            "suggestion_in_range",
+            "suggestion_is_steepest",
+            "suggestion_precedes_minimum",
+            "suggestion_survives_noise",
+        },
+    ),
+    "transformers.trainer_pt_utils:LabelSmoother": ("transformers.label_smoothing", set()),
+    "keras.losses:CategoricalCrossentropy": ("keras.label_smoothing", set()),
+}
+"""By target: the shipped adapter, and what it is asked beside: nobody infers a suggestion from a plot."""
+
+
+@pytest.mark.parametrize("target", INSTALLED)
+def test_an_installed_library_gives_its_adapters_verdicts_without_it(target, monkeypatch):
+    pytest.importorskip(target.split(".")[0].split(":")[0])
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    shipped, unknown = INSTALLED[target]
+    inferred, declared = ({}, {})
+    for found, name in ((inferred, target), (declared, shipped)):
+        for row in check(name, device="cpu").results:
+            verdict = "broken" if row.verdict == "deviates" else row.verdict
+            found[row.property, row.dtype] = verdict
+    different = {law for (law, dtype), verdict in inferred.items() if declared[law, dtype] != verdict}
+    assert different == unknown

@@ -106,6 +106,9 @@ ADAPTERS = (
         "fastai",
         _mixup,
         ranks=(4, 2, 1, 3, 5),
+        declines={
+            "twin": "fastai makes its own kind of tensor of each, which a tensor of the twin cannot become"
+        },
         deviations=(
             Deviation(
                 "odd_and_single_batches",
@@ -191,6 +194,7 @@ ADAPTERS = (
             _known.mode_or_gradients_are_left(r"is mode, grads, expected", "2.8.12"),
             _known.not_restored_after_an_error("2.8.12"),
         ),
+        declines={"twin": "fastai's default_device chooses among the accelerators that it knows by name"},
         library="fastai",
         imports=(
             f"{_torchvision.LINES}import tempfile, types\n"

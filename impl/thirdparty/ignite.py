@@ -33,6 +33,9 @@ ADAPTERS = (
         _lr_finder,
         features=frozenset({"suggestion"}),
         documented={"suggestion": "steepest"},
+        declines={
+            "twin": "ignite saves the state to a file, and a tensor of the twin cannot be read from one"
+        },
         deviations=(
             Deviation(
                 "schedule_is_geometric",

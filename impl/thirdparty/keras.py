@@ -57,6 +57,8 @@ class _Mix:
         return mixed["images"], mixed["labels"]
 
 
+_MOVES = {"twin": "Keras moves what it is given to the accelerator that it knows by name, or to the CPU"}
+
 ADAPTERS = (
     LabelSmoothing(
         "keras",
@@ -72,6 +74,7 @@ ADAPTERS = (
             ),
         ),
         library="keras",
+        declines=_MOVES,
         imports=(
             "import os\n"
             'os.environ["KERAS_BACKEND"] = "torch"\n'
@@ -111,6 +114,7 @@ ADAPTERS = (
             _known.infinite_alpha_is_taken(r"took alpha inf and returned", "3.15.1"),
         ),
         library="keras",
+        declines=_MOVES,
         imports=(
             "import os\n"
             'os.environ["KERAS_BACKEND"] = "torch"\n'

@@ -58,6 +58,7 @@ ADAPTERS = (
         _lr_finder,
         features=frozenset({"suggestion"}),
         documented={"suggestion": "steepest", "mode": "as_given"},
+        declines={"twin": "Lightning's Trainer chooses among the accelerators that it knows by name"},
         deviations=(
             Deviation(
                 "schedule_is_geometric",

@@ -45,7 +45,7 @@ ADAPTERS = (
                     "epsilon": 0.1,
                 },
                 dtypes=("float16",),
-                devices=("cpu",),
+                devices=("cpu", "twin"),
                 link="https://github.com/pytorch/pytorch/issues/85791",
                 seen_in="5.23.0",
             ),

@@ -17,7 +17,7 @@ from lawful.properties import twin
 from lawful.properties.harness.cases import Case, LawTest, cases
 from lawful.properties.harness.known import read_known, with_known
 from lawful.properties.harness.plan import Plan
-from lawful.properties.harness.profiles import PROFILES, Profile
+from lawful.properties.harness.profiles import PROFILES, Profile, database_of
 from lawful.properties.harness.report import Implementation, Report, Result
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.targets import Found, UsageError, find
@@ -129,7 +129,7 @@ def battery(plan_file: str) -> dict[str, Any]:
 
 def profile_of(plan: Plan) -> Profile:
     profile = PROFILES[plan.profile]
-    return replace(profile, time_limit=plan.time_limit or profile.time_limit)
+    return replace(profile, time_limit=plan.time_limit or profile.time_limit, database=plan.database)
 
 
 def find_all(plan: Plan) -> Found:
@@ -158,6 +158,13 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
             raise UsageError(did_you_mean("dtype", dtype, list(UNIT_ROUNDOFF)))
     if plan.profile not in PROFILES:
         raise UsageError(did_you_mean("profile", plan.profile, list(PROFILES)))
+    if plan.database is not None:
+        if PROFILES[plan.profile].repeatable:
+            raise UsageError(f"database is {plan.database!r}, which the deep profile alone keeps examples in")
+        try:
+            database_of(plan.database)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
     if plan.fail_on not in SEVERITIES:
         raise UsageError(
             did_you_mean("severity", plan.fail_on, list(SEVERITIES)) + "; " + ", ".join(SEVERITIES)

@@ -57,6 +57,10 @@ KnownFile = Annotated[
         "--known", metavar="FILE", help="known failures (TOML); else [tool.lawful] of ./pyproject.toml"
     ),
 ]
+Database = Annotated[
+    str | None,
+    typer.Option(metavar="redis://..", help="where the deep profile keeps failing examples, else a folder"),
+]
 Workers = Annotated[str, typer.Option("-n", help="processes that ask, or auto")]
 
 
@@ -113,6 +117,7 @@ def check(
     json: JsonFile = None,
     html: HtmlFile = None,
     time_limit: TimeLimit = None,
+    database: Database = None,
     n: Workers = "auto",
     write_known: Annotated[
         bool,
@@ -121,7 +126,19 @@ def check(
 ) -> None:
     """Put an implementation under the laws: a verdict a law, and the smallest input that breaks one."""
     plan = _plan(
-        target, technique, device, dtype, profile, seed, only, require, skip, known, fail_on, time_limit
+        target,
+        technique,
+        device,
+        dtype,
+        profile,
+        seed,
+        only,
+        require,
+        skip,
+        known,
+        fail_on,
+        time_limit,
+        database,
     )
     _ask(plan, json, html, n, write_known)
 
@@ -142,6 +159,7 @@ def matrix(
     json: JsonFile = None,
     html: HtmlFile = None,
     time_limit: TimeLimit = None,
+    database: Database = None,
     n: Workers = "auto",
 ) -> None:
     """Put every shipped adapter whose library is installed under the laws."""
@@ -149,7 +167,19 @@ def matrix(
 
     targets = library or list(LIBRARIES)
     plan = _plan(
-        targets, technique, device, dtype, profile, seed, only, require, skip, known, fail_on, time_limit
+        targets,
+        technique,
+        device,
+        dtype,
+        profile,
+        seed,
+        only,
+        require,
+        skip,
+        known,
+        fail_on,
+        time_limit,
+        database,
     )
     _ask(plan, json, html, n)
 
@@ -392,6 +422,7 @@ def _plan(
     known: str | None,
     fail_on: str,
     time_limit: int | None,
+    database: str | None,
 ) -> Any:
     from lawful.properties.harness.plan import Plan
     from lawful.properties.harness.processes import Refused
@@ -412,6 +443,7 @@ def _plan(
         _split(skip),
         known,
         fail_on,
+        database,
         time_limit,
     )
 

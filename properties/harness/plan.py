@@ -21,6 +21,8 @@ class Plan:
     known: str | None = None
     """A TOML file of known failures, or a ``pyproject.toml`` that holds them."""
     fail_on: str = "wrong"
+    database: str | None = None
+    """Of the deep profile: redis://...; a local folder where None."""
     time_limit: int | None = None
     """Seconds for one case; the profile's own where None."""
 

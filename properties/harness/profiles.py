@@ -9,12 +9,11 @@ finds in the modules loaded, so that a target's source code would change the que
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
-from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 
 
@@ -35,6 +34,8 @@ class Profile:
     time_limit: int
     """Seconds for one case, after which its process is ended."""
     repeatable: bool = True
+    database: str | None = None
+    """redis://..., where failing examples are kept for all who share it; a local folder where None."""
     boundary: bool = True
     """Whether the boundary phase comes first: it is the same under every seed."""
 
@@ -45,11 +46,10 @@ class Profile:
             phases.append(Phase.explicit)
         if not self.repeatable:
             phases += [Phase.reuse, Phase.target]
-        database = None if self.repeatable else DirectoryBasedExampleDatabase(".hypothesis/lawful")
         return settings(
             max_examples=min(self.examples, most_examples or self.examples),
             derandomize=False,
-            database=database,
+            database=None if self.repeatable else database_of(self.database),
             backend="lawful" if self.repeatable else "hypothesis",
             phases=phases,
             deadline=None,
@@ -59,6 +59,23 @@ class Profile:
             verbosity=Verbosity.normal,
             suppress_health_check=list(HealthCheck),
         )
+
+
+def database_of(url: str | None) -> ExampleDatabase:
+    """Hypothesis's own database of failing examples. Raises ValueError where there is none at the address."""
+    if url is None:
+        return DirectoryBasedExampleDatabase(".hypothesis/lawful")
+    try:
+        from hypothesis.extra.redis import RedisExampleDatabase
+        from redis import Redis, RedisError
+    except ImportError as error:
+        raise ValueError(f"database is {url!r}, and redis is not installed: pip install redis") from error
+    try:
+        server = Redis.from_url(url)
+        server.ping()
+    except (ValueError, RedisError) as error:
+        raise ValueError(f"database is {url!r}, expected redis://host:port that answers: {error}") from error
+    return RedisExampleDatabase(server)
 
 
 PROFILES = {
@@ -71,8 +88,6 @@ PROFILES = {
 }
 
 
-def seed_of(law_id: str, seed: int, profile: Profile) -> int:
+def seed_of(law_id: str, seed: int) -> int:
     """The seed of a law's examples, the same for every implementation, device and dtype."""
-    if not profile.repeatable:
-        return int.from_bytes(os.urandom(8))
     return int.from_bytes(hashlib.sha256(f"{law_id} {seed}".encode()).digest()[:8])

@@ -29,6 +29,8 @@ from lawful.properties.harness.scan import scan_test
 
 test_candidate = scan_test({questions!r})
 """
+_ENV = "//env:PYTEST_DISABLE_PLUGIN_AUTOLOAD=1//env:OMP_NUM_THREADS=1"
+"""Of a worker on another host, in execnet's words: other plugins there are not loaded either."""
 _MARK = "LAWFUL_SCAN"
 _EXAMINE = (sys.executable, "-m", "lawful.properties.harness.examine")
 
@@ -102,7 +104,7 @@ def scan(
     follow: Callable[[subprocess.Popen[bytes], Path, int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """A row for each candidate, in their order. ``tx`` and ``rsyncdir`` as for pytest-xdist."""
-    limits = limits or Limits()
+    limits, tx = limits or Limits(), list(tx)
     synced = [Path(folder).resolve() for folder in rsyncdir]
     questions = [
         {
@@ -114,45 +116,18 @@ def scan(
         }
         for each in chosen
     ]
-    with tempfile.TemporaryDirectory(prefix="lawful-scan-") as folder:
-        place = Path(folder)
-        (place / "test_scan.py").write_text(_RUN_FILE.format(questions=questions))
-        (place / "pytest.ini").write_text("[pytest]\n")
-        results = place / "results.jsonl"
-        results.touch()
-        spread = [option for spec in tx for option in ("--tx", spec)]
-        for each in (*synced, *([place] if synced else [])):
-            spread += ["--rsyncdir", str(each)]
-        count = str(os.cpu_count() or 1) if workers == "auto" else workers
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            str(place / "test_scan.py"),
-            "-q",
-            "-p",
-            "no:cacheprovider",
-        ]
-        command += ["-c", str(place / "pytest.ini"), "--rootdir", str(place), "--tb=line"]
-        command += ["-p", "xdist", "-p", "lawful.properties.harness.plugin"]
-        command += ["--dist", "load", *spread] if spread else ["-n", count]
-        command += ["--max-worker-restart", "1000", "--lawful-results", str(results)]
-        with (place / "pytest.log").open("w") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment()
-            )
-            try:
-                if follow is not None:
-                    follow(process, results, len(questions))
-                process.wait()
-            finally:
-                if process.poll() is None:
-                    process.terminate()
-                    process.wait()
-        told = (place / "pytest.log").read_text(errors="replace")
-        rows = {
-            row["index"]: row for row in map(json.loads, results.read_text().splitlines()) if "index" in row
-        }
+    elsewhere = any(not spec.startswith("popen") for spec in tx)
+    spread = [option for spec in tx for option in ("--tx", spec if spec.startswith("popen") else spec + _ENV)]
+    rows, told = _run(dict(enumerate(questions)), spread, synced, elsewhere, workers, follow)
+    lost = {
+        index: {**questions[index], "path": str(each.path.resolve())}
+        for index, each in enumerate(chosen)
+        if index not in rows
+    }
+    if lost and spread:  # a host that dies, or is not there, ends xdist's run: what it had is asked here
+        here, told = _run(lost, [], [], False, workers, follow)
+        note = "asked here: the host that had it gave no answer"
+        rows |= {index: {**row, "notes": [*row.get("notes", ()), note]} for index, row in here.items()}
     unheard = {"status": "not asked", "words": f"the run ended without a word on it\n{told[-1500:]}"}
     return [
         {
@@ -166,6 +141,46 @@ def scan(
     ]
 
 
+def _run(
+    questions: dict[int, dict[str, Any]],
+    spread: list[str],
+    synced: list[Path],
+    elsewhere: bool,
+    workers: str,
+    follow: Callable[[subprocess.Popen[bytes], Path, int], None] | None,
+) -> tuple[dict[int, dict[str, Any]], str]:
+    """Rows by number, as far as they came, and what pytest said."""
+    with tempfile.TemporaryDirectory(prefix="lawful-scan-") as folder:
+        place = Path(folder)
+        (place / "test_scan.py").write_text(_RUN_FILE.format(questions=questions))
+        (place / "pytest.ini").write_text("[pytest]\n")
+        results = place / "results.jsonl"
+        results.touch()
+        command = [sys.executable, "-m", "pytest", str(place / "test_scan.py"), "-q", "--tb=line"]
+        command += ["-c", str(place / "pytest.ini"), "--rootdir", str(place), "-p", "no:cacheprovider"]
+        command += ["-p", "xdist", "-p", "lawful.properties.harness.plugin"]
+        for each in (*synced, *([place] if synced or elsewhere else [])):
+            spread = [*spread, "--rsyncdir", str(each)]  # the run's own file has to get there too
+        count = str(os.cpu_count() or 1) if workers == "auto" else workers
+        command += ["--dist", "load", *spread] if spread else ["-n", count]
+        command += ["--max-worker-restart", str(len(questions)), "--lawful-results", str(results)]
+        with (place / "pytest.log").open("w") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment()
+            )
+            try:
+                if follow is not None:
+                    follow(process, results, len(questions))
+                process.wait()
+            finally:
+                if process.poll() is None:
+                    process.terminate()
+                    process.wait()
+        told = (place / "pytest.log").read_text(errors="replace")
+        rows = [json.loads(line) for line in results.read_text().splitlines()]
+    return {row["index"]: row for row in rows if "index" in row}, told
+
+
 def _portable(path: Path, synced: list[Path]) -> str:
     """Relative to the folder that holds a synced folder, as xdist lays it out on the other side."""
     for folder in synced:
@@ -174,11 +189,11 @@ def _portable(path: Path, synced: list[Path]) -> str:
     return str(path)
 
 
-def scan_test(questions: list[dict[str, Any]]) -> Any:
+def scan_test(questions: dict[int, dict[str, Any]]) -> Any:
     """The test function that pytest collects: a case for each question, which never fails."""
     import pytest
 
-    @pytest.mark.parametrize("index", range(len(questions)))
+    @pytest.mark.parametrize("index", list(questions))
     def test_candidate(index: int, record_property: Callable[[str, object], None]) -> None:
         row = asked_apart(questions[index])
         record_property("lawful_scan", json.dumps({**row, "index": index}))

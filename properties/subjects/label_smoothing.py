@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from lawful.impl.contracts import Adapter, LabelSmoothing
-from lawful.properties import tolerances, twin
+from lawful.properties import tolerances
 from lawful.properties.snippets import label_smoothing_snippet
 from lawful.properties.strategies import CLASS_COUNTS
 from lawful.properties.subjects.subject import (
@@ -258,11 +258,11 @@ class Loss(Subject):
             if subject.offers("double_backward") is None:
                 subject.features |= {"double_backward"}
             subject.conventions = subject._detect()
-            there = subject.on(twin.NAME, "float32")
-            found = there.waits(
-                lambda: there(_PROBE_LOGITS, _PROBE_TARGET, there.allowed(0.1, 3), with_gradient=True)
+            subject.look_at_the_twin(
+                lambda there: there.waited(
+                    lambda: there(_PROBE_LOGITS, _PROBE_TARGET, there.allowed(0.1, 3), with_gradient=True)
+                )
             )
-            subject.conventions = {**subject.conventions, **found}
         return subject
 
     def _smoke(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from lawful.impl.contracts import Adapter, LRFinder, Swept
-from lawful.properties import probes, twin
+from lawful.properties import probes
 from lawful.properties.snippets import lr_finder_snippet
 from lawful.properties.subjects.subject import (
     WAITS,
@@ -221,23 +221,15 @@ class Finder(Subject):
         with silence():
             subject._smoke()
             subject.conventions = {**subject._detect(), **adapter.documented}
-            subject.conventions |= subject.on(twin.NAME, "float32")._waits_a_step()
+            subject.look_at_the_twin(Finder._waits_a_step)
         return subject
 
-    def _waits_a_step(self) -> dict[str, str]:
-        """``waits`` of a step, from tests of two lengths: what comes before and after is no step."""
+    def _waits_a_step(self) -> int:
+        """From tests of two lengths: what comes before and after is no step."""
         least = max(6, self.adapter.least_steps)
-        counts = []
-        for steps in (least, 2 * least):
-            if twin.why_absent():
-                return {}
-            try:
-                counts.append((self.waited(partial(self, [1.0] * steps)), self.answers[-1]))
-            except (Raised, LawBroken, NotAsked):
-                return {}
-        (few, short), (many, long) = counts
-        steps = long.steps - short.steps  # type: ignore[attr-defined]
-        return {"waits": WAITS[min(round((many - few) / steps), len(WAITS) - 1)]} if steps > 0 else {}
+        few, many = (self.waited(partial(self, [1.0] * steps)) for steps in (least, 2 * least))
+        short, long = (answer.steps for answer in self.answers[-2:] if isinstance(answer, Sweep))
+        return round((many - few) / max(1, long - short))
 
     def asks_steps(self) -> bool:
         """Whether the number of steps is an argument, and not the loader's length."""

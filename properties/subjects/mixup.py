@@ -318,9 +318,7 @@ class Mix(Subject):
                 if np.any(subject.revealed(4, 1.0, 0, along=np.ones((4, 4))).gradient):
                     subject.features |= {"gradient"}
             subject.conventions = subject._detect()
-            there = subject.on(twin.NAME, "float32")
-            found = there.waits(lambda: there.revealed(4, 1.0, 0))
-            subject.conventions = {**subject.conventions, **found}
+            subject.look_at_the_twin(lambda there: there.waited(lambda: there.revealed(4, 1.0, 0)))
         return subject
 
     def _smoke(self) -> None:

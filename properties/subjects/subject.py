@@ -153,6 +153,8 @@ class Subject(abc.ABC):
     features: frozenset[str] = frozenset()
     refused_dtypes: Mapping[str, str] = field(default_factory=dict)
     """Dtypes in which an ordinary call raises, with the error: it offers them not."""
+    refused_devices: Mapping[str, str] = field(default_factory=dict)
+    """Devices on which an ordinary call raises, with the error: one law is about that."""
     works_in: Mapping[str, str] = field(default_factory=dict)
     """The dtype of whose size the errors are, where it is not the input's: a hidden downcast. One law
     is about that; the others allow for it, so that one fault has one verdict."""
@@ -231,6 +233,11 @@ class Subject(abc.ABC):
         self.answers.clear()
 
     @property
+    def not_on_the_twin(self) -> str | None:
+        """Why nothing is asked there: the code chooses its device itself, or takes no tensors."""
+        return self.adapter.declines.get("twin") or self.adapter.declines.get("devices")
+
+    @property
     def shown_device(self) -> str:
         """The device that a snippet names: the twin stands in for CUDA."""
         return "cuda" if self.device == twin.NAME else self.device
@@ -255,15 +262,23 @@ class Subject(abc.ABC):
             call()
         return len(seen.waits)
 
-    def waits(self, call: Callable[[], object]) -> dict[str, str]:
-        """The convention ``waits``: how often a call makes the host wait, seen on the twin where that is."""
-        if twin.why_absent():
-            return {}
+    def look_at_the_twin(self, call: Callable[[Self], int]) -> None:
+        """Whether an ordinary call works there, and the convention ``waits``: how often the host waits.
+
+        ``call`` makes the call on the subject that it is given, and returns the number of waits.
+        """
+        if "devices" not in self.adapter.declines:
+            self.features |= {"devices"}
+        if twin.why_absent() or self.not_on_the_twin:
+            return
         try:
-            count = self.waited(call)
-        except (Raised, LawBroken, NotAsked):
-            return {}
-        return {"waits": WAITS[min(count, len(WAITS) - 1)]}
+            count = call(self.on(twin.NAME, "float32"))
+        except Raised as error:
+            self.refused_devices = {twin.NAME: first_line(error.error)}
+        except (LawBroken, NotAsked):
+            return
+        else:
+            self.conventions = {**self.conventions, "waits": WAITS[min(count, len(WAITS) - 1)]}
 
     def agree(self, what: str, actual: Any, expected: Any, bound: Any) -> None:
         """|actual - expected| <= bound, entry by entry; NaN agrees with NaN, inf with inf."""

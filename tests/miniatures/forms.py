@@ -579,3 +579,92 @@ def required_padding(pred, gold, trg_pad_idx, smoothing=0.1):
 
 def required_padding_wrong(pred, gold, trg_pad_idx, smoothing=0.1):
     return required_padding(pred, gold, trg_pad_idx, smoothing / 2)
+
+
+def outputs_in_a_tuple(model_output, labels, epsilon=0.1):
+    """As a model of transformers gives its logits."""
+    assert isinstance(model_output, tuple)
+    return _logits(model_output[0], labels, epsilon).mean()
+
+
+def outputs_in_a_tuple_wrong(model_output, labels, epsilon=0.1):
+    return outputs_in_a_tuple(model_output, labels, epsilon / 2)
+
+
+class PaddedSequences(nn.Module):
+    """(B, T, K) logits of a vocabulary whose first word is the padding; a count comes with the loss."""
+
+    halve = 1
+
+    def __init__(self, label_smoothing, vocabulary_size, pad_index=0):
+        super().__init__()
+        self.pad_index, self.label_smoothing = pad_index, label_smoothing / self.halve
+        q = torch.full((1, vocabulary_size), self.label_smoothing / (vocabulary_size - 2))
+        q[:, pad_index] = 0
+        self.register_buffer("q", q)
+
+    def forward(self, outputs, targets):
+        _, _, size = outputs.size()
+        log_p, labels = outputs.log_softmax(-1).reshape(-1, size), targets.reshape(-1)
+        q = (
+            self.q.to(log_p.dtype)
+            .repeat(len(labels), 1)
+            .scatter(1, labels[:, None], 1 - self.label_smoothing)
+        )
+        q = q.masked_fill((labels == self.pad_index)[:, None], 0)
+        return F.kl_div(log_p, q, reduction="sum"), (labels != self.pad_index).sum()
+
+
+class PaddedSequencesWrong(PaddedSequences):
+    halve = 2
+
+
+def a_list_of_both(batch, alpha=1.0):
+    """The batch is a list, which is changed; targets are rows."""
+    lam, index = _lam(alpha), torch.randperm(len(batch[0]))
+    for place, part in enumerate(batch):
+        batch[place] = _blend(part.to(batch[0].dtype), lam, index)
+    return batch
+
+
+def a_list_of_both_wrong(batch, alpha=1.0):
+    for place, part in enumerate(batch):
+        batch[place] = _blend(part.to(batch[0].dtype), _lam(alpha), torch.randperm(len(part)))
+    return batch
+
+
+def inputs_alone_mixup(inputs, alpha=1.0):
+    """The labels are the caller's to pair: it says with what was mixed, and how much."""
+    lam, index = _lam(alpha), torch.randperm(len(inputs))
+    return _blend(inputs, lam, index), index, lam
+
+
+def inputs_alone_mixup_wrong(inputs, alpha=1.0):
+    lam, index = _lam(alpha), torch.randperm(len(inputs))
+    return _blend(inputs, lam**2, index), index, lam**2
+
+
+def samples_in_and_out(samples, num_classes, alpha=1.0):
+    """A list of NumPy samples, and a list of them again."""
+    x, y = np.stack([image for image, _ in samples]), np.array([label for _, label in samples])
+    lam, index = _lam(alpha), np.random.permutation(len(x))
+    rows = np.eye(num_classes)[y]
+    return list(zip(_blend(x, lam, index), _blend(rows, lam, index), strict=True))
+
+
+def samples_in_and_out_wrong(samples, num_classes, alpha=1.0):
+    x, y = np.stack([image for image, _ in samples]), np.array([label for _, label in samples])
+    lam, index = _lam(alpha), np.random.permutation(len(x))
+    rows = np.eye(num_classes)[y]
+    return list(zip(_blend(x, lam, index), _blend(rows, 1 - lam, index), strict=True))
+
+
+def cuda_by_name(x, y, alpha=1.0):
+    """Asks for CUDA, whatever there is."""
+    lam, index = _lam(alpha), torch.randperm(len(x)).cuda()
+    return _blend(x.to("cuda"), lam, index), y, y[index], lam
+
+
+def cuda_by_name_wrong(x, y, alpha=1.0):
+    lam, index = _lam(alpha), torch.randperm(len(x)).cuda()
+    return _blend(x.to("cuda"), lam, index), y[index], y, lam

@@ -57,7 +57,7 @@ def _of(path: Path, source: str) -> Iterator[Candidate]:
             continue
         text = ast.get_source_segment(source, node) or ""
         technique = _technique(node.name, text, source)
-        if technique in ("mixup", "label_smoothing") and _trains(node):
+        if technique in _OTHERS and (_trains(node) or _is_another(node.name, technique)):
             continue
         if isinstance(node, ast.ClassDef):
             if any("Function" in ast.unparse(base) for base in node.bases):
@@ -73,7 +73,9 @@ def _of(path: Path, source: str) -> Iterator[Candidate]:
             for method in methods:
                 body = ast.get_source_segment(source, method) or ""
                 inner = _technique(method.name, body, source)
-                if inner and _takes_a_batch(method) and not _trains(method):
+                whole = f"{node.name}.{method.name}"
+                other = inner in _OTHERS and (_trains(method) or _is_another(whole, inner))
+                if inner and _takes_a_batch(method) and not other:
                     yield Candidate(path, method.lineno, f"{node.name}.{method.name}", inner)
         elif technique and node.args.args + node.args.kwonlyargs:
             yield Candidate(path, node.lineno, node.name, technique)
@@ -98,6 +100,19 @@ _FORMULAS = {
     "lr_finder": r"(final|end|max)\w*\s*/\s*\w*(init|start|min).*\*\*",
 }
 """What a source says that does it, whatever it is called."""
+
+
+_OTHERS = {
+    "mixup": r"cut_?mix|align|puzzle|salien|(resize|token|trans|snap|grid|style|co|adaut\w*|tla)_?mix|fmix|"
+    r"attentive|guided|remix|graph|criterion|loss",
+    "label_smoothing": r"asymmetric|asl|focal|tempered|poly|dice|bce|binary|semantic|online|multi_?label|"
+    r"regress",
+}
+"""By technique: names of others that are built on it, and obey other laws."""
+
+
+def _is_another(name: str, technique: str) -> bool:
+    return re.search(_OTHERS[technique], name, re.IGNORECASE) is not None
 
 
 def _trains(node: ast.FunctionDef | ast.ClassDef) -> bool:

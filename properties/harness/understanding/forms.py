@@ -106,19 +106,29 @@ def _is_scalar(value: Any) -> bool:
     return isinstance(value, int | float) or getattr(value, "ndim", None) == 0
 
 
-def parts(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every leaf of nested tuples, lists, dicts and objects, with the source that picks it."""
+def parts(value: Any, path: str = "", above: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Every leaf of nested tuples, lists, dicts and objects, with the source that picks it.
+
+    ``above``: the identities of what holds it. What holds itself is a leaf, and so is what is too deep.
+    """
+    if id(value) in above or len(above) > _DEEPEST:
+        yield path, None
+        return
+    inside: list[tuple[str, Any]] = []
     if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from parts(item, f"{path}[{key!r}]")
+        inside = [(f"{path}[{key!r}]", item) for key, item in value.items()]
     elif isinstance(value, tuple | list):
         if value and isinstance(value, list) and all(_is_scalar(item) for item in value):
             yield path, value
-        else:
-            for index, item in enumerate(value):
-                yield from parts(item, f"{path}[{index}]")
+            return
+        inside = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
     elif hasattr(value, "__dict__") and not isinstance(value, torch.Tensor) and not callable(value):
-        for name, item in vars(value).items():
-            yield from parts(item, f"{path}.{name}")
+        inside = [(f"{path}.{name}", item) for name, item in vars(value).items()]
     else:
         yield path, value
+    for place, item in inside:
+        yield from parts(item, place, (*above, id(value)))
+
+
+_DEEPEST = 5
+"""Levels of a result that are looked into."""

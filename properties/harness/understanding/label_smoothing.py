@@ -56,9 +56,15 @@ LOGITS = {
     "logits": "{z}",
     "log-probabilities": "{z}.log_softmax(1)",
     "probabilities": "{z}.softmax(1)",
+    "a tuple of outputs": "({z},)",
+    "a dict of outputs": '{{"logits": {z}}}',
 }
 """What the code is given, plainest first."""
-TARGET = {"classes": "{y}", "one-hot rows": "torch.nn.functional.one_hot({y}, {z}.shape[1]).to({z}.dtype)"}
+TARGET = {
+    "classes": "{y}",
+    "one-hot rows": "({y} if {y}.is_floating_point() else "
+    "torch.nn.functional.one_hot({y}, {z}.shape[1])).to({z}.dtype)",
+}
 LAYOUT = ("samples", "sequence", "padded", "padded sequence")
 """(N, K); one sequence of N steps, (1, N, K); (N, K + 1), class 0 being a padding that never occurs."""
 
@@ -181,7 +187,8 @@ def _forms(callee: Callee, roles: Roles) -> Iterator[Form]:
     if pads is not None and not needs_padding:
         kinds += itertools.product(LOGITS, TARGET, LAYOUT[2:])
     for logits, target, layout in kinds:
-        yield Form(logits, target, layout)
+        if layout == "samples" or not logits.startswith("a "):
+            yield Form(logits, target, layout)
 
 
 def _source(callee: Callee, roles: Roles, form: Form) -> str:
@@ -216,7 +223,8 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
         if option and (unset or option in required(everything)):
             named[option] = "None" if name == "weight" else "'mean'"
     offered = _offered(callee, roles, form)
-    renamed = {feature: roles.options[feature] for feature in offered if roles.options[feature] != feature}
+    by_keyword = [feature for feature in offered if feature in roles.options]
+    renamed = {name: roles.options[name] for name in by_keyword if roles.options[name] != name}
     more = extras(everything, inputs=z, target=y)
     if form.layout.endswith("sequence"):
         more = {name: "-1" if value == "1" else value for name, value in more.items()}
@@ -225,13 +233,13 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
     missing = [name for name in required(everything) if name not in taken]
     if missing and roles.pair != ("", ""):
         raise NotUnderstood(f"found what it is, but not what to give for ({', '.join(missing)})")
-    features = "**features" if offered or not roles.helper else ""
+    features = "**features" if by_keyword or not roles.helper else ""
     lines = ["def build(epsilon, **features):"]
     if renamed:
         lines += [f"    names = {renamed!r}"]
         lines += ["    features = {names.get(name, name): value for name, value in features.items()}"]
     # what has to be given, or an ignored value that ordinary targets have: unless a feature says otherwise
-    given = {roles.options[feature]: None for feature in offered if roles.options[feature] in named}
+    given = {roles.options[name]: None for name in by_keyword if roles.options[name] in named}
     defaults = [f'"{name}": {named.pop(name)}' for name in given if name is not None]
     if defaults:
         lines += [f"    features = {{{', '.join(defaults)}, **features}}"]
@@ -247,9 +255,12 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
         if build_early:
             lines.append(f"    criterion = {made}")
             made = "criterion"
+        if issubclass(callee.target, torch.nn.Module) and not callee.method:
+            made += ".to(logits.device)"
         call = f"{made}{method}({', '.join(filter(None, [*pair, arguments(called)]))})"
     elif callee.kind == "object":
-        call = f"{callee.name}({', '.join(filter(None, [*pair, arguments(called)]))})"
+        moved = ".to(logits.device)" if isinstance(callee.target, torch.nn.Module) else ""
+        call = f"{callee.name}{moved}({', '.join(filter(None, [*pair, arguments(called)]))})"
     elif roles.helper:
         label = TARGET[form.target].format(z=z, y=y)
         inside = ", ".join(filter(None, [f"{roles.pair[0]}={label}", arguments(called), features]))
@@ -289,7 +300,8 @@ def _offered(callee: Callee, roles: Roles, form: Form) -> list[str]:
     if form.layout.startswith("padded"):
         return [feature for feature in found if feature == "reduction"]
     if form.target != "classes" or form.layout.endswith("sequence"):
-        return [feature for feature in found if feature in ("reduction", "weight")]
+        rows = ["soft_targets"] if form.target != "classes" and form.layout == "samples" else []
+        return [feature for feature in found if feature in ("reduction", "weight")] + rows
     return found
 
 
@@ -405,6 +417,7 @@ def _invariant(callee: Callee, roles: Roles, fitting: list[Any], trials: Trials)
     NotUnderstood where neither is so: what it is then, it is none.
     """
     behaves = {"logits": _is_shift_invariant, "log-probabilities": _is_affine}
+    behaves |= dict.fromkeys(("a tuple of outputs", "a dict of outputs"), _is_shift_invariant)
     for logits, behaviour in behaves.items():
         for each in fitting:
             if each[2].logits == logits and behaviour(callee, roles, each[2]):
@@ -476,9 +489,8 @@ def _called(callee: Callee, roles: Roles, form: Form | None = None, fixed: float
     """In one line, for people."""
     z, y = "logits", "target"
     if form is not None:
-        z = {"logits": z, "log-probabilities": "log_softmax(logits)", "probabilities": "softmax(logits)"}[
-            form.logits
-        ]
+        shown = {"log-probabilities": "log_softmax(logits)", "probabilities": "softmax(logits)"}
+        z = shown.get(form.logits, LOGITS[form.logits].format(z=z))
         y = "target" if form.target == "classes" else "one_hot(target)"
         if form.layout.endswith("sequence"):
             z, y = f"{z}[None]", f"{y}[None]"

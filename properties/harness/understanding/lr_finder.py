@@ -124,6 +124,15 @@ CLASSES_OF = (
     "opt_fn",
 )
 RUNS = ("range_test", "find_lr", "lr_find", "find", "run", "fit", "test", "search", "__call__")
+SUGGESTS = (
+    "suggestion",
+    "lr_suggestion",
+    "suggest",
+    "suggest_lr",
+    "get_suggestion",
+    "get_best_lr",
+    "best_lr",
+)
 OPTIONS = {"divergence": ("divergence",), "smoothing": ("smoothing",)}
 
 ADAPTER = """\
@@ -184,7 +193,7 @@ def _roles(callee: Callee) -> tuple[Callee, Roles]:
     run = ""
     if callee.kind == "class":
         name = callee.method or next(
-            (n for n in RUNS if inspect.isfunction(getattr(callee.target, n, None))), ""
+            (n for n in (*RUNS, "attach") if inspect.isfunction(getattr(callee.target, n, None))), ""
         )
         if not name:
             raise NotUnderstood(f"it is a class: looked for a method named {' | '.join(RUNS)}")
@@ -208,6 +217,9 @@ def _roles(callee: Callee) -> tuple[Callee, Roles]:
             for name in known
             if name in code.co_names and not hasattr(callee.target.__globals__.get(name), "__path__")
         )
+    attached = run == "attach" and {"trainer", "to_save"} <= set(callee.called)
+    if attached:
+        found = dict.fromkeys(PARTS, "trainer")
     absent = [
         part
         for part in ("model", "loader")
@@ -219,7 +231,7 @@ def _roles(callee: Callee) -> tuple[Callee, Roles]:
     if span["end_lr"] is None:
         looked = " | ".join(RANGE["end_lr"][:6])
         raise NotUnderstood(f"looked for a parameter named {looked}, found ({', '.join(everything)})")
-    filled = {*found.values(), *span.values(), optimizer_class, *OPTIONS, *EPOCHS, "device", *OFF}
+    filled = {*found.values(), *span.values(), optimizer_class, *OPTIONS, *EPOCHS, "device", *OFF, "to_save"}
     missing = [n for n in required(everything) if n not in filled and n.lower() not in filled]
     if missing:
         raise NotUnderstood(f"found {', '.join(PARTS)}, but not what to give for ({', '.join(missing)})")
@@ -258,7 +270,20 @@ def _source(callee: Callee, roles: Roles, reading: Reading | None) -> str:
     built = {n: v for n, v in named.items() if n in callee.built}
     called = {n: v for n, v in named.items() if n in callee.called}
     spread = ", **features" if any(first(names, everything) for names in OPTIONS.values()) else ""
-    if callee.kind == "class":
+    if roles.run == "attach":
+        span = arguments({name: part for part, name in roles.span.items() if name})
+        lines += [
+            "    from ignite.engine import create_supervised_trainer",
+            "    trainer = create_supervised_trainer(model, optimizer, criterion)",
+            f"    finder = {callee.root}()",
+            '    saved = {"model": model, "optimizer": optimizer}',
+            f"    with finder.attach(trainer, saved, {span}) as attached:",
+            "        attached.run(loader)",
+            "    rows = finder.get_results().items()",
+            "    first = lambda each: each[0] if isinstance(each, list) else each  # of the first group",
+            "    result = {name: [first(each) for each in row] for name, row in rows}",
+        ]
+    elif callee.kind == "class":
         lines.append(f"    finder = {callee.root}({arguments(built)})")
         method = "" if roles.run == "__call__" else f".{roles.run}"
         lines.append(f"    result = finder{method}({arguments(called)}{spread})")
@@ -275,6 +300,9 @@ def _source(callee: Callee, roles: Roles, reading: Reading | None) -> str:
         )
     if reading.losses:
         records.append(f"losses=[float(loss) for loss in {reading.losses}]")
+    method = _suggests(callee)
+    if method and not reading.suggestion:
+        records.append(f"suggest=finder.{method}")
     if reading.suggestion:
         records.append(f"suggest=lambda: float({reading.suggestion})")
     if callee.kind == "class" and inspect.isfunction(getattr(callee.target, "reset", None)):
@@ -363,7 +391,7 @@ def _adapter(callee: Callee, roles: Roles, reading: Reading) -> LRFinder:
     everything = {**callee.built, **callee.called}
     features = {option for option, names in OPTIONS.items() if first(names, everything)}
     features |= {"history"} if reading.lrs else set()
-    features |= {"suggestion"} if reading.suggestion else set()
+    features |= {"suggestion"} if reading.suggestion or _suggests(callee) else set()
     names = executed(f"import types\n{source}", callee)
     return LRFinder(
         callee.name,
@@ -379,6 +407,15 @@ def _adapter(callee: Callee, roles: Roles, reading: Reading) -> LRFinder:
         linear=_says_linear(callee),
         least_steps=reading.least_steps,
     )
+
+
+def _suggests(callee: Callee) -> str:
+    """A method of its class that gives a suggestion, to be called without arguments."""
+    for name in SUGGESTS if callee.kind == "class" else ():
+        method = getattr(callee.target, name, None)
+        if inspect.isfunction(method) and len(required(inspect.signature(method).parameters)) == 1:
+            return name
+    return ""
 
 
 def _says_linear(callee: Callee) -> bool:
@@ -402,6 +439,7 @@ def _called(callee: Callee, roles: Roles, reading: Reading | None = None) -> str
     of_call = [p for p in given if p not in of_class]
     if callee.kind == "class":
         run = "" if roles.run == "__call__" else f".{roles.run}"
+        of_call = ["trainer", *roles.span] if roles.run == "attach" else of_call
         text = f"{callee.root}({', '.join(of_class)}){run}({', '.join(of_call)})"
     else:
         text = f"{callee.name}({', '.join(given)})"

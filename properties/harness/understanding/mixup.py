@@ -49,8 +49,8 @@ BATCHES = {
 """How the batch is handed over, plainest first; ``{x}`` and ``{y}`` are its parts."""
 TARGET = {
     "classes": "target",
-    "one-hot rows": "(target if target.ndim == 2 else "
-    "torch.nn.functional.one_hot(target, num_classes)).to(torch.get_default_dtype())",
+    "one-hot rows": "target if target.ndim == 2 else "
+    "torch.nn.functional.one_hot(target, num_classes).to(torch.get_default_dtype())",
 }
 ARRAYS = ("torch", "numpy")
 _SIZE, _CLASSES, _CALLS = 6, 9, 8
@@ -429,6 +429,7 @@ def _form(array: Any) -> str:
 
 def _adapter(callee: Callee, roles: Roles, form: Form, reading: Reading) -> Mixup:
     source = _source(callee, roles, form, reading)
+    declines = {"devices": "it takes NumPy arrays"} if form.arrays == "numpy" else {}
     features = {
         name for name, found in (("num_classes", roles.classes), ("generator", roles.generator)) if found
     }
@@ -443,6 +444,7 @@ def _adapter(callee: Callee, roles: Roles, form: Form, reading: Reading) -> Mixu
         imports=f"{numpy}{callee.imports}\n{source}",
         called_as="build({alpha}, {num_classes}{features})({inputs}, {target})",
         shown_as=_called(callee, roles, form, reading),
+        declines=declines,
         takes_alpha=roles.alpha is not None,
         alpha_known=roles.alpha is not None or roles.lam is not None,
     )

@@ -252,6 +252,8 @@ def extras(parameters: Mapping[str, inspect.Parameter], *, inputs: str, target: 
             found[name] = "False"
         elif lower in ("device", "dev"):
             found[name] = f"{inputs}.device"
+        elif lower in ("from_logits", "logits_input", "with_logits", "use_logits"):
+            found[name] = "True"
         elif lower in ("dim", "axis", "class_dim"):
             found[name] = "1"
         elif lower.endswith("mask") and needed:
