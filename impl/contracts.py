@@ -117,9 +117,10 @@ class Adapter:
     @property
     def shown_imports(self) -> str:
         """What a stand-alone snippet starts with: ``imports``, or the source of ``build``."""
-        if self.imports or self.called_as:
+        if self.called_as:
             return self.imports
-        return standing_alone(self.build) or (
+        alone = standing_alone(self.build)
+        return (self.imports + alone if alone else None) or (
             f"# through the adapter {self.name!r}, whose build cannot be shown alone: put it here\n"
             "from your_adapter import adapter\nbuild = adapter.build"
         )

@@ -1,55 +1,106 @@
 """An adapter's call as source that stands alone: what a snippet shows is what ran, told once.
 
-A ``build`` function is shown as it is written, under the imports and constants that it uses.
+A ``build`` function is shown as it is written, under the imports, constants and helpers that it uses.
 """
 
 from __future__ import annotations
 
+import ast
 import builtins
 import inspect
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 _PLAIN = (int, float, str, bool, tuple, list, dict, type(None))
+_RECORDS = ("Swept", "Trained")
+"""Of ``contracts``: in a snippet, a plain namespace holds the same fields."""
+_FUTURE = "from __future__ import annotations"
 
 
 def standing_alone(function: Callable[..., Any]) -> str | None:
     """Source that defines the function anew; None where that cannot be: a closure, a lambda, no source."""
-    if not inspect.isfunction(function) or function.__closure__ or function.__name__ == "<lambda>":
+    lines = _defined(function, set())
+    return None if lines is None else "\n".join([_FUTURE, *lines])
+
+
+def in_one_line(function: Callable[..., Any]) -> str | None:
+    """What a function of one expression gives, for people; None where it takes more than that."""
+    tree = _tree(function)
+    if tree is None or not isinstance(tree, ast.FunctionDef) or not isinstance(tree.body[-1], ast.Return):
+        return None
+    value = tree.body[-1].value
+    value = value.body if isinstance(value, ast.Lambda) else value
+    return ast.unparse(value) if isinstance(value, ast.Call) else None
+
+
+def _defined(value: Any, seen: set[int]) -> list[str] | None:
+    """Lines that define a function or a class, what it refers to before it."""
+    tree = _tree(value)
+    if tree is None or getattr(value, "__closure__", None) or value.__name__ == "<lambda>":
+        return None
+    seen.add(id(value))
+    names = vars(sys.modules[value.__module__]) if value.__module__ in sys.modules else value.__globals__
+    lines: list[str] = []
+    own = {*vars(builtins), *_bound(tree)}
+    for name in dict.fromkeys(_names(tree)):
+        if name in own or name not in names or id(names[name]) in seen:
+            continue
+        found = _defining(name, names[name], value.__module__, seen)
+        if found is None:
+            return None
+        lines += found
+    return [*lines, ast.unparse(tree)]
+
+
+def _tree(value: Any) -> ast.FunctionDef | ast.ClassDef | None:
+    if not inspect.isfunction(value) and not inspect.isclass(value):
         return None
     try:
-        source = textwrap.dedent(inspect.getsource(function))
-    except (OSError, TypeError):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(value))).body[0]
+    except (OSError, TypeError, SyntaxError):
         return None
-    lines: list[str] = []
-    for name in dict.fromkeys(_names(function.__code__)):
-        if name in vars(builtins) or name == function.__name__ or name not in function.__globals__:
+    return tree if isinstance(tree, ast.FunctionDef | ast.ClassDef) else None
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    """Those that are read when it runs: an annotation is not."""
+    for name, field in ast.iter_fields(tree):
+        if name in ("annotation", "returns"):
             continue
-        line = _defining(name, function.__globals__[name])
-        if line is None:
-            return None
-        lines.append(line)
-    annotations = "from __future__ import annotations\n" if "->" in source or ": " in source else ""
-    return annotations + "\n".join([*lines, source.rstrip()])
+        for each in field if isinstance(field, list) else [field]:
+            if isinstance(each, ast.AST):
+                yield from _names(each)
+    if isinstance(tree, ast.Name):
+        yield tree.id
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    """The globals that a function's code may refer to, nested functions too."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
+def _bound(tree: ast.AST) -> Iterator[str]:
+    """Names that it gives a value itself: by an import, a definition, a parameter or an assignment."""
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name.split(".")[0] for alias in each.names)
+        elif isinstance(each, ast.FunctionDef | ast.ClassDef):
+            yield each.name
+        elif isinstance(each, ast.arg):
+            yield each.arg
+        elif isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+            yield each.id
 
 
-def _defining(name: str, value: Any) -> str | None:
-    """A line or more that give a name its value."""
+def _defining(name: str, value: Any, module: str, seen: set[int]) -> list[str] | None:
+    """Lines that give a name its value."""
     if isinstance(value, ModuleType):
-        return f"import {value.__name__} as {name}" if value.__name__ != name else f"import {name}"
+        return [f"import {value.__name__} as {name}" if value.__name__ != name else f"import {name}"]
     if isinstance(value, _PLAIN):
-        return f"{name} = {value!r}"
-    module, qualified = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
-    if module is None or qualified is None or "." in qualified:
+        return [f"{name} = {value!r}"]
+    home, qualified = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    if home is None or qualified is None or "." in qualified:
         return None
-    return f"from {module} import {qualified}" + (f" as {name}" if qualified != name else "")
+    if home.startswith("lawful.impl.contracts") and qualified in _RECORDS:
+        return [f"from types import SimpleNamespace as {name}"]
+    if home == module:
+        return _defined(value, seen)
+    return [f"from {home} import {qualified}" + (f" as {name}" if qualified != name else "")]

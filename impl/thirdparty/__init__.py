@@ -25,6 +25,7 @@ def adapters(library: str) -> tuple[Adapter, ...]:
     """The shipped adapters of a library. Raises KeyError where there are none."""
     if library not in LIBRARIES:
         raise KeyError(library)
+    make_torchvision_importable()
     found: tuple[Adapter, ...] = importlib.import_module(f"{__name__}.{library}").ADAPTERS
     return found
 

@@ -10,11 +10,9 @@ import torch
 
 from lawful.impl.contracts import Deviation, LabelSmoothing, LRFinder, Mixup, Swept
 from lawful.impl.thirdparty import _known, _torchvision
-from lawful.impl.thirdparty._quiet import quiet
 
 
 def _label_smoothing(epsilon: float, **features: Any) -> Any:
-    _torchvision.make_importable()
     from fastai.losses import LabelSmoothingCrossEntropy
 
     return LabelSmoothingCrossEntropy(eps=epsilon, **features)
@@ -22,7 +20,6 @@ def _label_smoothing(epsilon: float, **features: Any) -> Any:
 
 def _callback(alpha: float) -> Any:
     """MixUp on a Learner that is about to see a training batch."""
-    _torchvision.make_importable()
     from fastai.callback.mixup import MixUp
     from fastai.data.core import DataLoaders
     from fastai.learner import Learner
@@ -56,14 +53,13 @@ def _mixup_loss(logits: Any, mixed_target: Any) -> Any:
 def _lr_finder(
     model: Any, optimizer: Any, criterion: Any, loader: Any, *, start_lr: float, end_lr: float, num_iter: int
 ) -> Swept:
-    _torchvision.make_importable()
-    with quiet(), tempfile.TemporaryDirectory() as folder:
-        import fastai.callback.schedule  # noqa: F401 (it gives Learner its lr_find)
-        from fastai.data.core import DataLoaders
-        from fastai.learner import Learner
-        from fastai.optimizer import OptimWrapper
+    import fastai.callback.schedule  # noqa: F401 (it gives Learner its lr_find)
+    from fastai.data.core import DataLoaders
+    from fastai.learner import Learner
+    from fastai.optimizer import OptimWrapper
 
-        loaders = DataLoaders(loader, loader, device=next(model.parameters()).device)
+    loaders = DataLoaders(loader, loader, device=next(model.parameters()).device)
+    with tempfile.TemporaryDirectory() as folder:
         learner = Learner(
             loaders,
             model,
@@ -73,7 +69,8 @@ def _lr_finder(
             path=folder,
         )
         found = learner.lr_find(start_lr=start_lr, end_lr=end_lr, num_it=num_iter, show_plot=False)
-    return Swept(learner.recorder.lrs, learner.recorder.losses, suggest=lambda: found.valley)
+    recorder = learner.recorder
+    return Swept(lrs=recorder.lrs, losses=recorder.losses, suggest=lambda: found.valley)
 
 
 ADAPTERS = (
@@ -99,8 +96,7 @@ ADAPTERS = (
             ),
         ),
         library="fastai",
-        imports=f"{_torchvision.LINES}from fastai.losses import LabelSmoothingCrossEntropy",
-        called_as="LabelSmoothingCrossEntropy(eps={epsilon}{features})({logits}, {target})",
+        imports=_torchvision.LINES,
     ),
     Mixup(
         "fastai",
@@ -130,23 +126,7 @@ ADAPTERS = (
         ),
         loss=_mixup_loss,
         library="fastai",
-        imports=(
-            f"{_torchvision.LINES}"
-            "from fastai.callback.mixup import MixUp\n"
-            "from fastai.data.core import DataLoaders\n"
-            "from fastai.learner import Learner\n"
-            "from fastai.losses import CrossEntropyLossFlat\n"
-            "def mix(alpha, inputs, target):\n"
-            "    callback = MixUp(alpha)\n"
-            "    loss_func = CrossEntropyLossFlat()\n"
-            "    learner = Learner(DataLoaders([], []), torch.nn.Identity(), loss_func, cbs=callback)\n"
-            "    learner.training = True\n"
-            "    callback.before_train()\n"
-            "    learner.xb, learner.yb = (inputs,), (target,)\n"
-            "    callback.before_batch()\n"
-            "    return learner.xb[0], (target, callback.yb1[0], callback.lam)"
-        ),
-        called_as="mix({alpha}, {inputs}, {target})",
+        imports=_torchvision.LINES,
     ),
     LRFinder(
         "fastai",
@@ -196,25 +176,6 @@ ADAPTERS = (
         ),
         declines={"twin": "fastai's default_device chooses among the accelerators that it knows by name"},
         library="fastai",
-        imports=(
-            f"{_torchvision.LINES}import tempfile, types\n"
-            "import fastai.callback.schedule\n"
-            "from fastai.data.core import DataLoaders\n"
-            "from fastai.learner import Learner\n"
-            "from fastai.optimizer import OptimWrapper\n"
-            "def sweep(model, optimizer, criterion, loader, **options):\n"
-            '    loaders = DataLoaders(loader, loader, device=torch.device("cpu"))\n'
-            "    with tempfile.TemporaryDirectory() as folder:\n"
-            "        wrapped = lambda params, **kwargs: OptimWrapper(opt=optimizer)\n"
-            '        lr = optimizer.param_groups[0]["lr"]\n'
-            "        learner = Learner(loaders, model, criterion, opt_func=wrapped, lr=lr, path=folder)\n"
-            "        found = learner.lr_find(show_plot=False, **options)\n"
-            "    lrs, losses = learner.recorder.lrs, learner.recorder.losses\n"
-            "    return types.SimpleNamespace(lrs=lrs, losses=losses, suggest=lambda: found.valley)"
-        ),
-        called_as=(
-            "sweep({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, end_lr={end_lr}, "
-            "num_it={num_iter})"
-        ),
+        imports=_torchvision.LINES,
     ),
 )

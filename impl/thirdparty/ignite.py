@@ -6,25 +6,22 @@ from typing import Any
 
 from lawful.impl.contracts import Deviation, LRFinder, Swept
 from lawful.impl.thirdparty import _known
-from lawful.impl.thirdparty._quiet import quiet
 
 
 def _lr_finder(
     model: Any, optimizer: Any, criterion: Any, loader: Any, *, start_lr: float, end_lr: float, num_iter: int
 ) -> Swept:
-    with quiet():
-        from ignite.engine import create_supervised_trainer
-        from ignite.handlers import FastaiLRFinder
+    from ignite.engine import create_supervised_trainer
+    from ignite.handlers import FastaiLRFinder
 
-        device = next(model.parameters()).device
-        trainer = create_supervised_trainer(model, optimizer, criterion, device=device)
-        finder = FastaiLRFinder()
-        saved = {"model": model, "optimizer": optimizer}
-        with finder.attach(trainer, saved, num_iter=num_iter, start_lr=start_lr, end_lr=end_lr) as attached:
-            attached.run(loader)
+    trainer = create_supervised_trainer(model, optimizer, criterion, device=next(model.parameters()).device)
+    finder = FastaiLRFinder()
+    saved = {"model": model, "optimizer": optimizer}
+    with finder.attach(trainer, saved, num_iter=num_iter, start_lr=start_lr, end_lr=end_lr) as attached:
+        attached.run(loader)
     history = finder.get_results()
     lrs = [lr[0] if isinstance(lr, list) else lr for lr in history["lr"]]  # a list where there are groups
-    return Swept(lrs, history["loss"], suggest=finder.lr_suggestion)
+    return Swept(lrs=lrs, losses=history["loss"], suggest=finder.lr_suggestion)
 
 
 ADAPTERS = (
@@ -79,24 +76,5 @@ ADAPTERS = (
             _known.start_of_zero_is_taken(r"before start 0 is refused is 1", "0.5.5"),
         ),
         library="pytorch-ignite",
-        imports=(
-            "import types\n"
-            "from ignite.engine import create_supervised_trainer\n"
-            "from ignite.handlers import FastaiLRFinder\n"
-            "def sweep(model, optimizer, criterion, loader, **options):\n"
-            "    trainer = create_supervised_trainer(model, optimizer, criterion)\n"
-            "    finder = FastaiLRFinder()\n"
-            '    saved = {"model": model, "optimizer": optimizer}\n'
-            "    with finder.attach(trainer, saved, **options) as attached:\n"
-            "        attached.run(loader)\n"
-            "    history = finder.get_results()\n"
-            '    lrs = [lr[0] if isinstance(lr, list) else lr for lr in history["lr"]]\n'
-            '    losses = history["loss"]\n'
-            "    return types.SimpleNamespace(lrs=lrs, losses=losses, suggest=finder.lr_suggestion)"
-        ),
-        called_as=(
-            "sweep({model}, {optimizer}, {criterion}, {loader}, num_iter={num_iter}, "
-            "start_lr={start_lr}, end_lr={end_lr})"
-        ),
     ),
 )

@@ -75,19 +75,6 @@ ADAPTERS = (
         ),
         library="keras",
         declines=_MOVES,
-        imports=(
-            "import os\n"
-            'os.environ["KERAS_BACKEND"] = "torch"\n'
-            "import keras\n"
-            "import torch.nn.functional as F\n"
-            "def one_hot(target, logits):\n"
-            "    soft = target if target.is_floating_point() else F.one_hot(target, logits.shape[1])\n"
-            "    return soft.to(logits.dtype)"
-        ),
-        called_as=(
-            "keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing={epsilon}"
-            "{features})(one_hot({target}, {logits}), {logits})"
-        ),
     ),
     Mixup(
         "keras",
@@ -115,21 +102,5 @@ ADAPTERS = (
         ),
         library="keras",
         declines=_MOVES,
-        imports=(
-            "import os\n"
-            'os.environ["KERAS_BACKEND"] = "torch"\n'
-            "import keras\n"
-            "import torch.nn.functional as F\n"
-            "class Mix:\n"
-            "    def __init__(self, alpha, num_classes):\n"
-            "        self.num_classes = num_classes\n"
-            "        self.layer = keras.layers.MixUp(alpha, seed=random.getrandbits(31))\n"
-            "    def __call__(self, inputs, target):\n"
-            "        rows = target if target.is_floating_point() else F.one_hot(target, self.num_classes)\n"
-            '        batch = {"images": inputs, "labels": rows.float()}\n'
-            "        mixed = self.layer(batch, training=True)\n"
-            '        return mixed["images"], mixed["labels"]'
-        ),
-        called_as="Mix({alpha}, {num_classes})({inputs}, {target})",
     ),
 )

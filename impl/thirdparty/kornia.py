@@ -40,12 +40,5 @@ ADAPTERS = (
             ),
         ),
         library="kornia",
-        imports=(
-            "from kornia.augmentation import RandomMixUpV2\n"
-            "def mix(inputs, target):\n"
-            '    mixed, labels = RandomMixUpV2(data_keys=["input", "class"])(inputs, target)\n'
-            "    return mixed, (labels[:, 0].long(), labels[:, 1].long(), 1 - labels[:, 2])"
-        ),
-        called_as="mix({inputs}, {target})",
     ),
 )

@@ -7,29 +7,27 @@ from typing import Any
 
 from lawful.impl.contracts import Deviation, LRFinder, Swept
 from lawful.impl.thirdparty import _known, _torchvision
-from lawful.impl.thirdparty._quiet import quiet
 
 
 def _lr_finder(
     model: Any, optimizer: Any, criterion: Any, loader: Any, *, start_lr: float, end_lr: float, num_iter: int
 ) -> Swept:
-    _torchvision.make_importable()
-    with quiet(), tempfile.TemporaryDirectory() as folder:
-        import lightning.pytorch as lightning
-        from lightning.pytorch.tuner import Tuner
+    import lightning.pytorch as lightning
+    from lightning.pytorch.tuner import Tuner
 
-        class Module(lightning.LightningModule):  # type: ignore[misc]
-            def __init__(self) -> None:
-                super().__init__()
-                self.model = model
+    class Module(lightning.LightningModule):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
 
-            def training_step(self, batch: Any, batch_idx: int) -> Any:
-                return criterion(self.model(batch[0]), batch[1])
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            return criterion(self.model(batch[0]), batch[1])
 
-            def configure_optimizers(self) -> Any:
-                return optimizer
+        def configure_optimizers(self) -> Any:
+            return optimizer
 
-        on_cpu = next(model.parameters()).device.type == "cpu"
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    with tempfile.TemporaryDirectory() as folder:
         trainer = lightning.Trainer(
             accelerator="cpu" if on_cpu else "auto",
             devices=1,
@@ -43,13 +41,8 @@ def _lr_finder(
         finder: Any = Tuner(trainer).lr_find(
             Module(), loader, min_lr=start_lr, max_lr=end_lr, num_training=num_iter, update_attr=False
         )
-
-    def suggest() -> float | None:
-        with quiet():
-            found: float | None = finder.suggestion()
-        return found
-
-    return Swept(finder.results["lr"], finder.results["loss"], suggest=suggest)
+    lrs, losses = finder.results["lr"], finder.results["loss"]
+    return Swept(lrs=lrs, losses=losses, suggest=finder.suggestion)
 
 
 ADAPTERS = (
@@ -96,29 +89,6 @@ ADAPTERS = (
             _known.start_of_zero_is_taken(r"before start 0 is refused is 1", "2.6.6"),
         ),
         library="lightning",
-        imports=(
-            f"{_torchvision.LINES}import tempfile, types\n"
-            "import lightning.pytorch as lightning\n"
-            "from lightning.pytorch.tuner import Tuner\n"
-            "def sweep(model, optimizer, criterion, loader, **options):\n"
-            "    class Module(lightning.LightningModule):\n"
-            "        def __init__(self):\n"
-            "            super().__init__()\n"
-            "            self.model = model\n"
-            "        def training_step(self, batch, batch_idx):\n"
-            "            return criterion(self.model(batch[0]), batch[1])\n"
-            "        def configure_optimizers(self):\n"
-            "            return optimizer\n"
-            "    with tempfile.TemporaryDirectory() as folder:\n"
-            '        trainer = lightning.Trainer(accelerator="cpu", max_epochs=-1, default_root_dir=folder, '
-            "logger=False, enable_checkpointing=False)\n"
-            "        finder: Any = Tuner(trainer).lr_find(Module(), loader, update_attr=False, **options)\n"
-            '    lrs, losses = finder.results["lr"], finder.results["loss"]\n'
-            "    return types.SimpleNamespace(lrs=lrs, losses=losses, suggest=finder.suggestion)"
-        ),
-        called_as=(
-            "sweep({model}, {optimizer}, {criterion}, {loader}, min_lr={start_lr}, max_lr={end_lr}, "
-            "num_training={num_iter})"
-        ),
+        imports=_torchvision.LINES,
     ),
 )

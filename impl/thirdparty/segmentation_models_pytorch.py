@@ -9,7 +9,6 @@ from lawful.impl.thirdparty import _known, _torchvision
 
 
 def _label_smoothing(epsilon: float, **features: Any) -> Any:
-    _torchvision.make_importable()
     from segmentation_models_pytorch.losses import SoftCrossEntropyLoss
 
     return SoftCrossEntropyLoss(smooth_factor=epsilon, **features)
@@ -35,7 +34,6 @@ ADAPTERS = (
             ),
         ),
         library="segmentation-models-pytorch",
-        imports=(f"{_torchvision.LINES}from segmentation_models_pytorch.losses import SoftCrossEntropyLoss"),
-        called_as="SoftCrossEntropyLoss(smooth_factor={epsilon}{features})({logits}, {target})",
+        imports=_torchvision.LINES,
     ),
 )

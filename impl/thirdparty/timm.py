@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lawful.impl.contracts import Deviation, LabelSmoothing, Mixup
@@ -9,33 +10,39 @@ from lawful.impl.thirdparty import _known, _torchvision
 
 
 def _label_smoothing(epsilon: float, **features: Any) -> Any:
-    _torchvision.make_importable()
     from timm.loss import LabelSmoothingCrossEntropy
 
     return LabelSmoothingCrossEntropy(smoothing=epsilon, **features)
 
 
-def _mixup(mode: str) -> Any:
-    def build(alpha: float, num_classes: int) -> Any:
-        _torchvision.make_importable()
-        from timm.data import Mixup
+def _batch(alpha: float, num_classes: int) -> Any:
+    from timm.data import Mixup
 
-        return Mixup(mixup_alpha=alpha, num_classes=num_classes, label_smoothing=0.0, mode=mode)
+    return Mixup(mixup_alpha=alpha, num_classes=num_classes, label_smoothing=0.0, mode="batch")
 
-    return build
+
+def _pair(alpha: float, num_classes: int) -> Any:
+    from timm.data import Mixup
+
+    return Mixup(mixup_alpha=alpha, num_classes=num_classes, label_smoothing=0.0, mode="pair")
+
+
+def _elem(alpha: float, num_classes: int) -> Any:
+    from timm.data import Mixup
+
+    return Mixup(mixup_alpha=alpha, num_classes=num_classes, label_smoothing=0.0, mode="elem")
 
 
 def _soft_target_loss(logits: Any, target: Any) -> Any:
-    _torchvision.make_importable()
     from timm.loss import SoftTargetCrossEntropy
 
     return SoftTargetCrossEntropy()(logits, target.to(logits.dtype))
 
 
-def _mixup_adapter(mode: str, *deviations: Deviation) -> Mixup:
+def _mixup_adapter(build: Callable[..., Any], *deviations: Deviation) -> Mixup:
     return Mixup(
-        f"timm_{mode}",
-        _mixup(mode),
+        f"timm{build.__name__}",
+        build,
         features=frozenset({"num_classes"}),
         documented={"in_place": "true"},
         ranks=(4,),
@@ -53,11 +60,7 @@ def _mixup_adapter(mode: str, *deviations: Deviation) -> Mixup:
             *deviations,
         ),
         library="timm",
-        imports=f"{_torchvision.LINES}from timm.data import Mixup",
-        called_as=(
-            "Mixup(mixup_alpha={alpha}, num_classes={num_classes}, label_smoothing=0.0, "
-            f'mode="{mode}")({{inputs}}, {{target}})'
-        ),
+        imports=_torchvision.LINES,
     )
 
 
@@ -87,11 +90,10 @@ ADAPTERS = (
             _known.one_target_is_broadcast("1.0.31"),
         ),
         library="timm",
-        imports=f"{_torchvision.LINES}from timm.loss import LabelSmoothingCrossEntropy",
-        called_as="LabelSmoothingCrossEntropy(smoothing={epsilon}{features})({logits}, {target})",
+        imports=_torchvision.LINES,
     ),
     _mixup_adapter(
-        "batch",
+        _batch,
         Deviation(
             "smoothing_commutes_with_mixing",
             "rows of probabilities are taken for a list of N K classes, cut to whole numbers",
@@ -105,6 +107,6 @@ ADAPTERS = (
             seen_in="1.0.31",
         ),
     ),
-    _mixup_adapter("pair", _TRUNCATES, _BROADCASTS),
-    _mixup_adapter("elem", _TRUNCATES, _BROADCASTS),
+    _mixup_adapter(_pair, _TRUNCATES, _BROADCASTS),
+    _mixup_adapter(_elem, _TRUNCATES, _BROADCASTS),
 )

@@ -26,7 +26,5 @@ ADAPTERS = (
             _known.any_epsilon_is_taken("2.13.0"),
         ),
         library="torch",
-        imports="import torch.nn.functional as F",
-        called_as="F.cross_entropy({logits}, {target}, label_smoothing={epsilon}{features})",
     ),
 )

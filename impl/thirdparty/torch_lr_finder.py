@@ -6,29 +6,24 @@ from typing import Any
 
 from lawful.impl.contracts import LRFinder, Swept
 from lawful.impl.thirdparty import _known
-from lawful.impl.thirdparty._quiet import quiet
 
 
 def _lr_finder(
     model: Any, optimizer: Any, criterion: Any, loader: Any, *, start_lr: float, end_lr: float, num_iter: int
 ) -> Swept:
-    with quiet():
-        import torch_lr_finder
-
-        finder = torch_lr_finder.LRFinder(model, optimizer, criterion)
-        finder.range_test(loader, start_lr=start_lr, end_lr=end_lr, num_iter=num_iter)
-    return Swept(
-        finder.history["lr"], finder.history["loss"], suggest=lambda: _suggested(finder), reset=finder.reset
-    )
-
-
-def _suggested(finder: Any) -> float | None:
-    """The suggestion comes with the plot, or not at all."""
+    import torch_lr_finder
     from matplotlib.figure import Figure
 
-    with quiet():
+    finder = torch_lr_finder.LRFinder(model, optimizer, criterion)
+    finder.range_test(loader, start_lr=start_lr, end_lr=end_lr, num_iter=num_iter)
+
+    def suggest() -> float | None:
+        """It comes with the plot, or not at all."""
         plotted = finder.plot(ax=Figure().subplots(), suggest_lr=True)
-    return plotted[1] if isinstance(plotted, tuple) else None
+        return plotted[1] if isinstance(plotted, tuple) else None
+
+    lrs, losses = finder.history["lr"], finder.history["loss"]
+    return Swept(lrs=lrs, losses=losses, suggest=suggest, reset=finder.reset)
 
 
 ADAPTERS = (
@@ -44,22 +39,5 @@ ADAPTERS = (
             _known.start_of_zero_is_taken(r"took start 0 and returned", "0.2.2"),
         ),
         library="torch-lr-finder",
-        imports=(
-            "import types\n"
-            "import torch_lr_finder\n"
-            "def sweep(model, optimizer, criterion, loader, **options):\n"
-            "    finder = torch_lr_finder.LRFinder(model, optimizer, criterion)\n"
-            "    finder.range_test(loader, **options)\n"
-            "    from matplotlib.figure import Figure\n"
-            "    def suggest():\n"
-            "        plotted = finder.plot(ax=Figure().subplots(), suggest_lr=True)\n"
-            "        return plotted[1] if isinstance(plotted, tuple) else None\n"
-            '    lrs, losses = finder.history["lr"], finder.history["loss"]\n'
-            "    return types.SimpleNamespace(lrs=lrs, losses=losses, suggest=suggest, reset=finder.reset)"
-        ),
-        called_as=(
-            "sweep({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, end_lr={end_lr}, "
-            "num_iter={num_iter})"
-        ),
     ),
 )

@@ -9,7 +9,6 @@ from lawful.impl.thirdparty import _known, _torchvision
 
 
 def _mixup(alpha: float, num_classes: int) -> Any:
-    _torchvision.make_importable()
     from torchvision.transforms.v2 import MixUp
 
     return MixUp(alpha=alpha, num_classes=num_classes)
@@ -23,7 +22,6 @@ ADAPTERS = (
         ranks=(4,),
         deviations=(_known.infinite_alpha_is_taken(r"took alpha inf and returned", "0.28.0"),),
         library="torchvision",
-        imports=f"{_torchvision.LINES}from torchvision.transforms.v2 import MixUp",
-        called_as="MixUp(alpha={alpha}, num_classes={num_classes})({inputs}, {target})",
+        imports=_torchvision.LINES,
     ),
 )

@@ -12,7 +12,6 @@ from lawful.impl.thirdparty import _known, _torchvision
 
 
 def _label_smoothing(epsilon: float, **features: Any) -> Callable[[Tensor, Tensor], Tensor]:
-    _torchvision.make_importable()
     from transformers.trainer_pt_utils import LabelSmoother
 
     smoother = LabelSmoother(epsilon=epsilon, **features)
@@ -62,7 +61,6 @@ ADAPTERS = (
             ),
         ),
         library="transformers",
-        imports=f"{_torchvision.LINES}from transformers.trainer_pt_utils import LabelSmoother",
-        called_as="LabelSmoother(epsilon={epsilon}{features})(({logits},), {target})",
+        imports=_torchvision.LINES,
     ),
 )

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from lawful.impl.contracts import SEVERITIES, Adapter
+from lawful.impl.shown import in_one_line
 from lawful.properties import twin
 from lawful.properties.harness.cases import Case, LawTest, cases
 from lawful.properties.harness.known import read_known, with_known
@@ -264,6 +265,7 @@ def called_as(subject: Subject) -> str:
     text = (
         subject.adapter.shown_as
         or subject.adapter.called_as
+        or in_one_line(subject.adapter.build)
         or f"{subject.adapter.name}, through its adapter"
     )
     text = re.sub(r"\{(\w+)\}", r"\1", text.replace("{features}", ""))
@@ -303,7 +305,7 @@ def _tests(planned: Iterable[Case], profile: Profile, seed: int, fail_on: str = 
 def _marks(case: Case, profile: Profile) -> list[Any]:
     """A time limit; and one worker a device, as a device-side assertion ruins the CUDA context."""
     marks = [pytest.mark.timeout(profile.time_limit)]
-    if case.subject.device != "cpu":
+    if case.subject.device not in ("cpu", twin.NAME):
         marks += [pytest.mark.accelerator, pytest.mark.xdist_group(case.subject.device)]
     return marks
 

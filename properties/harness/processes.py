@@ -44,21 +44,21 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
     with tempfile.TemporaryDirectory(prefix="lawful-") as folder:
         place = Path(folder)
         plan.write(place / "plan.json")
+        understood = _understand(place)
+        report = Report(
+            plan.profile,
+            plan.seed,
+            [Implementation(**each) for each in understood["implementations"]],
+            [Result(**row) for row in understood["requirements"]],
+            understood["notes"],
+            plan.fail_on,
+            " ".join(["lawful", *sys.argv[1:]]),
+        )
+        if not understood["cases"]:
+            return report
         with _workers(place, workers, "not accelerator") as process:
-            understood = _understand(place)
-            report = Report(
-                plan.profile,
-                plan.seed,
-                [Implementation(**each) for each in understood["implementations"]],
-                [Result(**row) for row in understood["requirements"]],
-                understood["notes"],
-                plan.fail_on,
-                " ".join(["lawful", *sys.argv[1:]]),
-            )
-            if not understood["cases"]:
-                return report
             follow(process, place / "results.jsonl", len(understood["cases"]))
-        if any(case["device"] != "cpu" for case in understood["cases"].values()):
+        if any(case["device"] not in ("cpu", "twin") for case in understood["cases"].values()):
             with _workers(place, "1", "accelerator") as process:
                 follow(process, place / "results.jsonl", len(understood["cases"]))
         rows = _rows(place / "results.jsonl")
@@ -179,9 +179,8 @@ def _child(module: str, place: Path, limit: int) -> dict[str, Any]:
 def _workers(place: Path, workers: str, marked: str) -> Iterator[subprocess.Popen[bytes]]:
     """pytest over the plan's cases that are ``marked``, ended with all its workers on an error.
 
-    It starts while the smoke runs, as both spend seconds on importing torch. Accelerators get a run of
-    one worker: a device-side assertion ruins the context of the process. (xdist's ``loadgroup`` would
-    keep them apart in one run, but does not survive a worker that dies.)
+    Accelerators get a run of one worker: a device-side assertion ruins the context of the process.
+    (xdist's ``loadgroup`` would keep them apart in one run, but does not survive a worker that dies.)
     """
     (place / "test_run.py").write_text(_RUN_FILE.format(plan=str(place / "plan.json")))
     (place / "pytest.ini").write_text("[pytest]\n")

@@ -13,8 +13,8 @@ import torch
 
 from lawful.impl.contracts import Adapter, LabelSmoothing
 from lawful.properties import tolerances
-from lawful.properties.snippets import label_smoothing_snippet
 from lawful.properties.strategies import CLASS_COUNTS
+from lawful.properties.subjects.snippets import label_smoothing_snippet
 from lawful.properties.subjects.subject import (
     WAITS,
     Answer,

@@ -12,7 +12,7 @@ import numpy as np
 
 from lawful.impl.contracts import Adapter, LRFinder, Swept
 from lawful.properties import probes
-from lawful.properties.snippets import lr_finder_snippet
+from lawful.properties.subjects.snippets import lr_finder_snippet
 from lawful.properties.subjects.subject import (
     WAITS,
     Answer,

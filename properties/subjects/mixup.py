@@ -14,7 +14,7 @@ import torch
 
 from lawful.impl.contracts import Adapter, Mixup
 from lawful.properties import probes, tolerances, twin
-from lawful.properties.snippets import mixup_snippet
+from lawful.properties.subjects.snippets import mixup_snippet
 from lawful.properties.subjects.subject import (
     WAITS,
     Answer,
