@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
+from lawful.properties import check
 from lawful.properties.harness.cases import LawTest, cases
 from lawful.properties.harness.profiles import PROFILES
 
 QUICK = PROFILES["quick"]
+check_on_cpu = functools.partial(check, device="cpu")
+"""Where a test is of something else than devices: one row a dtype."""
 
 
 def ask(subject, *, only=None, dtypes=None, seed=0, profile=QUICK, device="cpu"):

@@ -14,15 +14,16 @@ SUITE = """
 from lawful.properties import conformance
 from losses import Right, Wrong
 
-TestRight = conformance(Right, technique="label_smoothing", profile="quick")
+TestRight = conformance(Right, technique="label_smoothing", profile="quick", device="cpu")
 TestWrong = conformance(
     Wrong,
     profile="quick",
+    device="cpu",
     only=["repeats", "rejects_bad_epsilon"],
     require={"off_target": "others"},
     fail_on="guard",
 )
-TestLenient = conformance(Wrong, profile="quick", only=["repeats", "rejects_bad_epsilon"])
+TestLenient = conformance(Wrong, profile="quick", device="cpu", only=["repeats", "rejects_bad_epsilon"])
 
 def test_of_their_own():
     pass

@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from lawful.properties import check, conformance
+from lawful.properties import conformance
 from lawful.properties.harness.understanding.targets import UsageError
 
+from .asked import check_on_cpu as check
 from .miniatures import wrong
 
 LOSS = """
@@ -74,9 +75,8 @@ def test_check_and_conformance_take_a_file(tmp_path):
     file = known(tmp_path)
     (row,) = check(wrong.any_epsilon, only=["rejects_bad_epsilon"], known=file).results
     assert row.verdict == "deviates"
-    assert hasattr(
-        conformance(wrong.any_epsilon, only=["rejects_bad_epsilon"], known=file), "test_rejects_bad_epsilon"
-    )
+    suite = conformance(wrong.any_epsilon, device="cpu", only=["rejects_bad_epsilon"], known=file)
+    assert hasattr(suite, "test_rejects_bad_epsilon")
 
 
 def test_one_that_fails_otherwise_has_drifted(tmp_path):

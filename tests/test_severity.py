@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from lawful.impl.contracts import SEVERITIES, LabelSmoothing
-from lawful.properties import check
 from lawful.properties.harness.report import Implementation, Report, Result, findings, severity_words
 from lawful.properties.registry import all_laws, find_law
 from lawful.properties.subjects.subject import LawBroken
 
+from .asked import check_on_cpu as check
 from .miniatures import wrong, wrong_lr_finders, wrong_mixups
 
 ORDER = list(SEVERITIES)
