@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: test matrix lint setup
+.PHONY: test deep matrix lint setup
 
 test: $(READY)
 	$(BIN)/pytest -n auto
+
+deep: $(READY)
+	$(BIN)/pytest -m deep
 
 matrix: $(READY)
 	$(BIN)/lawful matrix

@@ -216,3 +216,54 @@ def test_environment_of_pytest_is_not_inherited(repository):
     command = [sys.executable, "-m", "lawful", "scan", "losses.py"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=repository, env=environment)
     assert "1 candidates: 1 asked" in done.stdout
+
+
+SIBLING = """
+import nosuchlibrary
+from .registry import LOSSES
+from .helpers import spread as spread_over, EPS
+from .constants import *
+@LOSSES.register_module()
+def label_smoothing_loss(logits, target, smoothing=EPS):
+    log_p = logits.log_softmax(1)
+    return ((1 - smoothing) * SIGN * log_p.gather(1, target[:, None]).squeeze(1)
+            + spread_over(log_p, smoothing)).mean()
+"""
+
+
+def test_what_is_taken_out_brings_what_it_needs_of_other_files(tmp_path):
+    """By relative imports, under another name, through a star; a registry that is not there is left out."""
+    (tmp_path / "__init__.py").write_text("import nosuchlibrary\n")
+    (tmp_path / "registry.py").write_text("from nosuchlibrary import Registry\nLOSSES = Registry('loss')\n")
+    (tmp_path / "helpers.py").write_text(
+        "import nosuchlibrary\nEPS = 0.1\ndef spread(log_p, eps):\n    return -eps * log_p.mean(1)\n"
+    )
+    (tmp_path / "constants.py").write_text("SIGN = -1\nUNUSED = nosuchlibrary\n")
+    (tmp_path / "loss.py").write_text(SIBLING)
+    source = taken_out(tmp_path / "loss.py", "label_smoothing_loss")
+    names = {}
+    exec(compile(source, "alone", "exec"), names)
+    import torch
+    import torch.nn.functional as F
+
+    logits, target = torch.tensor([[1.0, 2.0, 0.5]]), torch.tensor([0])
+    right = F.cross_entropy(logits, target, label_smoothing=0.1)
+    assert torch.allclose(names["label_smoothing_loss"](logits, target), right)
+    assert "nosuchlibrary" not in source
+
+
+def test_steps_of_training_and_other_techniques_are_no_candidates(tmp_path):
+    file = tmp_path / "code.py"
+    blend = (
+        "    lam = np.random.beta(1, 1); index = torch.randperm(len(x))\n"
+        "    return lam * x + (1 - lam) * x[index], y, y[index], lam\n"
+    )
+    file.write_text(
+        f"def train_mixup(model, loader, optimizer, x, y):\n{blend}"
+        f"def cutmix_or_mixup(x, y):\n{blend}"
+        f"def align_mixup(x, y):\n{blend}"
+        "def focal_loss_label_smoothing(logits, target, smoothing):\n"
+        "    return smoothing * logits.log_softmax(1)\n"
+        f"def mixup(x, y):\n{blend}"
+    )
+    assert [each.name for each in candidates(file)] == ["mixup"]

@@ -28,7 +28,9 @@ Technique = Annotated[
     str | None,
     typer.Option(help="label_smoothing, mixup, lr_finder or training; found by trial where left out"),
 ]
-Device = Annotated[str, typer.Option(help="auto (all that are there), cpu, cuda (or gpu), mps")]
+Device = Annotated[
+    str, typer.Option(help="auto (all that are there), cpu, cuda (or gpu), mps, twin (a stand-in)")
+]
 Dtypes = Annotated[str | None, typer.Option("--dtype", help="some of float64,float32,bfloat16,float16")]
 ProfileName = Annotated[str, typer.Option(help="quick (25 examples), standard (100) or deep (2000)")]
 Seed = Annotated[int, typer.Option(help="another seed asks other examples; the same, the same")]
