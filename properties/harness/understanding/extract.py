@@ -43,21 +43,22 @@ def _with_all_it_needs(path: Path, wanted: set[str], known: set[tuple[Path, str]
     """The statements of a file that define what is wanted, what they refer to before them."""
     tree = ast.parse(path.read_text(errors="replace"))
     defined = _defined(tree)
-    nodes: list[ast.stmt] = []
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and wanted - set(defined):
-            file = _file_of(path, node)
-            nodes += _with_all_it_needs(file, wanted - set(defined), known) if file else []
     found = [name for name in wanted if name in defined and (path, name) not in known]
     known |= {(path, name) for name in found}
-    seen = set(found)
+    seen, elsewhere = set(found), wanted - set(defined)
     while found:
-        for used in sorted(_used(defined[found.pop()])):
+        names = _used(defined[found.pop()])
+        elsewhere |= names - set(defined)
+        for used in sorted(names):
             if used in defined and (path, used) not in known:
                 known.add((path, used))
                 seen.add(used)
                 found.append(used)
+    nodes: list[ast.stmt] = []
     for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and elsewhere:
+            file = _file_of(path, node)
+            nodes += _with_all_it_needs(file, elsewhere, known) if file else []
         if not _names(node) & seen:
             continue
         importable = _importable(node)
