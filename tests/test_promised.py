@@ -89,8 +89,8 @@ MISSED = {
     "never_stops": ("stops_on_divergence", "edge", 6),
     "keeps_the_mode": ("trains_in_training_mode", "edge", 6),
 }
-"""Wrong code: the law that says so now, its severity, and how many laws broke at commit 0df7ef3, all but two
-times others than this one; None: not understood."""
+"""Wrong code: the law that says so now, its severity, and how many laws broke at commit 0df7ef3 (for the last
+three this one among them, for the others not); None: not understood."""
 NOT_MISSED = {"validates_between_steps": 6, "SuggestsByPlace": None, "pairs_of_any_class": 3}
 """Right code, and how many laws it broke at that commit."""
 
