@@ -5,8 +5,10 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.autograd import forward_ad
 
 from lawful.impl.native import LabelSmoothedCrossEntropy, label_smoothed_cross_entropy
+from lawful.impl.native import label_smoothing as native
 
 LOGITS = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, 1.0]])
 TARGET = torch.tensor([2, 1])
@@ -98,6 +100,74 @@ def test_module_and_function_agree_and_weight_moves_along():
     )
     torch.testing.assert_close(module(LOGITS.double(), TARGET), expected)
     assert "epsilon=0.2" in repr(module)
+
+
+def composed(z, y, **options):
+    """The same loss in PyTorch's own operations: transforms do not go through the blocks."""
+    return torch.func.vmap(lambda z, y: label_smoothed_cross_entropy(z, y, **options))(z[None], y[None])[0]
+
+
+@pytest.mark.parametrize("shape", [(300, 1000), (3, 50_000), (4, 1000, 3, 5)], ids=str)
+@pytest.mark.parametrize("epsilon", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_many_classes_in_blocks_give_what_single_operations_give(shape, epsilon, dtype, monkeypatch):
+    monkeypatch.setattr(native, "_BLOCK", 2**14)
+    z = torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64).mul(5).to(dtype)
+    y = torch.arange(z.numel() // shape[1]).reshape(shape[0], *shape[2:]) % shape[1]
+    y.view(-1)[1] = -100
+    z.requires_grad_()
+    assert native._is_plain(z)
+    losses = label_smoothed_cross_entropy(z, y, epsilon=epsilon, reduction="none")
+    right = composed(z, y, epsilon=epsilon, reduction="none")
+    torch.testing.assert_close(losses, right)
+    slope = torch.linspace(0.5, 2.0, losses.numel()).reshape(losses.shape).to(dtype)
+    (gradient,) = torch.autograd.grad(losses, z, slope)
+    exact = z.detach().double().requires_grad_()
+    (right,) = torch.autograd.grad(
+        composed(exact, y, epsilon=epsilon, reduction="none"), exact, slope.double()
+    )
+    torch.testing.assert_close(gradient, right.to(dtype))
+
+
+def test_many_classes_in_blocks_survive_masks_slices_and_a_second_backward():
+    z = torch.randn(1000, 400)
+    z[7, 3] = -math.inf
+    z = z.T[::2].requires_grad_()
+    y = torch.zeros(200, dtype=torch.int64)
+    loss = label_smoothed_cross_entropy(z, y, epsilon=0.0)
+    torch.testing.assert_close(loss, F.cross_entropy(z, y))
+    first, again = (torch.autograd.grad(3 * loss, z, retain_graph=True)[0] for _ in range(2))
+    assert torch.equal(first, again)
+    torch.testing.assert_close(first, *torch.autograd.grad(3 * F.cross_entropy(z, y), z))
+
+
+def test_many_classes_in_blocks_can_be_differentiated_twice_and_by_batches_of_slopes():
+    z = torch.randn(4, 10_000, dtype=torch.float64, requires_grad=True)
+    y, along = torch.arange(4), torch.randn(4, 10_000, dtype=torch.float64)
+    (slope,) = torch.autograd.grad(label_smoothed_cross_entropy(z, y), z, create_graph=True)
+    (right,) = torch.autograd.grad(composed(z, y), z, create_graph=True)
+    torch.testing.assert_close(*(torch.autograd.grad((each * along).sum(), z)[0] for each in (slope, right)))
+    rows = torch.autograd.functional.jacobian(
+        lambda z: label_smoothed_cross_entropy(z, y, reduction="none"), z.detach(), vectorize=True
+    )
+    each = torch.stack([torch.autograd.grad(composed(z, y, reduction="none")[i], z)[0] for i in range(4)])
+    torch.testing.assert_close(rows, each)
+
+
+def test_many_classes_have_forward_derivatives():
+    z, along, y = torch.randn(4, 10_000), torch.randn(4, 10_000), torch.arange(4)
+    _, slope = torch.func.jvp(lambda z: label_smoothed_cross_entropy(z, y), (z,), (along,))
+    with forward_ad.dual_level():
+        loss = label_smoothed_cross_entropy(forward_ad.make_dual(z, along), y)
+        torch.testing.assert_close(forward_ad.unpack_dual(loss).tangent, slope)
+
+
+def test_many_classes_allocate_nothing_of_their_size_beside_the_gradient():
+    z, y = torch.randn(64, 32_000, requires_grad=True), torch.arange(64)
+    with torch.profiler.profile(profile_memory=True) as seen:
+        label_smoothed_cross_entropy(z, y).backward()
+    large = [event for event in seen.events() if event.self_cpu_memory_usage >= z.numel() * 4]
+    assert len(large) == 1
 
 
 @pytest.mark.parametrize(
