@@ -53,6 +53,34 @@ def test_a_second_batch_gives_the_partners():
     torch.testing.assert_close(mixed, torch.lerp(other[0], X, target.lam[:, None]))
 
 
+@pytest.mark.parametrize("second", [None, (10 * torch.ones(6, 6), torch.arange(6).flip(0))])
+def test_in_place_is_the_same_mixture_in_the_inputs_own_memory(second):
+    inputs, seeds = X.clone(), [torch.Generator().manual_seed(7) for _ in range(2)]
+    mixed, target = mixup(inputs, Y, alpha=1.0, second=second, inplace=True, generator=seeds[0])
+    right, right_target = mixup(X, Y, alpha=1.0, second=second, generator=seeds[1])
+    assert mixed is inputs
+    torch.testing.assert_close(mixed, right)
+    assert torch.equal(target.lam, right_target.lam)
+
+
+def test_in_place_leaves_the_inputs_where_it_refuses_the_target_or_mixes_nothing():
+    inputs = X.clone()
+    with pytest.raises(ValueError, match="target has classes"):
+        mixup(inputs, Y, num_classes=3, inplace=True)
+    Mixup(1.0, inplace=True).eval()(inputs, Y)
+    assert torch.equal(inputs, X)
+    with pytest.raises(TypeError, match=r"inplace is True and inputs has dtype torch.uint8, expected float"):
+        mixup(X.to(torch.uint8), Y, promote=torch.float32, inplace=True)
+
+
+@pytest.mark.parametrize("options", [{"num_classes": 6}, {"num_classes": 6, "targets": "pair"}, {}], ids=str)
+def test_compiles_and_exports_without_a_graph_break(options):
+    torch._dynamo.reset()
+    compiled = torch.compile(Mixup(1.0, **options), fullgraph=True, backend="aot_eager")
+    _, target = compiled(X, Y)
+    assert torch.is_tensor(target) == (options == {"num_classes": 6})
+
+
 def test_a_second_batch_of_another_length_is_told_apart():
     with pytest.raises(ValueError, match="second has 5 samples, expected 6, as many as inputs: loaders"):
         mixup(X, Y, second=(X[:5], Y[:5]))

@@ -15,7 +15,9 @@ import copy
 import itertools
 import math
 import random
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -143,7 +145,7 @@ def lr_range_test(
 
     Whatever happens, an error or an interrupt from the keyboard too, parameters, buffers, ``.grad``, modes,
     optimizer, scaler, random states and the loader's generators are afterwards what they were before,
-    bit for bit.
+    bit for bit. What is put back is kept meanwhile: one copy of parameters, buffers and optimizer state.
 
     Raises ValueError or TypeError naming the argument, its value and what was expected, before anything
     is touched.
@@ -165,15 +167,14 @@ def lr_range_test(
             for group, ratio in zip(optimizer.param_groups, ratios, strict=True):
                 _set_lr(group, lr * ratio)
             optimizer.zero_grad()
-            total: Tensor | None = None
+            losses = []
             for _ in range(accumulate):
                 batch = _moved(next(batches), device)
-                with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-                    loss = _loss(model, criterion, compute_loss, batch) / accumulate
-                total = loss.detach() if total is None else total + loss.detach()
-                (loss if scaler is None else scaler.scale(loss)).backward()
-            assert total is not None
-            value = float(total)
+                with nullcontext() if autocast is None else torch.autocast(device.type, autocast):
+                    loss = _loss(model, criterion, compute_loss, batch)
+                    losses.append(loss if accumulate == 1 else loss / accumulate)
+                (losses[-1] if scaler is None else scaler.scale(losses[-1])).backward()
+            value = float(sum(loss.detach() for loss in losses))
             if not math.isfinite(value):
                 stopped = True
                 break
@@ -227,7 +228,7 @@ def _loss(
         loss = criterion(model(batch[0]), batch[1])
     if loss.numel() != 1:
         raise ValueError(f"the loss has shape {tuple(loss.shape)}, expected a scalar")
-    return loss.reshape(())
+    return loss.reshape(()) if loss.ndim else loss
 
 
 def _steepest(lrs: tuple[float, ...], losses: tuple[float, ...]) -> float | None:
@@ -361,14 +362,13 @@ def _set_lr(group: dict[str, Any], lr: float) -> None:
 
 @contextlib.contextmanager
 def _bar(total: int, progress: bool | None) -> Iterator[Callable[[], None]]:
+    if not (sys.stderr.isatty() if progress is None else progress):
+        yield lambda: None
+        return
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    shown = console.is_terminal if progress is None else progress
-    if not shown:
-        yield lambda: None
-        return
     with Progress(console=console, transient=console.is_terminal) as bar:
         task = bar.add_task("learning rates", total=total)
         yield lambda: bar.advance(task)

@@ -41,9 +41,11 @@ def mixup(
     fold: bool = True,
     second: tuple[Tensor, Tensor] | None = None,
     promote: torch.dtype | None = None,
+    inplace: bool = False,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor | MixedTarget]:
-    """Mixes a batch with a permutation of itself, or with a second batch. The inputs are left as they are.
+    """Mixes a batch with a permutation of itself, or with a second batch. The inputs are left as they are,
+    unless ``inplace``.
 
     >>> inputs, target = torch.eye(3), torch.tensor([0, 1, 2])
     >>> mixed, (own, other, lam) = mixup(inputs, target, alpha=1.0)
@@ -62,6 +64,7 @@ def mixup(
         second: (inputs, target) of another batch, of the same shapes: the partner of i is its row i.
         promote: the floating-point dtype that integer inputs are converted to; without it they are
             refused, as a mixture is no integer.
+        inplace: write the mixture into ``inputs``, which then hold it and nothing else.
         generator: where lambda and partners are drawn from, on the inputs' device. By default torch's own
             generator of that device.
 
@@ -71,6 +74,8 @@ def mixup(
     Raises ValueError or TypeError naming the argument, its value and what was expected.
     """
     _check_options(alpha, num_classes, targets, scope)
+    if inplace and not inputs.is_floating_point():
+        raise TypeError(f"inplace is True and inputs has dtype {inputs.dtype}, expected floating point")
     inputs = _floating(inputs, promote)
     _check_batch(inputs, target, "inputs", "target")
     soft = targets == "soft" or (targets is None and (num_classes is not None or target.ndim == 2))
@@ -85,18 +90,18 @@ def mixup(
     lam = _sample_lam(alpha, size if scope == "sample" else 1, fold, inputs, generator).expand(size)
     if second is None:
         partner = torch.randperm(size, device=inputs.device, generator=generator)
-        other_inputs, other_target = inputs, target
-        if alpha > 0:
-            other_inputs = inputs[partner]
         other_target = target[partner]
-    mixed = inputs
-    if alpha > 0:
-        mixed = torch.lerp(other_inputs, inputs, lam.reshape(-1, *[1] * (inputs.ndim - 1)))
-    if num_classes is not None and target.device.type == "cpu":
-        _check_classes(num_classes, target, other_target)
-    if not soft:
-        return mixed, MixedTarget(target, other_target, lam)
-    return mixed, _soft(target, other_target, lam, num_classes)
+    mixed_target = _mixed_target(target, other_target, lam, num_classes, soft)  # may raise: before the inputs
+    share = lam.reshape(-1, *[1] * (inputs.ndim - 1))
+    if alpha == 0:
+        mixed = inputs
+    elif inplace:
+        mixed = inputs.lerp_(inputs[partner] if second is None else other_inputs, 1 - share)
+    elif second is None:
+        mixed = inputs[partner].lerp_(inputs, share)
+    else:
+        mixed = torch.lerp(other_inputs, inputs, share)
+    return mixed, mixed_target
 
 
 def mixup_loss(
@@ -153,6 +158,7 @@ class Mixup(nn.Module):
         scope: Scope = "sample",
         fold: bool = True,
         promote: torch.dtype | None = None,
+        inplace: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -163,6 +169,7 @@ class Mixup(nn.Module):
         self.scope: Scope = scope
         self.fold = fold
         self.promote = promote
+        self.inplace = inplace
         self.generator = generator
 
     def forward(
@@ -178,6 +185,7 @@ class Mixup(nn.Module):
             fold=self.fold,
             second=second,
             promote=self.promote,
+            inplace=self.inplace and self.training,
             generator=self.generator,
         )
 
@@ -223,12 +231,32 @@ def _sample_lam(
     return lam.to(inputs.dtype)
 
 
-def _soft(target: Tensor, other: Tensor, lam: Tensor, num_classes: int | None) -> Tensor:
+def _mixed_target(
+    target: Tensor, other: Tensor, lam: Tensor, num_classes: int | None, soft: bool
+) -> Tensor | MixedTarget:
+    if num_classes is not None and target.ndim == 2 and target.shape[1] != num_classes:
+        raise ValueError(f"target has {target.shape[1]} columns, expected num_classes={num_classes}")
+    if not soft:
+        if num_classes is not None and target.ndim == 1 and _can_look(target):
+            _check_classes(num_classes, target, other)
+        return MixedTarget(target, other, lam)
     share = lam[:, None]
     if target.ndim == 2:
         return torch.lerp(other.to(lam.dtype), target.to(lam.dtype), share)
-    soft = torch.zeros(len(target), num_classes or 0, dtype=lam.dtype, device=lam.device)
-    return soft.scatter(1, target[:, None], share).scatter_add(1, other[:, None], 1 - share)
+    assert num_classes is not None
+    rows = torch.zeros(len(target), num_classes, dtype=lam.dtype, device=lam.device)
+    try:
+        return rows.scatter(1, target[:, None], share).scatter_add(1, other[:, None], 1 - share)
+    except RuntimeError:
+        if _can_look(target):
+            _check_classes(num_classes, target, other)
+        raise
+
+
+def _can_look(target: Tensor) -> bool:
+    """Whether values can be had without a wait, a graph break, or an end of vmap."""
+    compiling = torch.compiler.is_compiling()
+    return target.device.type == "cpu" and not compiling and not torch._C._are_functorch_transforms_active()
 
 
 def _floating(inputs: Tensor, promote: torch.dtype | None) -> Tensor:
@@ -276,9 +304,7 @@ def _check_second(inputs: Tensor, target: Tensor, other_inputs: Tensor, other_ta
 
 def _check_classes(num_classes: int, *targets: Tensor) -> None:
     for target in targets:
-        if target.ndim == 2 and target.shape[1] != num_classes:
-            raise ValueError(f"target has {target.shape[1]} columns, expected num_classes={num_classes}")
-        if target.ndim == 1 and target.numel():
+        if target.numel():
             low, high = (int(bound) for bound in torch.aminmax(target))
             if low < 0 or high >= num_classes:
                 raise ValueError(f"target has classes from {low} to {high}, expected 0..{num_classes - 1}")
