@@ -32,6 +32,20 @@ SEVERITIES = {
 }
 """What it means when a law breaks, the worst first."""
 
+_WORKS = ("works", "fails")
+WAYS = {
+    "vmap": _WORKS,
+    "func_grad": _WORKS,
+    "double_backward": _WORKS,
+    "autocast": _WORKS,
+    "inference_mode": _WORKS,
+    "deterministic": _WORKS,
+    "pickle": _WORKS,
+    "compile": ("full", "breaks", "fails"),
+    "export": _WORKS,
+}
+"""Ways in which PyTorch calls a function, with the values of their conventions; ``pickle`` is for modules."""
+
 
 @dataclass(frozen=True)
 class Deviation:

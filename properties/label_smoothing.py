@@ -34,7 +34,8 @@ from lawful.properties.strategies import (
     shifts,
 )
 from lawful.properties.subjects.label_smoothing import Loss
-from lawful.properties.subjects.subject import Answer, LawBroken, Unasked
+from lawful.properties.subjects.subject import Answer, LawBroken, Unasked, dtype_name
+from lawful.properties.ways import AUTOCAST, COMPILED, QUICK
 from lawful.reference import label_smoothing as reference
 
 _SZEGEDY = "Szegedy et al. 2016 (arXiv 1512.00567), section 7"
@@ -648,6 +649,62 @@ def waits_for_device(loss: Loss, size: int) -> None:
     epsilon = loss.allowed(0.1, 3)
     few, many = (loss.waited(partial(loss, [[0.0, 1.0, 2.0]] * n, [1] * n, epsilon)) for n in (2, size))
     loss.at_most(f"number of waits for {size} samples", many, few)
+
+
+_WAYS = (
+    "documentation of torch.func, torch.autocast, torch.inference_mode and torch.compile: the same results"
+)
+
+
+@law(
+    "label_smoothing",
+    "L under vmap, func.grad, autocast, inference mode, deterministic algorithms, and pickled, is L",
+    why="PyTorch may call a loss in another way; where it works, the value is the same.",
+    source=_WAYS,
+    dtypes=SINGLE,
+    devices=("cpu", "cuda"),
+    most_examples=3,
+    severity="wrong",
+    rests_on=("matches_reference", "gradient_is_softmax_minus_target"),
+)
+@draws(batch=batches(), epsilon=epsilons())
+def matches_reference_under_transforms(loss: Loss, batch: Batch, epsilon: float) -> None:
+    epsilon = loss.allowed(epsilon, batch.num_classes)
+    _agrees_under([way for way in QUICK if way in loss.conventions], loss, batch, epsilon)
+
+
+@law(
+    "label_smoothing",
+    "L compiled, and exported, is L",
+    why="A compiler may reorder what a loss does, not change it.",
+    source=_WAYS,
+    dtypes=SINGLE,
+    devices=("cpu", "cuda"),
+    most_examples=1,
+    dear=True,
+    severity="wrong",
+    rests_on=("matches_reference",),
+)
+@draws(way=one_of(*COMPILED))
+def matches_reference_under_compile(loss: Loss, way: str) -> None:
+    batch = Batch([[8.0, -8.0, 0.5], [0.0, 0.25, 0.0], [-4.0, 4.0, 1.0]], [0, 2, 1])
+    _agrees_under([way], loss, batch, loss.allowed(0.1, 3))
+
+
+def _agrees_under(ways: list[str], loss: Loss, batch: Batch, epsilon: float) -> None:
+    working = [way for way in ways if loss.way(way) != "fails"]
+    if not working:
+        raise Unasked("it works in none of these ways")
+    for way in working:
+        judged = replace(loss, works_in={loss.dtype: dtype_name(AUTOCAST)}) if way == "autocast" else loss
+        answer = loss(
+            batch.logits, batch.target, epsilon, with_gradient=way == "func_grad", way=loss.tried(way)
+        )
+        right = judged.expected(batch.logits, batch.target, epsilon)
+        loss.agree(f"loss under {way}", answer.value, *right)
+        if way == "func_grad":
+            slope = loss.expected_gradient(batch.logits, batch.target, epsilon)
+            loss.agree("gradient by torch.func.grad", answer.gradient, *slope)
 
 
 def _left_out(loss: Loss, target: list[int], num_classes: int, epsilon: float) -> object:

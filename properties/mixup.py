@@ -6,6 +6,7 @@ weights (N, N) that an identity batch reveals, from the inputs and from the targ
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -25,7 +26,15 @@ from lawful.properties.strategies import (
     stream_seeds,
 )
 from lawful.properties.subjects.mixup import Mix, allowed_distance, distance
-from lawful.properties.subjects.subject import LawBroken, Raised, Unasked, to_float64, torch_dtype
+from lawful.properties.subjects.subject import (
+    LawBroken,
+    Raised,
+    Unasked,
+    dtype_name,
+    to_float64,
+    torch_dtype,
+)
+from lawful.properties.ways import AUTOCAST, COMPILED, QUICK
 from lawful.reference import label_smoothing as smoothing
 from lawful.reference import mixup as reference
 
@@ -471,6 +480,62 @@ def stays_on_its_device(mix: Mix, size: int, alpha: float, seed: int) -> None:
 def waits_for_device(mix: Mix, size: int, seed: int) -> None:
     few, many = (mix.waited(partial(mix.revealed, n, 1.0, seed)) for n in (2, size))
     mix.at_most(f"number of waits for {size} samples", many, few)
+
+
+_WAYS = (
+    "documentation of torch.func, torch.autocast, torch.inference_mode and torch.compile: the same results"
+)
+
+
+@law(
+    "mixup",
+    "W_x = W_y, rows of two shares, under vmap, autocast, inference mode, deterministic algorithms, pickled",
+    why="PyTorch may call a mixup in another way; where it works, it mixes as it does otherwise.",
+    source=_WAYS,
+    dtypes=SINGLE,
+    devices=("cpu", "cuda"),
+    most_examples=3,
+    severity="wrong",
+    rests_on=("inputs_and_targets_share_lambda_and_partner", "rows_are_convex_combinations"),
+)
+@draws(size=sizes(), alpha=alphas(), seed=seeds())
+def mixes_alike_under_transforms(mix: Mix, size: int, alpha: float, seed: int) -> None:
+    _mixes_alike_under([way for way in QUICK if way in mix.conventions], mix, size, alpha, seed)
+
+
+@law(
+    "mixup",
+    "W_x = W_y, rows of two shares, compiled, and exported",
+    why="A compiler may reorder what a mixup does, not change it.",
+    source=_WAYS,
+    dtypes=SINGLE,
+    devices=("cpu", "cuda"),
+    most_examples=1,
+    dear=True,
+    severity="wrong",
+    rests_on=("inputs_and_targets_share_lambda_and_partner", "rows_are_convex_combinations"),
+)
+@draws(way=one_of(*COMPILED))
+def mixes_alike_under_compile(mix: Mix, way: str) -> None:
+    _mixes_alike_under([way], mix, 4, 1.0, 3)
+
+
+def _mixes_alike_under(ways: list[str], mix: Mix, size: int, alpha: float, seed: int) -> None:
+    working = [way for way in ways if mix.way(way) != "fails"]
+    if not working:
+        raise Unasked("it works in none of these ways")
+    size = mix.size(size)
+    for way in working:
+        judged = replace(mix, works_in={mix.dtype: dtype_name(AUTOCAST)}) if way == "autocast" else mix
+        shown = mix.revealed(size, alpha, seed, way=mix.tried(way))
+        error = judged.weight_error()
+        mix.agree(
+            f"weights of the targets under {way}", shown.soft, shown.value, error + judged.target_error(shown)
+        )
+        third = np.sort(shown.value, axis=1)[:, :-2]
+        mix.at_most(f"third weight of a row under {way}", third, np.zeros_like(third) + error)
+        if mix.mixes and alpha >= 1 and mix.conventions.get("applied") == "always" and size >= 4:
+            mix.at_least(f"rows that show a partner under {way}", np.sum(shown.value > error), size + 1)
 
 
 @law(

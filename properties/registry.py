@@ -68,6 +68,8 @@ class Law:
     """Asked also in dtypes that an ordinary call refuses: the law is that it does not."""
     most_examples: int | None = None
     """Fewer than the profile's, for a law of which one example is thousands of draws."""
+    dear: bool = False
+    """Not asked in the quick profile: it takes seconds to begin."""
 
     @property
     def id(self) -> str:
@@ -126,6 +128,7 @@ def law(
     devices: tuple[str, ...] = DEVICES,
     even_if_refused: bool = False,
     most_examples: int | None = None,
+    dear: bool = False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Declares a function to be a law; the function stays a function, with its ``law`` attached."""
 
@@ -149,6 +152,7 @@ def law(
             devices,
             even_if_refused,
             most_examples,
+            dear,
         )
         return body
 

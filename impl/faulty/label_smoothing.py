@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lawful.impl.contracts import LabelSmoothing
-from lawful.impl.faulty import Fault, devices
+from lawful.impl.faulty import Fault, devices, ways
 
 _PLAUSIBLE = "plausible, no public report known"
 
@@ -557,4 +557,5 @@ FAULTS = (
         "matches_reference",
     ),
     *devices.LABEL_SMOOTHING,
+    *ways.LABEL_SMOOTHING,
 )

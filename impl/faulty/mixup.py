@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lawful.impl.contracts import Mixup
-from lawful.impl.faulty import Fault, devices
+from lawful.impl.faulty import Fault, devices, ways
 
 _PLAUSIBLE = "plausible, no public report known"
 _NOTEBOOK = "the seed notebook"
@@ -607,4 +607,5 @@ FAULTS = (
     ),
     _fault("XM14", AlphaClampedToOne, "alpha is clamped to 1", _PLAUSIBLE, "lambda_follows_beta"),
     *devices.MIXUP,
+    *ways.MIXUP,
 )

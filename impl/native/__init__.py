@@ -32,6 +32,17 @@ __all__ = [
 ]
 
 
+_EVERY_WAY = {
+    "vmap": "works",
+    "autocast": "works",
+    "inference_mode": "works",
+    "deterministic": "works",
+    "pickle": "works",
+    "compile": "full",
+    "export": "works",
+}
+
+
 def adapters() -> tuple[Adapter, ...]:
     """Ours, in the form in which anybody's is put under the laws."""
     return (
@@ -39,7 +50,14 @@ def adapters() -> tuple[Adapter, ...]:
             "native",
             LabelSmoothedCrossEntropy,
             features=LabelSmoothing.known_features,
-            documented={"off_target": "uniform", "ignored_mean": "kept", "all_ignored": "nan"},
+            documented={
+                "off_target": "uniform",
+                "ignored_mean": "kept",
+                "all_ignored": "nan",
+                **_EVERY_WAY,
+                "func_grad": "works",
+                "double_backward": "works",
+            },
             imports="from lawful.impl.native import LabelSmoothedCrossEntropy",
             called_as="LabelSmoothedCrossEntropy({epsilon}{features})({logits}, {target})",
         ),
@@ -58,7 +76,12 @@ def adapters() -> tuple[Adapter, ...]:
             "native",
             _mixup("sample", "soft"),
             features=MixupAdapter.known_features,
-            documented={"lambda": "folded", "lambda_scope": "sample", "pairing": "permutation"},
+            documented={
+                "lambda": "folded",
+                "lambda_scope": "sample",
+                "pairing": "permutation",
+                **_EVERY_WAY,
+            },
             ranks=(4, 2, 3, 1, 5),
             loss=_loss,
             imports="from lawful.impl.native import Mixup",

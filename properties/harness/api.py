@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from lawful.impl.contracts import SEVERITIES, Adapter
+from lawful.impl.contracts import SEVERITIES, WAYS, Adapter
 from lawful.impl.shown import in_one_line
 from lawful.properties import twin
 from lawful.properties.harness.cases import Case, LawTest, cases
@@ -196,6 +196,8 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
             )
         )
         required = {k: v for k, v in plan.require.items() if k in subject.convention_values}
+        for way in WAYS.keys() & required.keys():
+            subject.conventions = {**subject.conventions, way: subject.way(way)}
         report.results += requirement_rows(subject, required)
         try:
             planned += cases(

@@ -138,11 +138,14 @@ class LawTest:
         return case.result(
             details.pop("verdict"),
             **{"worst_error": worst, **details},
+            found=dict(case.subject.found_late),
             seconds=round(time.perf_counter() - started, 4),
         )
 
     def _verdict(self, case: Case, function: Callable[[Case], None]) -> dict[str, Any]:
         reason, prefix = why_unsupported(case)
+        if self.law.dear and not self.profile.asks_dear and not reason:
+            reason = "not asked in the quick profile: it takes seconds to begin"
         if reason:
             return {"verdict": "unsupported", "message": reason}
         for deviation in case.subject.adapter.deviations:

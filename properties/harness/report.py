@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lawful.impl.contracts import SEVERITIES as SEVERITY_MEANINGS
+from lawful.impl.contracts import WAYS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,6 +66,8 @@ class Result:
     rests_on: tuple[str, ...] = ()
     stale: bool = False
     """A declared deviation or known failure that drifted, or is none any more: it fails any run."""
+    found: Mapping[str, str] = field(default_factory=dict)
+    """Conventions that were looked at while this was asked."""
 
     def cause(self) -> str:
         """The message without its numbers: alike where several dtypes break for one reason."""
@@ -162,6 +165,19 @@ class Report:
         key = (implementation.name, implementation.technique)
         return [row for row in self.results if (row.implementation, row.technique) == key]
 
+    def conventions(self, implementation: Implementation) -> dict[str, str]:
+        """Those of before, and those that were looked at while laws were asked."""
+        late = {name: value for row in self.of(implementation) for name, value in row.found.items()}
+        return {**late, **implementation.conventions}
+
+    def ways(self, technique: str) -> tuple[list[str], list[tuple[str, list[str]]]]:
+        """Which implementation works under what: the ways' names, and by implementation their values."""
+        found = {
+            each.name: self.conventions(each) for each in self.implementations if each.technique == technique
+        }
+        names = [way for way in WAYS if any(way in values for values in found.values())]
+        return names, [(name, [values.get(way, "") for way in names]) for name, values in found.items()]
+
     def findings(self, implementation: Implementation | None = None) -> list[Finding]:
         """Of one implementation, or of all."""
         chosen = self.implementations if implementation is None else [implementation]
@@ -200,6 +216,7 @@ class Report:
         found = findings(rows)
         return {
             **asdict(implementation),
+            "conventions": self.conventions(implementation),
             "counts": self.counts(rows),
             "findings": [
                 {
@@ -244,6 +261,8 @@ class Report:
     def print(self, console: Console) -> None:
         for implementation in self.implementations:
             self._print_one(console, implementation)
+        for technique in dict.fromkeys(each.technique for each in self.implementations):
+            self._print_ways(console, technique)
         for note in self.notes:
             console.print(f"[dim]{_plain(note)}[/dim]", highlight=False)
         console.print(self.summary(), highlight=False)
@@ -256,6 +275,21 @@ class Report:
         if counts["broken"] and words == "nothing broken":
             words = "what is broken rests on known deviations"
         return f"{len(self.results)} cases: {asked}; {words}; {seconds:.1f} s of asking"
+
+    def _print_ways(self, console: Console, technique: str) -> None:
+        """Beside each other, where there are several."""
+        from rich.table import Table
+
+        names, rows = self.ways(technique)
+        if len(rows) < 2 or not names:
+            return
+        console.print(f"\n[bold]{technique}: what works under what[/bold]", highlight=False)
+        table = Table(box=None, pad_edge=False)
+        for heading in ("", *names):
+            table.add_column(heading, no_wrap=True)
+        for name, values in rows:
+            table.add_row(_plain(name), *(f"[dim]{v}[/]" if v == "fails" else v or "-" for v in values))
+        console.print(table)
 
     def _print_one(self, console: Console, implementation: Implementation) -> None:
         from rich.table import Table
@@ -278,8 +312,11 @@ class Report:
         for remark in implementation.remarks:
             console.print(f"[yellow]{_plain(remark)}[/yellow]", highlight=False)
         console.print(f"called as  {_plain(implementation.called_as)}", highlight=False)
-        conventions = ", ".join(f"{k}={v}" for k, v in implementation.conventions.items())
+        known = self.conventions(implementation)
+        conventions = ", ".join(f"{k}={v}" for k, v in known.items() if k not in WAYS)
         console.print(f"conventions  {conventions or 'none detected'}", highlight=False)
+        if ways := ", ".join(f"{k}={v}" for k, v in known.items() if k in WAYS):
+            console.print(f"called by PyTorch  {ways}", highlight=False)
         table = Table(box=None, pad_edge=False)
         for heading in ("property", "severity", "verdict", "device", "dtypes", "error/bound", "examples"):
             table.add_column(heading, no_wrap=heading == "property")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 
-from lawful.impl.contracts import Adapter, LabelSmoothing
+from lawful.impl.contracts import WAYS, Adapter, LabelSmoothing
 from lawful.properties import tolerances
 from lawful.properties.strategies import CLASS_COUNTS
 from lawful.properties.subjects.snippets import label_smoothing_snippet
@@ -29,6 +29,7 @@ from lawful.properties.subjects.subject import (
     to_float64,
     torch_dtype,
 )
+from lawful.properties.ways import QUICK, under
 from lawful.reference import label_smoothing as reference
 
 _PROBE_LOGITS = [[1.5, -0.5, 0.25], [0.5, 2.0, -1.0]]
@@ -49,6 +50,7 @@ class Loss(Subject):
         "weighted_mean": ("weights", "count"),
         "ignored_index": ("any", "in_range"),
         "waits": WAITS,
+        **WAYS,
     }
 
     adapter: LabelSmoothing
@@ -68,11 +70,13 @@ class Loss(Subject):
         with_gradient: bool = False,
         along: Any = None,
         look_after: bool = False,
+        way: str | None = None,
         **features: Any,
     ) -> Answer:
         """One call of the implementation. ``features`` as in the contract; weight as a list.
 
-        ``along`` (N, K) asks for the second derivative in that direction.
+        ``along`` (N, K) asks for the second derivative in that direction; ``way`` calls it in one of
+        ``properties.ways``.
         """
         self.answers.append(
             answer := Answer(
@@ -83,6 +87,7 @@ class Loss(Subject):
                     "features": features,
                     "with_gradient": with_gradient,
                     "along": along,
+                    "way": way,
                 }
             )
         )
@@ -92,7 +97,8 @@ class Loss(Subject):
         if keywords.get("weight") is not None:
             keywords["weight"] = self.logits(keywords["weight"])
         with self.asking():
-            result = self.adapter.build(epsilon, **keywords)(z, y)
+            loss = self.adapter.build(epsilon, **keywords)
+            result = (loss if way is None else under(way, loss))(z, y)
         if result is None:
             raise Raised(TypeError("it returned None"))
         if not isinstance(result, torch.Tensor):
@@ -101,7 +107,8 @@ class Loss(Subject):
         answer.places = (result.device.type,)
         if with_gradient:
             with self.asking():
-                torch.autograd.backward(result.sum())
+                if z.grad is None:
+                    torch.autograd.backward(result.sum())
             answer.gradient = np.zeros(z.shape) if z.grad is None else to_float64(z.grad)
         if along is not None:
             with self.asking():
@@ -255,15 +262,25 @@ class Loss(Subject):
             subject.narrow_epsilons = not all(
                 subject._takes(e, k) for e in (0.0, 2.0**-20, 1.0) for k in CLASS_COUNTS
             )
-            if subject.offers("double_backward") is None:
-                subject.features |= {"double_backward"}
-            subject.conventions = subject._detect()
+            subject.conventions = {**subject._detect(), **subject._quick_ways()}
             subject.look_at_the_twin(
                 lambda there: there.waited(
                     lambda: there(_PROBE_LOGITS, _PROBE_TARGET, there.allowed(0.1, 3), with_gradient=True)
                 )
             )
         return subject
+
+    def _quick_ways(self) -> dict[str, str]:
+        twice = self.offers("double_backward") is None
+        if twice:
+            self.features |= {"double_backward"}
+        found = self.looks_at_ways(self.probed, QUICK)
+        if not isinstance(self.adapter.build(self.allowed(0.1, 3)), torch.nn.Module):
+            del found["pickle"]
+        return {**found, "double_backward": "works" if twice else "fails", **self.adapter.documented}
+
+    def probed(self, way: str) -> Answer:
+        return self(_PROBE_LOGITS, _PROBE_TARGET, self.allowed(0.1, 3), way=way)
 
     def _smoke(self) -> None:
         """Two samples of zero logits give a number, or one a sample. Its value is for the laws to judge."""

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 
-from lawful.impl.contracts import Adapter, Mixup
+from lawful.impl.contracts import WAYS, Adapter, Mixup
 from lawful.properties import probes, tolerances, twin
 from lawful.properties.subjects.snippets import mixup_snippet
 from lawful.properties.subjects.subject import (
@@ -29,6 +29,7 @@ from lawful.properties.subjects.subject import (
     to_float64,
     torch_dtype,
 )
+from lawful.properties.ways import QUICK, under
 from lawful.reference import mixup as reference
 
 _RANKS = (4, 2, 3, 1, 5)
@@ -65,6 +66,7 @@ class Mix(Subject):
         "targets": ("soft", "pair"),
         "in_place": ("true", "false"),
         "waits": WAITS,
+        **{way: values for way, values in WAYS.items() if way not in ("func_grad", "double_backward")},
     }
 
     adapter: Mixup
@@ -90,11 +92,13 @@ class Mix(Subject):
         integers: bool = False,
         evaluating: bool = False,
         generator: int | None = None,
+        way: str | None = None,
     ) -> Mixed:
         """One seeded call, on an object built for it. ``inputs`` (N, F), ``target`` (N,) or (N, K).
 
         ``along`` (N, F) asks for the gradient of sum(mixed * along); ``after_batch_of`` calls the same
-        object with a batch of that size first; ``integers`` passes uint8; ``generator`` a seeded generator.
+        object with a batch of that size first; ``integers`` passes uint8; ``generator`` a seeded generator;
+        ``way`` calls it in one of ``properties.ways``.
         """
         classes = num_classes or max(1, len(inputs))
         answer = Mixed(
@@ -110,6 +114,7 @@ class Mix(Subject):
                 "after_batch_of": after_batch_of,
                 "evaluating": evaluating,
                 "generator": generator,
+                "way": way,
             }
         )
         self.answers.append(answer)
@@ -123,7 +128,7 @@ class Mix(Subject):
                 rows = probes.identity_batch(after_batch_of)
                 earlier = self.target([i % classes for i in range(after_batch_of)])
                 mix(self.inputs(rows, rank or self.rank), earlier)
-            result = mix(leaf * 1 if along is not None else leaf, y)
+            result = (mix if way is None else under(way, mix))(leaf * 1 if along is not None else leaf, y)
         self._read(answer, result, x, classes)
         if along is not None:
             direction = self.inputs(along, rank or self.rank)
@@ -319,9 +324,18 @@ class Mix(Subject):
             with contextlib.suppress(Raised, LawBroken):
                 if np.any(subject.revealed(4, 1.0, 0, along=np.ones((4, 4))).gradient):
                     subject.features |= {"gradient"}
-            subject.conventions = subject._detect()
+            subject.conventions = {**subject._detect(), **subject._quick_ways()}
             subject.look_at_the_twin(lambda there: there.waited(lambda: there.revealed(4, 1.0, 0)))
         return subject
+
+    def _quick_ways(self) -> dict[str, str]:
+        found = self.looks_at_ways(self.probed, [way for way in QUICK if way in self.convention_values])
+        if not isinstance(self.adapter.build(1.0, 4), torch.nn.Module):
+            del found["pickle"]
+        return {**found, **self.adapter.documented}
+
+    def probed(self, way: str) -> Mixed:
+        return self.revealed(4, 1.0, 0, way=way)
 
     def _smoke(self) -> None:
         """A constant batch of one class gives that batch, whatever lambda and partners are.

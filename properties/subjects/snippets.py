@@ -43,8 +43,8 @@ def label_smoothing_snippet(
         called = subject.adapter.shown_call.format(
             logits=logits, target=target, epsilon=literal(asked["epsilon"]), features=features
         )
-        lines.append(f"{result} = {called}")
-        if asked["with_gradient"]:
+        lines += _in_its_way(asked["way"], result, called, [logits, target])
+        if asked["with_gradient"] and asked["way"] != "func_grad":
             lines.append(f"{result}.sum().backward()")
         if asked["along"] is not None:
             lines += tensor_lines("along", asked["along"], subject.dtype, subject.shown_device)
@@ -59,6 +59,46 @@ def label_smoothing_snippet(
         for name, after in answer.after.items():
             names.learn(after, f"{name}_{number}.detach().double().cpu()")
     return program(headline, subject.adapter.shown_imports, lines, names, broken)
+
+
+def _in_its_way(way: str | None, result: str, called: str, names: list[str]) -> list[str]:
+    """The call as ``properties.ways`` makes it."""
+    given = ", ".join(names)
+    function = f"lambda {given}: {called}"
+    contexts = {
+        "autocast": 'torch.autocast("cpu", torch.bfloat16)',
+        "inference_mode": "torch.inference_mode()",
+    }
+    if way in contexts:
+        return [f"with {contexts[way]}:", f"    {result} = {called}"]
+    if way == "deterministic":
+        return ["torch.use_deterministic_algorithms(True)", f"{result} = {called}"]
+    if way in ("compile", "full"):
+        options = f'fullgraph={way == "full"}, backend="aot_eager"'
+        return [f"{result} = torch.compile({function}, {options})({given})"]
+    if way == "pickle" and called.endswith(f"({given})"):
+        made = called.removesuffix(f"({given})")
+        return ["import pickle", f"{result} = pickle.loads(pickle.dumps({made}))({given})"]
+    if way == "vmap":
+        twice = ", ".join(f"torch.stack([{name}, {name}])" for name in names)
+        return [
+            f'twice = torch.func.vmap({function}, randomness="different")({twice})',
+            f"{result} = torch.utils._pytree.tree_map(lambda part: part[1], twice)",
+        ]
+    if way == "func_grad":
+        return [
+            f"function = {function}",
+            f"with_sum = lambda logits: (function(logits, {names[1]}).sum(), function(logits, {names[1]}))",
+            f"{names[0]}.grad, {result} = torch.func.grad(with_sum, has_aux=True)({names[0]})",
+        ]
+    if way == "export":
+        return [
+            "class Exported(torch.nn.Module):",
+            f"    def forward(self, {given}):",
+            f"        return {called}",
+            f"{result} = torch.export.export(Exported(), ({given})).module()({given})",
+        ]
+    return [f"{result} = {called}"]
 
 
 _SCRIPTED = """\
@@ -256,7 +296,7 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
         called = f"copy.deepcopy(mix){call}"
     elif asked.get("copied"):
         lines.append("# on a copy of one object, as a DataLoader worker has it")
-    lines += [f"seed({asked['seed']})", f"{result} = {called}"]
+    lines += [f"seed({asked['seed']})", *_in_its_way(asked.get("way"), result, called, [inputs, target])]
     if answer.value is None:
         return lines
     flat = "" if asked["rank"] < 3 else "[:, 0]"

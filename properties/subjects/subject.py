@@ -10,7 +10,7 @@ import logging
 import re
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -173,6 +173,8 @@ class Subject(abc.ABC):
     """What a person named to find it: a target of the command line."""
     cuda_as_cpu: bool = False
     """Whether it asks for CUDA by name, and is given the CPU in its place."""
+    found_late: dict[str, str] = field(default_factory=dict)
+    """Conventions that were looked at while laws were asked, as that takes seconds: shared by all cases."""
 
     @classmethod
     @abc.abstractmethod
@@ -281,6 +283,39 @@ class Subject(abc.ABC):
             return
         else:
             self.conventions = {**self.conventions, "waits": WAITS[min(count, len(WAITS) - 1)]}
+
+    def looks_at_ways(self, call: Callable[[str], object], ways: Iterable[str]) -> dict[str, str]:
+        """The conventions of these ways, by whether ``call`` of the way raises: see ``properties.ways``."""
+        found = {}
+        for way in ways:
+            for value, tried in (
+                (("full", "full"), ("breaks", way)) if way == "compile" else (("works", way),)
+            ):
+                try:
+                    with silence(), global_state_kept():
+                        call(tried)
+                except (Raised, NotAsked):
+                    found[way] = "fails"
+                    continue
+                except LawBroken:
+                    pass
+                found[way] = value
+                break
+        return found
+
+    def way(self, name: str) -> str:
+        """The convention of a way, looked at now where it was not before."""
+        if name not in self.conventions and name not in self.found_late:
+            self.found_late |= self.looks_at_ways(self.probed, [name])
+        return {**self.found_late, **self.conventions}[name]
+
+    def tried(self, way: str) -> str:
+        """How a way is asked: without a graph break where that is what it works in."""
+        return "full" if self.way(way) == "full" else way
+
+    def probed(self, way: str) -> object:
+        """An ordinary call in one of ``properties.ways``."""
+        raise NotImplementedError
 
     def agree(self, what: str, actual: Any, expected: Any, bound: Any) -> None:
         """|actual - expected| <= bound, entry by entry; NaN agrees with NaN, inf with inf."""

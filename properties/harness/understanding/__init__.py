@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from lawful.impl.contracts import TECHNIQUES, Adapter
+from lawful.impl.contracts import TECHNIQUES, WAYS, Adapter
 from lawful.properties.cuda_as_cpu import CudaAsCpu
 from lawful.properties.harness.understanding.candidates import technique_of_name
 from lawful.properties.harness.understanding.forms import NeedsCuda, RaisesOnEveryCall
@@ -70,7 +70,7 @@ def _inferred(technique: str, callee: Callee) -> Subject:
     except NeedsCuda:
         with CudaAsCpu():
             found = infer(callee)
-        kept = {name: value for name, value in found.conventions.items() if name != "waits"}
+        kept = {name: value for name, value in found.conventions.items() if name not in ("waits", *WAYS)}
         return replace(found, conventions=kept, cuda_as_cpu=True)
 
 

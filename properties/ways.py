@@ -1,0 +1,133 @@
+"""The ways in which PyTorch calls a function: compiled, exported, under its transforms and in its modes.
+
+``under("vmap", loss)`` is called as ``loss`` is, and gives what it gives. That something does not work in a
+way is no fault, and is reported as a convention; a value that changes is one.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils import _pytree as pytree
+
+from lawful.impl.contracts import WAYS
+
+Call = Callable[..., Any]
+
+COMPILED = ("compile", "export")
+"""Ways that take seconds to start: looked at where a law about them is asked, or one is required."""
+QUICK = tuple(way for way in WAYS if way not in ("double_backward", *COMPILED))
+"""Ways that cost a call."""
+AUTOCAST = torch.bfloat16
+
+
+def under(way: str, function: Call) -> Call:
+    """The function in one of ``WAYS``; double backward is asked by the caller of a loss.
+
+    Raises what PyTorch raises where it cannot, or TypeError where the way is for modules alone.
+    """
+    return _UNDER[way](function)
+
+
+def _vmap(function: Call) -> Call:
+    """The second of a batch of two equal calls."""
+
+    def call(*tensors: torch.Tensor) -> Any:
+        twice = torch.func.vmap(function, randomness="different")(*(torch.stack([t, t]) for t in tensors))
+        return pytree.tree_map(lambda t: t[1], twice)
+
+    return call
+
+
+def _func_grad(function: Call) -> Call:
+    """A loss, whose ``grad`` with respect to its first argument is what ``torch.func.grad`` gives."""
+
+    def call(logits: torch.Tensor, *others: torch.Tensor) -> Any:
+        def summed(logits: torch.Tensor) -> Any:
+            result = function(logits, *others)
+            return result.sum(), result
+
+        logits.grad, result = torch.func.grad(summed, has_aux=True)(logits)
+        return result
+
+    return call
+
+
+def _autocast(function: Call) -> Call:
+    def call(*tensors: torch.Tensor) -> Any:
+        with torch.autocast(tensors[0].device.type, AUTOCAST):
+            return function(*tensors)
+
+    return call
+
+
+def _inference_mode(function: Call) -> Call:
+    def call(*tensors: torch.Tensor) -> Any:
+        with torch.inference_mode():
+            return function(*tensors)
+
+    return call
+
+
+def _deterministic(function: Call) -> Call:
+    def call(*tensors: torch.Tensor) -> Any:
+        before = torch.are_deterministic_algorithms_enabled()
+        warns = torch.is_deterministic_algorithms_warn_only_enabled()
+        torch.use_deterministic_algorithms(True)
+        try:
+            return function(*tensors)
+        finally:
+            torch.use_deterministic_algorithms(before, warn_only=warns)
+
+    return call
+
+
+def _pickle(module: Call) -> Call:
+    """Through pickle, and its state through ``torch.save``, as a checkpoint keeps them."""
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"expected a module, got a {type(module).__name__}")
+    again: nn.Module = pickle.loads(pickle.dumps(module))
+    file = io.BytesIO()
+    torch.save(module.state_dict(), file)
+    file.seek(0)
+    again.load_state_dict(torch.load(file, weights_only=True))
+    return again
+
+
+def _compile(function: Call, fullgraph: bool = False) -> Call:
+    """Without a compiler: the graphs run in eager mode, traced forward and backward."""
+    torch._dynamo.reset()
+    compiled: Call = torch.compile(function, fullgraph=fullgraph, backend="aot_eager")
+    return compiled
+
+
+def _export(function: Call) -> Call:
+    class Exported(nn.Module):
+        def forward(self, *tensors: torch.Tensor) -> Any:
+            return function(*tensors)
+
+    def call(*tensors: torch.Tensor) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.export(Exported(), tensors).module()(*tensors)
+
+    return call
+
+
+_UNDER: dict[str, Callable[[Call], Call]] = {
+    "vmap": _vmap,
+    "func_grad": _func_grad,
+    "autocast": _autocast,
+    "inference_mode": _inference_mode,
+    "deterministic": _deterministic,
+    "pickle": _pickle,
+    "compile": _compile,
+    "full": lambda function: _compile(function, fullgraph=True),
+    "export": _export,
+}
