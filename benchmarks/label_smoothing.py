@@ -1,39 +1,87 @@
-"""``python benchmarks/label_smoothing.py``: forward and backward of our loss beside its peers."""
+"""``python benchmarks/label_smoothing.py``: forward and backward of our loss beside its peers.
+
+"one read, one write" copies the logits: less than that no loss with a gradient can do.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
+import resource
+from collections.abc import Callable
+from typing import Any
+
 import torch
 import torch.nn.functional as F
-from timing import ratios
+from timing import Ratios, ratios
 
 from lawful.impl.native import label_smoothed_cross_entropy
 from lawful.impl.thirdparty import adapters
 
 PEERS = ("timm", "fastai", "segmentation_models_pytorch")
-SIZES = ((128, 10), (128, 1000), (16, 50_000))
+SIZES = (
+    (128, 10, torch.float32),
+    (256, 1000, torch.float32),
+    (16, 50_000, torch.float32),
+    (512, 32_000, torch.float32),
+    (512, 32_000, torch.bfloat16),
+)
+Loss = Callable[[Any, Any], Any]
 
 
-def compare(device: str, size: int, num_classes: int, dtype: torch.dtype) -> None:
-    logits = torch.randn(size, num_classes, device=device, dtype=dtype, requires_grad=True)
-    target = torch.randint(num_classes, (size,), device=device)
-    losses = {
+def losses() -> dict[str, Loss]:
+    found: dict[str, Loss] = {
         "F.cross_entropy": lambda z, y: F.cross_entropy(z, y, label_smoothing=0.1),
         "lawful": lambda z, y: label_smoothed_cross_entropy(z, y, epsilon=0.1),
     }
     for name in PEERS:
         for adapter in adapters(name):
             if adapter.technique == "label_smoothing" and adapter.installed():
-                losses[name] = adapter.build(0.1)
-    steps = {
+                found[name] = adapter.build(0.1)
+    return found
+
+
+def compare(device: str, size: int, num_classes: int, dtype: torch.dtype) -> tuple[str, Ratios]:
+    logits = torch.randn(size, num_classes, device=device, dtype=dtype, requires_grad=True)
+    target = torch.randint(num_classes, (size,), device=device)
+    steps: dict[str, Callable[[], object]] = {
         name: lambda loss=loss: torch.autograd.grad(loss(logits, target), logits)
-        for name, loss in losses.items()
+        for name, loss in losses().items()
     }
-    ratios(f"{size} x {num_classes}, {dtype}, {device}: forward and backward", steps)
+    steps["one read, one write"] = lambda: logits.detach().clone()
+    name = str(dtype).removeprefix("torch.")
+    title = f"loss, forward and backward, {size} x {num_classes}, {name}, {device}"
+    return title, ratios(title, steps)
+
+
+def _peak(name: str, size: int, num_classes: int) -> float:
+    """MiB that forward and backward add to the process, beside the logits."""
+    logits = torch.randn(size, num_classes, requires_grad=True)
+    target = torch.randint(num_classes, (size,))
+    loss = losses()[name]
+    loss(logits[:2], target[:2]).backward()
+    logits.grad = None
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    loss(logits, target).backward()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def peaks(size: int, num_classes: int) -> tuple[str, dict[str, float]]:
+    """Each in a process of its own."""
+    title = f"loss, MiB beside the logits, {size} x {num_classes}, float32, cpu"
+    print(f"\n{title}")
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        found = {name: pool.apply(_peak, (name, size, num_classes)) for name in losses()}
+    for name, each in found.items():
+        print(f"  {name:34} {each:12.0f} MiB", flush=True)
+    return title, found
+
+
+def main() -> dict[str, Ratios]:
+    torch.set_num_threads(1)
+    devices = ("cuda", "cpu") if torch.cuda.is_available() else ("cpu",)
+    return dict(compare(device, *size) for device in devices for size in SIZES)
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    for device in ("cuda", "cpu") if torch.cuda.is_available() else ("cpu",):
-        for size, num_classes in SIZES:
-            compare(device, size, num_classes, torch.float32)
-        compare(device, 128, 1000, torch.bfloat16)
+    main()
+    peaks(512, 32_000)

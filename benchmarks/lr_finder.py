@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
-from timing import ratios
+from timing import Ratios, ratios
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -14,15 +17,24 @@ PEERS = ("torch_lr_finder", "ignite", "fastai", "lightning")
 STEPS = 100
 
 
-def parts(device: str):
-    model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 10)).to(device)
+def mlp() -> tuple[nn.Module, tuple[int, ...]]:
+    return nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 10)), (64,)
+
+
+def convolutional() -> tuple[nn.Module, tuple[int, ...]]:
+    layers = (nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(*layers, nn.Linear(16, 10)), (3, 16, 16)
+
+
+def parts(make: Callable[[], tuple[nn.Module, tuple[int, ...]]], device: str) -> Any:
+    model, shape = make()
+    model.to(device)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    data = TensorDataset(torch.randn(1024, 64, device=device), torch.randint(10, (1024,), device=device))
+    data = TensorDataset(torch.randn(1024, *shape, device=device), torch.randint(10, (1024,), device=device))
     return model, optimizer, nn.CrossEntropyLoss(), DataLoader(data, batch_size=128)
 
 
-def bare_loop(device: str) -> None:
-    model, optimizer, criterion, loader = parts(device)
+def bare_loop(model: nn.Module, optimizer: Any, criterion: Any, loader: Any) -> None:
     taken = 0
     while taken < STEPS:
         for inputs, targets in loader:
@@ -36,20 +48,25 @@ def bare_loop(device: str) -> None:
                 return
 
 
-def compare(device: str) -> None:
+def compare(device: str, make: Any) -> tuple[str, Ratios]:
     span = {"start_lr": 1e-5, "end_lr": 1e-2, "num_iter": STEPS}
-    tests = {
-        "a bare loop": lambda: bare_loop(device),
-        "lawful": lambda: lr_range_test(*parts(device), **span),
+    tests: dict[str, Callable[[], object]] = {
+        "a bare loop": lambda: bare_loop(*parts(make, device)),
+        "lawful": lambda: lr_range_test(*parts(make, device), **span),
     }
     for library in PEERS:
         for adapter in adapters(library):
             if adapter.technique == "lr_finder" and adapter.installed():
-                tests[adapter.name] = lambda build=adapter.build: build(*parts(device), **span)
-    ratios(f"{STEPS} steps, {device}", tests, rounds=5)
+                tests[adapter.name] = lambda build=adapter.build: build(*parts(make, device), **span)
+    title = f"range test, {STEPS} steps, {make.__name__}, {device}"
+    return title, ratios(title, tests, rounds=9)
+
+
+def main() -> dict[str, Ratios]:
+    torch.set_num_threads(1)
+    devices = ("cuda", "cpu") if torch.cuda.is_available() else ("cpu",)
+    return dict(compare(device, make) for device in devices for make in (mlp, convolutional))
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    for device in ("cuda", "cpu") if torch.cuda.is_available() else ("cpu",):
-        compare(device)
+    main()

@@ -1,36 +1,54 @@
-"""``python benchmarks/suite.py [TARGET ...]``: examples a second, and seconds to a verdict.
+"""``python benchmarks/suite.py``: seconds to a verdict, as ratios to ``import torch``, and the memory of it.
 
-Both are of the quick profile on the CPU with one process; the command line adds its start and divides
-by its workers, which the last column shows: wall-clock seconds of ``lawful check TARGET``.
+Wall clock of the command line, quick profile; with ``matrix`` as an argument, of ``lawful matrix`` too.
 """
 
 from __future__ import annotations
 
+import os
+import resource
+import statistics
 import subprocess
 import sys
 import time
+from typing import Any
 
-import torch
+from timing import Ratios, said
 
-from lawful.properties import check
+LAWFUL = [sys.executable, "-m", "lawful"]
+QUICK = ["--profile", "quick"]
+COMMANDS = {
+    'python -c "import torch"': [sys.executable, "-c", "import torch"],
+    "smoke torch": [*LAWFUL, "smoke", "torch"],
+    "check native, label_smoothing": [*LAWFUL, "check", "native", "--technique", "label_smoothing", *QUICK],
+    "check torch": [*LAWFUL, "check", "torch", *QUICK],
+    "check torchvision, mixup": [*LAWFUL, "check", "torchvision", "--technique", "mixup", *QUICK],
+    "check torch_lr_finder": [*LAWFUL, "check", "torch_lr_finder", *QUICK],
+}
 
 
-def measure(target: str) -> None:
+def main(rounds: int = 3, matrix: bool = False) -> dict[str, Ratios]:
+    subprocess.run(COMMANDS['python -c "import torch"'], check=True)  # into the cache
+    seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    for _ in range(rounds):
+        for name, command in COMMANDS.items():
+            seconds[name].append(_seconds(command))
+    medians = {name: statistics.median(each) for name, each in seconds.items()}
+    if matrix:
+        medians["matrix, standard"] = _seconds([*LAWFUL, "matrix"])
+    title = f"seconds to a verdict, quick profile, {os.cpu_count()} cores"
+    found = said(title, medians)
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(f"  the largest process had {largest:.0f} MiB")
+    return {title: found}
+
+
+def _seconds(command: list[str]) -> float:
+    environment: dict[str, Any] = {**os.environ, "COLUMNS": "120"}
     started = time.perf_counter()
-    report = check(target, profile="quick", device="cpu")
-    seconds = time.perf_counter() - started
-    examples = sum(row.examples for row in report.results)
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "lawful.properties.harness.cli", "check", target]
-    subprocess.run([*command, "--profile", "quick", "--device", "cpu"], capture_output=True)
-    wall = time.perf_counter() - started
-    print(
-        f"{target:24} {len(report.results):5} cases {examples:6} examples"
-        f" {examples / seconds:8.0f} examples/s {seconds:7.1f} s in process {wall:7.1f} s lawful check"
-    )
+    subprocess.run(command, capture_output=True, env=environment)
+    return time.perf_counter() - started
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    for target in sys.argv[1:] or ["native"]:
-        measure(target)
+    main(matrix="matrix" in sys.argv[1:])

@@ -1,29 +1,36 @@
-"""Times alternatives side by side in one run, and prints them as ratios of the first.
+"""Times alternatives side by side in one run, as ratios of the first.
 
 The alternatives take turns, so that a machine that slows down slows all of them down.
 """
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Mapping
 
 import torch
 
+Ratios = dict[str, dict[str, float]]
+"""By alternative: its least microseconds, and the ratio to the first one's."""
 
-def ratios(title: str, alternatives: Mapping[str, Callable[[], object]], *, rounds: int = 15) -> None:
-    """Prints each alternative's median time and its ratio to the first alternative's."""
+
+def ratios(title: str, alternatives: Mapping[str, Callable[[], object]], *, rounds: int = 15) -> Ratios:
+    """Measures and prints."""
     calls = {name: _calls_per_round(run) for name, run in alternatives.items()}
     seconds: dict[str, list[float]] = {name: [] for name in alternatives}
     for _ in range(rounds):
         for name, run in alternatives.items():
             seconds[name].append(_seconds(run, calls[name]) / calls[name])
-    medians = {name: statistics.median(each) for name, each in seconds.items()}
-    first = next(iter(medians.values()))
+    return said(title, {name: min(each) for name, each in seconds.items()})
+
+
+def said(title: str, seconds: Mapping[str, float]) -> Ratios:
+    """Prints seconds that were measured, as ratios of the first."""
+    first = next(iter(seconds.values()))
     print(f"\n{title}")
-    for name, median in medians.items():
-        print(f"  {name:28} {median * 1e6:10.1f} us   {median / first:6.2f} x")
+    for name, each in seconds.items():
+        print(f"  {name:34} {each * 1e6:12.1f} us   {each / first:6.2f} x", flush=True)
+    return {name: {"us": each * 1e6, "ratio": each / first} for name, each in seconds.items()}
 
 
 def _seconds(run: Callable[[], object], calls: int) -> float:

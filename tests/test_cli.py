@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from . import command
+
 MINIATURES = Path(__file__).parent / "miniatures"
 ROOT = MINIATURES.parent.parent
 COUNTS = ("holds", "broken", "deviates", "unsupported", "error")
 
 
 def lawful(*arguments, cwd=MINIATURES):
-    command = [sys.executable, "-m", "lawful.properties.harness.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+    return command.lawful(*arguments, cwd=cwd)
 
 
 def checked(tmp_path, *arguments):
@@ -106,8 +107,8 @@ def test_what_cannot_be_asked_is_refused_with_what_to_do(tmp_path, arguments, me
     (tmp_path / "words.txt").write_text("words")
     (tmp_path / "imports_nothing.py").write_text("import nosuchmodule\n")
     (tmp_path / "leaves.py").write_text("import sys\nsys.exit(5)\n")
-    command = ("check", "-n", "1") if len(arguments) > 1 and "-n" not in arguments else ("check",)
-    done = lawful(*(command if len(arguments) > 1 else ("smoke",)), *arguments, cwd=tmp_path)
+    asked = ("check",) if len(arguments) > 1 else ("smoke",)
+    done = lawful(*asked, *arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -137,6 +138,14 @@ def test_not_understood_shows_the_adapter_to_write(tmp_path):
     assert "mine  label_smoothing" in done.stdout
 
 
+def test_as_a_program_it_answers_with_its_exit_status():
+    program = [sys.executable, "-m", "lawful", "check"]
+    only = ["--only", "rejects_bad_epsilon", "--device", "cpu", "--fail-on", "guard", "--profile", "quick"]
+    for target, status in (("right.py:ByEpsilon", 0), ("wrong.py:any_epsilon", 1), ("right.py:Nothing", 2)):
+        done = subprocess.run([*program, target, *only], capture_output=True, text=True, cwd=MINIATURES)
+        assert done.returncode == status, done.stdout + done.stderr
+
+
 def test_a_right_loss_exits_0_with_a_report_of_schema_2(tmp_path):
     done, report = checked(tmp_path, "right.py:BySmoothing")
     assert done.returncode == 0, done.stdout
@@ -150,9 +159,10 @@ def test_a_right_loss_exits_0_with_a_report_of_schema_2(tmp_path):
     assert set(one) == about | {"counts", "findings", "results"}
     assert one["counts"] == {v: sum(r["verdict"] == v for r in one["results"]) for v in COUNTS}
     keys = {"property", "device", "dtype", "verdict", "examples", "worst_error", "seconds", "message"}
-    keys |= {"counterexample", "reproduce", "severity", "rests_on", "finding", "stale"}
+    keys |= {"counterexample", "reproduce", "severity", "rests_on", "finding", "stale", "conventions"}
     assert all(set(row) == keys for row in one["results"])
-    assert all(row["examples"] >= 25 for row in one["results"] if row["verdict"] == "holds")
+    held = [row for row in one["results"] if row["verdict"] == "holds"]
+    assert all(row["examples"] >= 25 or "under" in row["property"] for row in held)
     assert f"65 cases: {one['counts']['holds']} holds, 0 broken" in done.stdout
 
 
@@ -366,6 +376,6 @@ def test_severities_are_words_of_the_summary_and_fail_on_is_checked(tmp_path):
 
 def test_what_hypothesis_was_told_and_laws_do_not_follow_is_said_once(tmp_path):
     (tmp_path / "test_nothing.py").write_text("def test_nothing():\n    pass\n")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--hypothesis-seed", "3"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    pytests = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--hypothesis-seed", "3"]
+    done = subprocess.run(pytests, capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout.count("--hypothesis-seed 3 does not reach the laws") == 1

@@ -1,14 +1,13 @@
 """Known failures: written, given a reason, asked again; and stored counterexamples that are replayed."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from lawful.properties import conformance
 from lawful.properties.harness.understanding.targets import UsageError
 
+from . import command
 from .asked import check_on_cpu as check
 from .miniatures import wrong
 
@@ -22,8 +21,7 @@ ONLY = ("--only", "rejects_bad_epsilon,repeats", "--profile", "quick", "-n", "1"
 
 
 def lawful(folder, *arguments):
-    command = [sys.executable, "-m", "lawful", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    return command.lawful(*arguments, cwd=folder)
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from lawful.properties.harness.scan import Limits, found_in, scan
 from lawful.properties.harness.understanding.candidates import candidates
 from lawful.properties.harness.understanding.extract import taken_out, works_at_import
 
+from . import command
+
 MINIATURES = Path(__file__).parent / "miniatures"
 RIGHT = """
 import torch.nn.functional as F
@@ -70,8 +72,7 @@ def repository(tmp_path):
 
 
 def lawful(folder, *arguments):
-    command = [sys.executable, "-m", "lawful", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    return command.lawful(*arguments, cwd=folder)
 
 
 def test_candidates_are_found_by_reading_alone(repository):
@@ -155,11 +156,11 @@ def test_a_hostile_candidate_costs_its_own_row(monkeypatch, tmp_path):
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # so that its processes are known by their arguments
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     found, _ = found_in([MINIATURES / "hostile.py"])
-    rows = {row["name"]: row for row in scan(found, limits=Limits(25, 6000), workers="2")}
+    rows = {row["name"]: row for row in scan(found, limits=Limits(15, 6000), workers="2")}
     assert set(rows) == {f"{what}_label_smoothing" for what in _HOSTILE}
     assert rows["right_label_smoothing"]["status"] == "asked"
     for name in ("forking_label_smoothing", "hanging_label_smoothing"):
-        assert rows[name]["words"] == "no answer within 25 s: it was ended"
+        assert rows[name]["words"] == "no answer within 15 s: it was ended"
     assert rows["reading_label_smoothing"]["status"] == "not understood"
     assert rows["allocating_label_smoothing"]["status"] in ("died", "not understood")
     assert rows["writing_label_smoothing"]["status"] in ("died", "not understood")
@@ -213,8 +214,8 @@ def test_adapt_drafts_what_is_not_understood(tmp_path):
 
 def test_environment_of_pytest_is_not_inherited(repository):
     environment = {**os.environ, "PYTEST_ADDOPTS": "--nonsense"}
-    command = [sys.executable, "-m", "lawful", "scan", "losses.py"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=repository, env=environment)
+    program = [sys.executable, "-m", "lawful", "scan", "losses.py"]
+    done = subprocess.run(program, capture_output=True, text=True, cwd=repository, env=environment)
     assert "1 candidates: 1 asked" in done.stdout
 
 

@@ -6,9 +6,9 @@ Source: Szegedy et al. 2016 (arXiv 1512.00567), section 7. Class weights follow 
 ``torch.nn.CrossEntropyLoss``. Half precision is computed in float32 and rounded once, at the end: a
 float16 sum over 20 000 classes overflows (transformers issue 10674).
 
-There are two ways to the same numbers. ``_losses`` writes the formula in PyTorch's operations, which is what
-every transform and device can follow. ``_InBlocks`` is for many classes on the CPU: rows are taken in blocks
-that stay in the cache, log p is never written down, and the derivative is worked out by hand.
+There are two ways to the same numbers. ``_loss`` writes the formula in PyTorch's operations, which is what
+every transform and device can follow. ``_InBlocks`` is for many logits on the CPU: rows are taken in blocks
+that stay in the cache, log p is never written down as a whole, and the derivative is worked out by hand.
 """
 
 from __future__ import annotations
@@ -68,26 +68,21 @@ def label_smoothed_cross_entropy(
         off_target = "uniform"  # there are none
     if target.is_floating_point():
         losses = _soft_losses(logits, target, epsilon, weight, off_target)
-    else:
-        if check_target:
-            _check_classes(target, ignore_index, logits.shape[1])
-        try:
-            if weight is None and off_target == "uniform" and _is_plain(logits):
-                ignored = target == ignore_index
-                losses = _InBlocks.apply(logits, target.masked_fill(ignored, 0), epsilon)
-                losses = losses.masked_fill(ignored, 0.0)
-            else:
-                losses = _losses(logits, target, epsilon, weight, ignore_index, off_target)
-        except (RuntimeError, IndexError) as error:
-            if "out of bounds" in str(error):
-                raise ValueError(f"target: {str(error).splitlines()[0]}, {_CLASSES}") from error
-            raise
-    if reduction == "none":
-        return losses.to(logits.dtype)
-    total = losses.sum()
-    if reduction == "mean":
-        total = total / _count(losses, target, weight, ignore_index)
-    return total.to(logits.dtype)
+        return _reduced(losses, losses.numel(), reduction).to(logits.dtype)
+    if check_target:
+        _check_classes(target, ignore_index, logits.shape[1])
+    try:
+        if weight is None and off_target == "uniform" and _is_plain(logits):
+            ignored = target == ignore_index
+            losses = _InBlocks.apply(logits, target.masked_fill(ignored, 0), epsilon)
+            losses = losses.masked_fill(ignored, 0.0)
+            return _reduced(losses, (~ignored).sum(), reduction).to(logits.dtype)
+        options = (weight, ignore_index, reduction, off_target)
+        return _loss(logits, target, epsilon, *options).to(logits.dtype)
+    except (RuntimeError, IndexError) as error:
+        if "out of bounds" in str(error):
+            raise ValueError(f"target: {str(error).splitlines()[0]}, {_CLASSES}") from error
+        raise
 
 
 class LabelSmoothedCrossEntropy(nn.Module):
@@ -135,19 +130,20 @@ class LabelSmoothedCrossEntropy(nn.Module):
         return f"epsilon={self.epsilon}, reduction={self.reduction!r}, off_target={self.off_target!r}"
 
 
-def _losses(
+def _loss(
     logits: Tensor,
     target: Tensor,
     epsilon: float,
     weight: Tensor | None,
     ignore_index: int,
+    reduction: Reduction,
     off_target: OffTarget,
 ) -> Tensor:
-    """A loss a sample, (N, d...), in float32 at least; 0 where the target is ignored."""
+    """Of class targets, in float32 at least."""
     num_classes = logits.shape[1]
     log_p = _log_softmax(logits)
     weight = None if weight is None else weight.to(log_p.dtype)
-    nll = F.nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction="none")
+    nll = F.nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
     if epsilon == 0.0:
         return nll
     ignored = target == ignore_index
@@ -155,16 +151,22 @@ def _losses(
     if off_target == "others":
         spread = spread.scatter(1, target.masked_fill(ignored, 0).unsqueeze(1), 0.0)
         num_classes -= 1
-    spread = spread.sum(1).masked_fill(ignored, 0.0)
+    spread = spread.sum(1, keepdim=True)
+    if weight is None:  # of its one class, nll_loss ignores and reduces as it does above
+        first = target.masked_fill(~ignored, 0)
+        spread = F.nll_loss(spread, first, ignore_index=ignore_index, reduction=reduction)
+    else:
+        count = (weight[target.masked_fill(ignored, 0)] * ~ignored).sum()
+        spread = _reduced(-spread.squeeze(1).masked_fill(ignored, 0.0), count, reduction)
     if epsilon == 1.0:  # nothing is left of the target, also where its log p is -inf
-        return spread * (-1.0 / num_classes)
-    return torch.sub(nll * (1.0 - epsilon), spread, alpha=epsilon / num_classes)
+        return spread / num_classes
+    return torch.add(nll * (1.0 - epsilon), spread, alpha=epsilon / num_classes)
 
 
 def _soft_losses(
     logits: Tensor, target: Tensor, epsilon: float, weight: Tensor | None, off_target: OffTarget
 ) -> Tensor:
-    """The same for targets that are probabilities."""
+    """Of targets that are probabilities: a loss a sample, (N, d...), in float32 at least."""
     num_classes = logits.shape[1]
     log_p = _log_softmax(logits)
     q = target.to(log_p.dtype)
@@ -178,79 +180,65 @@ def _soft_losses(
     return -(q * log_p.masked_fill(absent, 0.0)).sum(1)
 
 
-def _count(losses: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> Tensor | int:
-    """What a mean divides by: samples that are not ignored, or the weights of their targets."""
-    if target.is_floating_point():
-        return losses.numel()
-    kept = target != ignore_index
-    if weight is None:
-        return kept.sum()
-    return (weight.to(losses.dtype)[target.masked_fill(~kept, 0)] * kept).sum()
+def _reduced(losses: Tensor, count: Tensor | int, reduction: Reduction) -> Tensor:
+    if reduction == "none":
+        return losses
+    return losses.sum() if reduction == "sum" else losses.sum() / count
 
 
 class _InBlocks(torch.autograd.Function):
-    """:func:`_losses` by blocks of rows, for class targets and the uniform spread without weights.
+    """:func:`_loss` a sample by blocks of rows, for the uniform spread without weights.
 
-        L = log S - (1 - e) x_y - e/K sum_k x_k          x = z - max z      S = sum_k exp x_k
-        dL/dz_k = exp(x_k)/S - e/K - (1 - e) [k = y]
+        dL/dz = p - e/K - (1 - e) onehot(y)
 
-    No term of L is negative: nothing cancels. Beside the gradient, nothing of the logits' size is made.
+    Beside the gradient, nothing of the logits' size is made, and they are read twice in all.
     """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, classes: Tensor, epsilon: float) -> Tensor:
-        dtype = _working_dtype(logits)
-        classes = classes.unsqueeze(1)
-        top, total, losses = (torch.empty(classes.shape, dtype=dtype) for _ in range(3))
-        for rows, x in _blocks(logits):
-            loss = losses[rows]
-            torch.amax(x.copy_(logits[rows]), 1, keepdim=True, out=top[rows])
-            x.sub_(top[rows])
-            at_target, spread = x.gather(1, classes[rows]), x.sum(1, keepdim=True)
-            torch.sum(x.exp_(), 1, keepdim=True, out=total[rows])
-            torch.log(total[rows], out=loss)
-            if epsilon < 1.0:
-                loss.sub_(at_target, alpha=1.0 - epsilon)
-            if epsilon > 0.0:
-                loss.sub_(spread, alpha=epsilon / logits.shape[1])
-        ctx.save_for_backward(logits, classes, top, total)
+        ctx.save_for_backward(logits, classes)
         ctx.epsilon = epsilon
+        classes = classes.unsqueeze(1)
+        losses = torch.zeros(classes.shape, dtype=_working_dtype(logits))
+        for rows in _blocks(logits):
+            log_p = _log_softmax(logits[rows])
+            if epsilon < 1.0:
+                losses[rows].sub_(log_p.gather(1, classes[rows]), alpha=1.0 - epsilon)
+            if epsilon > 0.0:
+                losses[rows].sub_(log_p.sum(1, keepdim=True), alpha=epsilon / logits.shape[1])
         return losses.squeeze(1)
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> Any:
-        logits, classes, top, total = ctx.saved_tensors
+        logits, classes = ctx.saved_tensors
         if torch.is_grad_enabled() or _is_batched(slope):  # a second derivative, or many slopes at once
             again = torch.is_grad_enabled()
             with torch.enable_grad():
-                losses = _losses(logits, classes.squeeze(1), ctx.epsilon, None, -1, "uniform")
+                losses = _loss(logits, classes, ctx.epsilon, None, -1, "none", "uniform")
                 (gradient,) = torch.autograd.grad(losses, logits, slope, create_graph=again)
             return gradient, None, None
-        slope = slope.unsqueeze(1)
-        off, on, scale = slope * (-ctx.epsilon / logits.shape[1]), slope * (ctx.epsilon - 1.0), slope / total
-        gradient = torch.empty_like(logits)
-        for rows, x in _blocks(logits, gradient):
-            torch.sub(logits[rows], top[rows], out=x)
-            torch.addcmul(off[rows], x.exp_(), scale[rows], out=x)
-            x.scatter_add_(1, classes[rows], on[rows])
-            if x.dtype != gradient.dtype:
-                gradient[rows] = x
+        slope, classes = slope.unsqueeze(1), classes.unsqueeze(1)
+        everywhere, on_target = slope * (-ctx.epsilon / logits.shape[1]), slope * (ctx.epsilon - 1.0)
+        gradient, dtype = torch.empty_like(logits), _working_dtype(logits)
+        for rows in _blocks(logits):
+            into = gradient[rows] if dtype == logits.dtype else None
+            p = torch.softmax(logits[rows], 1, dtype=dtype, out=into)
+            torch.addcmul(everywhere[rows], p, slope[rows], out=p)
+            p.scatter_add_(1, classes[rows], on_target[rows])
+            if into is None:
+                gradient[rows] = p
         return gradient, None, None
 
 
-_IN_BLOCKS_FROM = 2**15
-"""Logits: below, the operations of PyTorch are faster than the blocks' bookkeeping."""
+_IN_BLOCKS_FROM = 2**20
+"""Logits: fewer stay in the cache of themselves."""
 _BLOCK = 2**18
-"""Logits: with a float32 copy they stay in a cache of a few MB."""
 
 
-def _blocks(logits: Tensor, into: Tensor | None = None) -> Iterator[tuple[slice, Tensor]]:
-    """Rows, and room for as much of their logits: in ``into`` itself where its dtype serves."""
-    dtype, step = _working_dtype(logits), max(1, _BLOCK * len(logits) // logits.numel())
-    room = None if into is not None and into.dtype == dtype else torch.empty_like(logits[:step], dtype=dtype)
-    for first in range(0, len(logits), step):
-        rows = slice(first, min(first + step, len(logits)))
-        yield rows, into[rows] if room is None else room[: rows.stop - first]
+def _blocks(logits: Tensor) -> Iterator[slice]:
+    """Rows whose logits stay in a cache of a few MB."""
+    step = max(1, _BLOCK * len(logits) // logits.numel())
+    return (slice(first, first + step) for first in range(0, len(logits), step))
 
 
 def _is_plain(logits: Tensor) -> bool:

@@ -90,15 +90,15 @@ def mixup(
     lam = _sample_lam(alpha, size if scope == "sample" else 1, fold, inputs, generator).expand(size)
     if second is None:
         partner = torch.randperm(size, device=inputs.device, generator=generator)
-        other_target = target[partner]
+        other_target = target.index_select(0, partner)
     mixed_target = _mixed_target(target, other_target, lam, num_classes, soft)  # may raise: before the inputs
     share = lam.reshape(-1, *[1] * (inputs.ndim - 1))
     if alpha == 0:
         mixed = inputs
     elif inplace:
-        mixed = inputs.lerp_(inputs[partner] if second is None else other_inputs, 1 - share)
+        mixed = inputs.lerp_(inputs.index_select(0, partner) if second is None else other_inputs, 1 - share)
     elif second is None:
-        mixed = inputs[partner].lerp_(inputs, share)
+        mixed = inputs.index_select(0, partner).lerp_(inputs, share)
     else:
         mixed = torch.lerp(other_inputs, inputs, share)
     return mixed, mixed_target
@@ -213,22 +213,26 @@ class Mixup(nn.Module):
 def _sample_lam(
     alpha: float, size: int, fold: bool, inputs: Tensor, generator: torch.Generator | None
 ) -> Tensor:
-    """Beta(alpha, alpha) as G / (G + G'), with the logarithms of two Gamma(alpha) variables.
+    """The first of two shares that are Dirichlet(alpha, alpha), or the larger one.
 
-    In law Gamma(alpha) is Gamma(alpha + 1) U^(1/alpha), with U uniform on (0, 1]. For small alpha these
-    underflow to 0/0; their logarithms do not.
+    Below, a Gamma(alpha) variable G underflows, and G / (G + G') is 0/0; its logarithm does not:
+    in law it is log Gamma(alpha + 1) + log(U) / alpha, with U uniform on (0, 1].
     """
     if alpha == 0:
         return torch.ones(size, dtype=inputs.dtype, device=inputs.device)
     dtype = torch.float32 if inputs.device.type == "mps" else torch.float64
-    shape = torch.full((2, size), alpha + 1.0, dtype=dtype, device=inputs.device)
-    gamma = torch._standard_gamma(shape, generator=generator)
-    uniform = 1 - torch.rand((2, size), dtype=dtype, device=inputs.device, generator=generator)
-    own, other = gamma.log() + uniform.log() / max(alpha, 1e-12)
-    lam = torch.sigmoid(own - other)
-    if fold:
-        lam = torch.maximum(lam, 1 - lam)
-    return lam.to(inputs.dtype)
+    made: dict[str, Any] = {"dtype": dtype, "device": inputs.device}
+    if alpha >= _NO_UNDERFLOW_FROM:
+        shares = torch._sample_dirichlet(torch.full((size, 2), float(alpha), **made), generator=generator)
+    else:
+        gamma = torch._standard_gamma(torch.full((size, 2), alpha + 1.0, **made), generator=generator)
+        uniform = 1 - torch.rand((size, 2), **made, generator=generator)
+        shares = (gamma.log() + uniform.log() / max(alpha, 1e-12)).softmax(1)
+    return (shares.amax(1) if fold else shares[:, 0]).to(inputs.dtype)
+
+
+_NO_UNDERFLOW_FROM = 0.1
+"""P(Gamma(alpha) < 1e-300) is about 1e-30 there."""
 
 
 def _mixed_target(

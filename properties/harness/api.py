@@ -1,4 +1,4 @@
-"""The ways to ask from Python: ``check`` in a notebook, ``conformance`` in a suite, ``battery`` for us."""
+"""The ways to ask from Python: ``check`` in a notebook, ``conformance`` in a suite."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import keyword
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,7 +60,7 @@ def check(
     plan = Plan(
         named, technique, device, dtypes, profile, seed, only, dict(require or {}), skip, known, fail_on
     )
-    return _asked(plan, _found(target, technique))
+    return _asked(plan, _found(target, technique, plan.require))
 
 
 def check_subject(subject: Subject, *, profile: str, seed: int) -> Report:
@@ -107,7 +106,7 @@ def conformance(
     plan = Plan(
         named, technique, device, dtypes, profile, seed, only, dict(require or {}), skip, known, fail_on
     )
-    report, planned = plan_report(plan, _found(target, technique))
+    report, planned = plan_report(plan, _found(target, technique, plan.require))
     members: dict[str, Any] = {
         f"test_{function.law_test.law.name}": staticmethod(function)
         for function in _tests(planned, PROFILES[profile], seed, fail_on)
@@ -118,14 +117,6 @@ def conformance(
         )
     name = report.implementations[0].name if report.implementations else "Nothing"
     return type(f"Test{name}", (), {"__test__": True, "__doc__": f"Laws for {name}.", **members})
-
-
-def battery(plan_file: str) -> dict[str, Any]:
-    """The test functions of a plan, by name: what a run of ``lawful check`` collects."""
-    plan = Plan.read(Path(plan_file))
-    torch.set_num_threads(1)
-    _, planned = plan_report(plan, find_all(plan))
-    return {function.law_test.law.id: function for function in _tests(planned, profile_of(plan), plan.seed)}
 
 
 def profile_of(plan: Plan) -> Profile:
@@ -171,7 +162,6 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
             did_you_mean("severity", plan.fail_on, list(SEVERITIES)) + "; " + ", ".join(SEVERITIES)
         )
     devices, notes = available_devices(plan.device)
-    _check_required(plan.require, found.subjects)
     known = read_known(plan.known)
     report = Report(plan.profile, plan.seed, [], notes=[*found.notes, *notes], fail_on=plan.fail_on)
     planned: list[Case] = []
@@ -275,15 +265,19 @@ def called_as(subject: Subject) -> str:
     return text + (f"  (offers {', '.join(named)})" if named else "")
 
 
-def _found(target: Target, technique: str | None) -> Found:
+def _found(target: Target, technique: str | None, required: Mapping[str, str]) -> Found:
     twin.why_absent()
     if isinstance(target, str):
-        return find(target, technique)
-    if not isinstance(target, Adapter) and not callable(target):
+        found = find(target, technique)
+    elif not isinstance(target, Adapter) and not callable(target):
         raise UsageError(f"target is {target!r}, expected a class, a function or an adapter")
-    name = _identifier(getattr(target, "__name__", type(target).__name__))
-    with silence():
-        return Found([understand_target(target, name, getattr(target, "__module__", "mine"), technique)])
+    else:
+        name = _identifier(getattr(target, "__name__", type(target).__name__))
+        module = getattr(target, "__module__", "mine")
+        with silence():
+            found = Found([understand_target(target, name, module, technique)])
+    check_required(required, convention_values(found.subjects))
+    return found
 
 
 def _identifier(name: str) -> str:
@@ -320,11 +314,14 @@ def _requirement_test(row: Result) -> Callable[[], None]:
     return test
 
 
-def _check_required(required: Mapping[str, str], subjects: list[Subject]) -> None:
-    known: dict[str, tuple[str, ...]] = {}
-    for subject in subjects:
-        known |= subject.convention_values
-    for convention, value in required.items() if subjects else ():
+def convention_values(subjects: Iterable[Subject]) -> dict[str, tuple[str, ...]]:
+    """The conventions of the techniques of these subjects, with their values."""
+    return {name: values for each in subjects for name, values in each.convention_values.items()}
+
+
+def check_required(required: Mapping[str, str], known: Mapping[str, tuple[str, ...]]) -> None:
+    """Raises UsageError for a requirement that names no convention, or no value of it."""
+    for convention, value in required.items() if known else ():
         if convention not in known:
             raise UsageError(did_you_mean("convention", convention, list(known)))
         if value not in known[convention]:

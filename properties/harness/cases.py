@@ -138,7 +138,7 @@ class LawTest:
         return case.result(
             details.pop("verdict"),
             **{"worst_error": worst, **details},
-            found=dict(case.subject.found_late),
+            conventions=dict(case.subject.found_late),
             seconds=round(time.perf_counter() - started, 4),
         )
 

@@ -86,6 +86,7 @@ def lawful(
 @app.command()
 def smoke(target: Target, technique: Technique = None) -> None:
     """Can we call it? About five calls, and how they were made."""
+    from lawful.impl.contracts import WAYS
     from lawful.properties.harness.processes import Refused, smoked
 
     try:
@@ -95,8 +96,13 @@ def smoke(target: Target, technique: Technique = None) -> None:
     for each in understood["implementations"]:
         typer.echo(f"{each['name']}: understood as {each['technique']}")
         typer.echo(f"  called as    {each['called_as']}")
-        conventions = ", ".join(f"{k}={v}" for k, v in each["conventions"].items())
+        conventions, ways = (
+            ", ".join(f"{k}={v}" for k, v in each["conventions"].items() if (k in WAYS) == is_way)
+            for is_way in (False, True)
+        )
         typer.echo(f"  conventions  {conventions or 'none detected'}")
+        if ways:
+            typer.echo(f"  by PyTorch   {ways}")
     for note in understood["notes"]:
         typer.echo(note)
     if not understood["implementations"]:
@@ -237,8 +243,8 @@ def scan(
     import sys
 
     from lawful.impl.contracts import SEVERITIES, TECHNIQUES
-    from lawful.properties.harness.processes import Refused, follow, writable
-    from lawful.properties.harness.scan import Limits, Scan, found_in
+    from lawful.properties.harness.processes import Refused, writable
+    from lawful.properties.harness.scan import Limits, Scan, follow, found_in
     from lawful.properties.harness.scan import scan as run
 
     try:

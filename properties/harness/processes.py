@@ -1,20 +1,24 @@
-"""Runs a plan in processes of its own: one that understands the targets, then pytest with workers.
+"""Runs a plan in processes of its own: children that understand the targets, and then ask their cases.
 
-Nothing that the code under test does to its process can take the command line along. What pytest
-reports is written to a file, line by line; a case that is planned and never reported is an error.
+Nothing that the code under test does to its process can take the command line along. torch is imported once,
+by a server from which the children are forked; a child that exits, hangs or dies costs the case that it was
+at, and another takes its place. A case that is planned always has a row.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing import connection, forkserver
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +26,7 @@ from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.report import Implementation, Report, Result
 
 _SMOKE_LIMIT = 120
-_RUN_FILE = """\
-from lawful.properties.harness.api import battery
-
-globals().update(battery({plan!r}))
-"""
-_PLUGINS = (
-    "xdist",
-    "pytest_timeout",
-    "_hypothesis_pytestplugin",
-    "lawful.properties.harness.plugin",
-)
+_WORKER = "lawful.properties.harness.worker"
 
 
 class Refused(Exception):
@@ -41,56 +35,51 @@ class Refused(Exception):
 
 def ask(plan: Plan, workers: str = "auto") -> Report:
     """Every case of the plan, with its verdict. Raises Refused."""
-    with tempfile.TemporaryDirectory(prefix="lawful-") as folder:
-        place = Path(folder)
-        plan.write(place / "plan.json")
-        understood = _understand(place)
-        report = Report(
-            plan.profile,
-            plan.seed,
-            [Implementation(**each) for each in understood["implementations"]],
-            [Result(**row) for row in understood["requirements"]],
-            understood["notes"],
-            plan.fail_on,
-            " ".join(["lawful", *sys.argv[1:]]),
-        )
-        if not understood["cases"]:
-            return report
-        with _workers(place, workers, "not accelerator") as process:
-            follow(process, place / "results.jsonl", len(understood["cases"]))
-        if any(case["device"] not in ("cpu", "twin") for case in understood["cases"].values()):
-            with _workers(place, "1", "accelerator") as process:
-                follow(process, place / "results.jsonl", len(understood["cases"]))
-        rows = _rows(place / "results.jsonl")
-        log = (place / "pytest.log").read_text(errors="replace")
-    for case_id, planned in understood["cases"].items():
-        row = rows.get(case_id)
-        if row is None:
-            message = f"not asked: the run ended without a word on it\n{log[-2000:]}"
-            report.results.append(Result(**{**planned, "message": message}))
-            continue
-        if row.get("message") == "the process died while this was asked" and (
-            row["seconds"] >= 0.9 * understood["time_limit"]
-        ):
-            row["message"] = f"no answer within {understood['time_limit']} s: it was ended"
-        details = {name: value for name, value in row.items() if name != "id"}
-        report.results.append(Result(**{**planned, **details}))
+    count = (os.cpu_count() or 1) if workers == "auto" else int(workers)
+    with _Team() as team:
+        understood = _understood(team, plan, count)
+        planned = {
+            _Task("ask", (plan, target, case_id), each["time_limit"], target): row
+            for target, each in understood.items()
+            for case_id, row in each["cases"].items()
+        }
+        rows: dict[_Task, dict[str, Any]] = {}
+        with _progress(len(planned)) as shown:
+            # an accelerator has one child: a device-side assertion ruins the context of its process
+            for few, devices in ((count, ("cpu", "twin")), (1, ("cuda", "mps"))):
+                tasks = [task for task, row in planned.items() if row["device"] in devices]
+                for task, answer in team.work(tasks, few):
+                    rows[task] = {**planned[task], **answer.details()}
+                    shown(rows[task]["verdict"])
+    report = Report(plan.profile, plan.seed, [], fail_on=plan.fail_on)
+    report.command = " ".join(["lawful", *sys.argv[1:]])
+    report.notes = list(dict.fromkeys(note for each in understood.values() for note in each["notes"]))
+    names = Counter(one["name"] for each in understood.values() for one in each["implementations"])
+    for target, each in understood.items():
+        own = [rows[task] for task in planned if task.target == target]
+        for one in each["implementations"]:
+            alike = names[one["name"]] > len({i["technique"] for i in each["implementations"]})
+            name = f"{target} {one['name']}" if alike and len(understood) > 1 else one["name"]
+            report.implementations.append(Implementation(**{**one, "name": name}))
+            for row in (*each["requirements"], *own):
+                if (row["implementation"], row["technique"]) == (one["name"], one["technique"]):
+                    report.results.append(Result(**{**row, "implementation": name}))
     return report
 
 
-def smoked(targets: list[str], technique: str | None) -> dict[str, Any]:
-    """How targets are understood. Raises Refused."""
-    with tempfile.TemporaryDirectory(prefix="lawful-") as folder:
-        Plan(targets, technique).write(Path(folder) / "plan.json")
-        return _understand(Path(folder))
+def smoked(targets: list[str], technique: str | None) -> dict[str, list[Any]]:
+    """How targets are understood: implementations and notes. Raises Refused."""
+    with _Team() as team:
+        understood = _understood(team, Plan(targets, technique), os.cpu_count() or 1).values()
+    keys = ("implementations", "notes")
+    return {key: [one for each in understood for one in each[key]] for key in keys}
 
 
 def adapted(target: str, technique: str | None) -> tuple[str, bool]:
     """An adapter's source for a target, and whether it is a draft. Raises Refused."""
-    with tempfile.TemporaryDirectory(prefix="lawful-") as folder:
-        Plan([target], technique).write(Path(folder) / "plan.json")
-        answer = _child("adapting", Path(folder), _SMOKE_LIMIT)
-    return answer["source"], answer["draft"]
+    with _Team() as team:
+        source, draft = team.first("adapt", target, technique)
+    return source, draft
 
 
 def replayed(file: Path, row: str | None) -> list[tuple[int, dict[str, Any]]]:
@@ -120,11 +109,9 @@ def replayed(file: Path, row: str | None) -> list[tuple[int, dict[str, Any]]]:
         known = ", ".join(dict.fromkeys(each["property"] for each in rows)) or "none"
         asked = f"row {row!r}" if row else "a counterexample"
         raise Refused(f"{file} has no {asked}; it has counterexamples of: {known}")
-    with tempfile.TemporaryDirectory(prefix="lawful-") as folder:
-        place = Path(folder)
-        (place / "plan.json").write_text(json.dumps([each for _, each in chosen]))
-        found = _child("replay", place, 60 + 10 * len(chosen))
-    return list(zip([number for number, _ in chosen], found["rows"], strict=True))
+    with _Team() as team:
+        found = team.first("replay", [each for _, each in chosen], seconds=60 + 10 * len(chosen))
+    return list(zip([number for number, _ in chosen], found, strict=True))
 
 
 def writable(path: Path | None) -> None:
@@ -141,120 +128,207 @@ def writable(path: Path | None) -> None:
         raise Refused(f"the report {path} cannot be written: {error.strerror}") from error
 
 
-def _understand(place: Path) -> dict[str, Any]:
-    return _child("smoke", place, _SMOKE_LIMIT)
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """Something for a child to do: a name of ``worker`` with arguments, and for how long at most."""
+
+    name: str
+    arguments: tuple[Any, ...]
+    seconds: float
+    target: str = ""
+    """Best done by a child that has understood it already."""
 
 
-def _child(module: str, place: Path, limit: int) -> dict[str, Any]:
-    """What a module of ours answers to ``plan.json``, in a process of its own. Raises Refused."""
-    answer = place / "answer.json"
-    command = [sys.executable, "-m", f"lawful.properties.harness.{module}"]
+@dataclass(frozen=True)
+class _Answer:
+    kind: str
+    """done, refused, late or died."""
+    value: Any = None
+    seconds: float = 0.0
+
+    def details(self) -> dict[str, Any]:
+        """Of a case's row."""
+        if self.kind == "done":
+            found: dict[str, Any] = self.value
+            return found
+        return {"verdict": "error", "seconds": round(self.seconds, 1), "message": self.words()}
+
+    def words(self) -> str:
+        if self.kind == "late":
+            return f"no answer within {self.value} s: it was ended"
+        if self.kind == "died":
+            return f"the process died while this was asked (status {self.value})"
+        return str(self.value)
+
+
+class _Child:
+    """A process of ``worker``, and what it is at."""
+
+    def __init__(self, log: Path) -> None:
+        context = _server()
+        self.line, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, os.getcwd(), log))
+        self.process.start()
+        theirs.close()
+        self.knows: set[str] = set()
+        self.task: _Task | None = None
+        self.started = 0.0
+
+    def begin(self, task: _Task) -> None:
+        self.task, self.started = task, time.monotonic()
+        with contextlib.suppress(OSError):  # it is dead, which its answer will say
+            self.line.send((task.name, task.arguments))
+
+    def answer(self, ready: list[Any]) -> _Answer | None:
+        """What it said, or that it died or is late; None while it is busy."""
+        assert self.task is not None
+        seconds = time.monotonic() - self.started
+        if self.line in ready or self.process.sentinel in ready:
+            with contextlib.suppress(EOFError, OSError):
+                if self.line.poll():
+                    kind, value = self.line.recv()
+                    self.knows.add(self.task.target)
+                    return _Answer(kind, value, seconds)
+            self.end()
+            return _Answer("died", self.process.exitcode, seconds)
+        if seconds >= self.task.seconds:
+            self.end()
+            return _Answer("late", self.task.seconds, seconds)
+        return None
+
+    def end(self) -> None:
+        """With whatever it started, but for what left its group."""
+        for kill in (lambda: os.killpg(self.process.pid or 0, signal.SIGKILL), self.process.kill):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                kill()
+        self.process.join()
+        self.line.close()
+
+
+class _Team:
+    """Children that share out tasks. Ended with the ``with``, whatever they are at."""
+
+    def __init__(self) -> None:
+        self._children: list[_Child] = []
+        self._folder = tempfile.TemporaryDirectory(prefix="lawful-")
+        self._log = Path(self._folder.name) / "said"
+
+    def __enter__(self) -> _Team:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for child in self._children:
+            child.end()
+        self._folder.cleanup()
+
+    def work(self, tasks: Iterable[_Task], count: int) -> Iterator[tuple[_Task, _Answer]]:
+        """Answers as they come in. A child that died or was late is replaced."""
+        waiting: dict[str, list[_Task]] = {}
+        for task in reversed(list(tasks)):
+            waiting.setdefault(task.target, []).append(task)
+        busy: list[_Child] = []
+        while True:
+            while len(busy) < count and any(waiting.values()):
+                child = next((each for each in self._children if each.task is None), None)
+                if child is None:
+                    child = _Child(self._log)
+                    self._children.append(child)
+                child.begin(waiting[self._best(child, waiting)].pop())
+                busy.append(child)
+            if not busy:
+                return
+            left = min(each.started + each.task.seconds for each in busy if each.task) - time.monotonic()
+            lines = [part for each in busy for part in (each.line, each.process.sentinel)]
+            ready = connection.wait(lines, max(0.0, left))
+            for child in list(busy):
+                answer = child.answer(ready)
+                if answer is not None:
+                    task, child.task = child.task, None
+                    assert task is not None
+                    busy.remove(child)
+                    if answer.kind in ("died", "late"):
+                        self._children.remove(child)
+                    yield task, answer
+
+    def _best(self, child: _Child, waiting: dict[str, list[_Task]]) -> str:
+        """A target that the child has understood; else the one that most is left of for each that has."""
+        known = [target for target in waiting if target in child.knows and waiting[target]]
+        if known:
+            return known[0]
+        others = Counter(target for each in self._children for target in each.knows)
+        return max(waiting, key=lambda target: len(waiting[target]) / (1 + others[target]))
+
+    def first(self, name: str, *arguments: Any, seconds: float = _SMOKE_LIMIT) -> Any:
+        """One answer. Raises Refused."""
+        ((task, answer),) = self.work([_Task(name, arguments, seconds)], 1)
+        return self.granted(task, answer)
+
+    def granted(self, task: _Task, answer: _Answer) -> Any:
+        """The answer's value. Raises Refused where there is none."""
+        if answer.kind == "refused":
+            raise Refused(answer.value)
+        if answer.kind == "late":
+            raise Refused(f"not understood: no answer to a few calls within {task.seconds} s")
+        if answer.kind == "died":
+            said = (self._log.read_text(errors="replace").strip().splitlines() or ["nothing was said"])[-1]
+            raise Refused(
+                f"not understood: its process ended with status {answer.value} during import or the first "
+                f"calls ({said})"
+            )
+        return answer.value
+
+
+def _understood(team: _Team, plan: Plan, count: int) -> dict[str, dict[str, Any]]:
+    """By target, in the plan's order. Nothing is asked before all are understood. Raises Refused."""
+    tasks = [_Task("understand", (plan, target), _SMOKE_LIMIT, target) for target in plan.targets]
+    found = {task.target: team.granted(task, answer) for task, answer in team.work(tasks, count)}
+    if plan.require:
+        known = {name: values for each in found.values() for name, values in each["conventions"].items()}
+        team.first("require", plan.require, known)
+    return {target: found[target] for target in plan.targets}
+
+
+def _server() -> Any:
+    """Where children come from: a process that has imported torch once, if the system can fork."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", _WORKER])
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
     try:
-        done = subprocess.run(
-            [*command, str(place / "plan.json"), str(answer)],
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=limit,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Refused(f"not understood: no answer to a few calls within {limit} s") from error
-    if not answer.exists():
-        said = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
-        raise Refused(
-            f"not understood: its process ended with status {done.returncode} during import or the "
-            f"first calls ({said})"
-        )
-    understood: dict[str, Any] = json.loads(answer.read_text())
-    if "usage" in understood:
-        raise Refused(understood["usage"])
-    if "not_understood" in understood:
-        raise Refused(f"not understood\n{understood['not_understood']}")
-    return understood
+        forkserver.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
+    return context
+
+
+def _serve(line: Any, folder: str, log: Path) -> None:
+    from lawful.properties.harness.worker import serve
+
+    serve(line, folder, log)
 
 
 @contextlib.contextmanager
-def _workers(place: Path, workers: str, marked: str) -> Iterator[subprocess.Popen[bytes]]:
-    """pytest over the plan's cases that are ``marked``, ended with all its workers on an error.
-
-    Accelerators get a run of one worker: a device-side assertion ruins the context of the process.
-    (xdist's ``loadgroup`` would keep them apart in one run, but does not survive a worker that dies.)
-    """
-    (place / "test_run.py").write_text(_RUN_FILE.format(plan=str(place / "plan.json")))
-    (place / "pytest.ini").write_text("[pytest]\n")
-    (place / "results.jsonl").touch()
-    command = [sys.executable, "-m", "pytest", str(place / "test_run.py"), "-q"]
-    command += ["-c", str(place / "pytest.ini"), "--rootdir", str(place)]
-    command += ["--import-mode=importlib", "-p", "no:cacheprovider", "--tb=line"]
-    for plugin in _PLUGINS:
-        command += ["-p", plugin]
-    count = workers if workers != "auto" else str(os.cpu_count() or 1)
-    command += ["-n", count, "-m", marked, "--max-worker-restart", "100000"]
-    command += ["--timeout-method", "thread", "--lawful-results", str(place / "results.jsonl")]
-    with (place / "pytest.log").open("w") as log:
-        process = subprocess.Popen(
-            command,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-
-def _rows(results: Path) -> dict[str, dict[str, Any]]:
-    """By case, as pytest reported them."""
-    rows = [json.loads(line) for line in results.read_text().splitlines()]
-    return {row["id"]: row for row in rows}
-
-
-def follow(process: subprocess.Popen[bytes], results: Path, total: int) -> None:
-    """Waits, with a progress bar where somebody is looking."""
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
+    """To be called with each verdict as it comes in: a bar, where somebody is looking."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        process.wait()
+        yield lambda verdict: None
         return
-    columns = (
-        TextColumn("asking"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[broken]}"),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("asking", total=total, broken="")
-        _poll(process, lambda: _advance(progress, task, results))
+    columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[broken]}"))
+    seen: Counter[str] = Counter()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("asking", total=total, broken="")
 
+        def shown(verdict: str) -> None:
+            seen[verdict] += 1
+            bar.update(task, advance=1, broken=f"{seen['broken']} broken" if seen["broken"] else "")
 
-def _poll(process: subprocess.Popen[bytes], look: Callable[[], None]) -> None:
-    while process.poll() is None:
-        look()
-        time.sleep(0.2)
-
-
-def _advance(progress: Any, task: Any, results: Path) -> None:
-    text = results.read_text()
-    broken = text.count('"verdict": "broken"')
-    progress.update(task, completed=text.count("\n"), broken=f"{broken} broken" if broken else "")
-
-
-def _environment() -> dict[str, str]:
-    """The caller's, without other pytest options and plugins, and with its folder to import from."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
-    path = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))
-    return {
-        **kept,
-        "PYTHONPATH": path,
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "OMP_NUM_THREADS": "1",
-    }
+        yield shown

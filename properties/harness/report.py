@@ -66,8 +66,8 @@ class Result:
     rests_on: tuple[str, ...] = ()
     stale: bool = False
     """A declared deviation or known failure that drifted, or is none any more: it fails any run."""
-    found: Mapping[str, str] = field(default_factory=dict)
-    """Conventions that were looked at while this was asked."""
+    conventions: Mapping[str, str] = field(default_factory=dict)
+    """Those that were looked at while this was asked."""
 
     def cause(self) -> str:
         """The message without its numbers: alike where several dtypes break for one reason."""
@@ -167,7 +167,7 @@ class Report:
 
     def conventions(self, implementation: Implementation) -> dict[str, str]:
         """Those of before, and those that were looked at while laws were asked."""
-        late = {name: value for row in self.of(implementation) for name, value in row.found.items()}
+        late = {name: value for row in self.of(implementation) for name, value in row.conventions.items()}
         return {**late, **implementation.conventions}
 
     def ways(self, technique: str) -> tuple[list[str], list[tuple[str, list[str]]]]:

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -179,6 +180,23 @@ def _run(
         told = (place / "pytest.log").read_text(errors="replace")
         rows = [json.loads(line) for line in results.read_text().splitlines()]
     return {row["index"]: row for row in rows if "index" in row}, told
+
+
+def follow(process: subprocess.Popen[bytes], results: Path, total: int) -> None:
+    """Waits, with a progress bar where somebody is looking."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        process.wait()
+        return
+    columns = (TextColumn("examining"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("examining", total=total)
+        while process.poll() is None:
+            progress.update(task, completed=results.read_text().count("\n"))
+            time.sleep(0.2)
 
 
 def _portable(path: Path, synced: list[Path]) -> str:

@@ -1,0 +1,91 @@
+"""The other side of ``processes``: a child that does what it is told, one thing after another.
+
+Children are forked from a server that has imported this module, and torch with it, once. What a child is
+told may be somebody else's code: it can exit, hang or die, and takes nothing else along.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lawful.properties.harness.adapting import adapted
+from lawful.properties.harness.api import check_required, convention_values, find_all, plan_report, profile_of
+from lawful.properties.harness.cases import Case, LawTest
+from lawful.properties.harness.plan import Plan
+from lawful.properties.harness.replay import replayed
+from lawful.properties.harness.understanding.targets import UsageError
+from lawful.properties.subjects.subject import NotUnderstood, silence
+
+
+def serve(tasks: Connection, folder: str, log: Path) -> None:
+    """Until the other end is closed: a name and arguments in, ("done", answer) or ("refused", why) out."""
+    os.setsid()
+    with log.open("a") as said:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(said.fileno(), 1)
+        os.dup2(said.fileno(), 2)
+    sys.path.insert(0, folder)
+    torch.set_num_threads(1)
+    while True:
+        try:
+            name, arguments = tasks.recv()
+        except EOFError:
+            return
+        try:
+            answer: tuple[str, Any] = ("done", _WORK[name](*arguments))
+        except UsageError as error:
+            answer = ("refused", str(error))
+        except NotUnderstood as error:
+            answer = ("refused", f"not understood\n{error}")
+        tasks.send(answer)
+
+
+_planned: dict[str, tuple[Plan, dict[str, Case], dict[str, tuple[LawTest, Any]]]] = {}
+"""By target: the cases that were understood here, and the laws as tests."""
+
+
+def understand(plan: Plan, target: str) -> dict[str, Any]:
+    """Can the target be called, and which cases will be asked of it?"""
+    plan = replace(plan, targets=[target])
+    found = find_all(plan)
+    report, cases = plan_report(plan, found)
+    _planned[target] = (plan, {case.id: case for case in cases}, {})
+    return {
+        "implementations": [asdict(each) for each in report.implementations],
+        "requirements": [asdict(row) for row in report.results],
+        "notes": report.notes,
+        "conventions": convention_values(found.subjects),
+        "time_limit": profile_of(plan).time_limit,
+        "cases": {case.id: asdict(case.result("error")) for case in cases},
+    }
+
+
+def ask(plan: Plan, target: str, case_id: str) -> dict[str, Any]:
+    """One case's result; its target is understood first where that was done elsewhere."""
+    if target not in _planned:
+        understand(plan, target)
+    plan, cases, tests = _planned[target]
+    case = cases[case_id]
+    if case.law.id not in tests:
+        test = LawTest(case.law, profile_of(plan), plan.seed)
+        tests[case.law.id] = (test, test.function())
+    test, function = tests[case.law.id]
+    with silence():
+        return asdict(test.run(case, function))
+
+
+_WORK: dict[str, Callable[..., Any]] = {
+    "understand": understand,
+    "require": check_required,
+    "ask": ask,
+    "adapt": adapted,
+    "replay": replayed,
+}

@@ -1,0 +1,22 @@
+"""The command line in this process: what it forks comes from one server for all tests of a worker."""
+
+import contextlib
+import subprocess
+import sys
+import traceback
+from unittest import mock
+
+from typer.testing import CliRunner
+
+from lawful.properties.harness.cli import app
+
+
+def lawful(*arguments, cwd):
+    """As ``subprocess.run(["lawful", ...], cwd=cwd)``: its exit status, and what it printed."""
+    command = ["lawful", *map(str, arguments)]
+    with contextlib.chdir(cwd), mock.patch.object(sys, "argv", command):
+        done = CliRunner().invoke(app, command[1:])
+    stderr = done.stderr
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        stderr += "".join(traceback.format_exception(done.exception))
+    return subprocess.CompletedProcess(command, done.exit_code, done.stdout, stderr)
