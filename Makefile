@@ -4,13 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: test deep matrix lint setup
+.PHONY: test deep matrix lint setup bench bench-compare
 
 test: $(READY)
 	$(BIN)/pytest -n auto
 
+# Before a release: what takes long, other hosts, and every implementation asked as by `lawful matrix`.
 deep: $(READY)
-	$(BIN)/pytest -m deep
+	LAWFUL_TEST_PROFILE=standard $(BIN)/pytest -n auto -m "deep or not deep" --timeout 1200
+
+bench: $(READY)
+	$(BIN)/python benchmarks/bench.py
+
+bench-compare: $(READY)
+	$(BIN)/python benchmarks/compare.py $(OLD) $(NEW)
 
 matrix: $(READY)
 	$(BIN)/lawful matrix

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -60,9 +60,15 @@ def _peak(name: str, size: int, num_classes: int) -> float:
     loss = losses()[name]
     loss(logits[:2], target[:2]).backward()
     logits.grad = None
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _memory("VmRSS")
     loss(logits, target).backward()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return _memory("VmHWM") - before
+
+
+def _memory(which: str) -> float:
+    """MiB of this process, as Linux counts them: now, or at most."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(which)) / 1024
 
 
 def peaks(size: int, num_classes: int) -> tuple[str, dict[str, float]]:

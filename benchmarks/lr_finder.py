@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lawful.impl.native import lr_range_test
 from lawful.impl.thirdparty import adapters
+from lawful.properties.subjects.subject import silence
 
 PEERS = ("torch_lr_finder", "ignite", "fastai", "lightning")
 STEPS = 100
@@ -48,6 +49,12 @@ def bare_loop(model: nn.Module, optimizer: Any, criterion: Any, loader: Any) -> 
                 return
 
 
+def _quiet(build: Any, *given: Any, **span: Any) -> None:
+    """Without the progress that some of them print."""
+    with silence():
+        build(*given, **span)
+
+
 def compare(device: str, make: Any) -> tuple[str, Ratios]:
     span = {"start_lr": 1e-5, "end_lr": 1e-2, "num_iter": STEPS}
     tests: dict[str, Callable[[], object]] = {
@@ -57,7 +64,7 @@ def compare(device: str, make: Any) -> tuple[str, Ratios]:
     for library in PEERS:
         for adapter in adapters(library):
             if adapter.technique == "lr_finder" and adapter.installed():
-                tests[adapter.name] = lambda build=adapter.build: build(*parts(make, device), **span)
+                tests[adapter.name] = lambda build=adapter.build: _quiet(build, *parts(make, device), **span)
     title = f"range test, {STEPS} steps, {make.__name__}, {device}"
     return title, ratios(title, tests, rounds=9)
 

@@ -534,8 +534,6 @@ def _mixes_alike_under(ways: list[str], mix: Mix, size: int, alpha: float, seed:
         )
         third = np.sort(shown.value, axis=1)[:, :-2]
         mix.at_most(f"third weight of a row under {way}", third, np.zeros_like(third) + error)
-        if mix.mixes and alpha >= 1 and mix.conventions.get("applied") == "always" and size >= 4:
-            mix.at_least(f"rows that show a partner under {way}", np.sum(shown.value > error), size + 1)
 
 
 @law(

@@ -34,6 +34,7 @@ DEVICES = ("cpu", "twin", "cuda", "mps")
 ACCELERATORS = DEVICES[1:]
 
 _MOST_BOUNDARY_EXAMPLES = 12
+_MOST_OF_A_DEAR_LAW = 6
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Law:
         sizes = [len(drawn.boundary) for drawn in self.drawn.values()]
         if not sizes:
             return []
-        count = max(max(sizes), min(math.lcm(*sizes), _MOST_BOUNDARY_EXAMPLES))
+        most = _MOST_BOUNDARY_EXAMPLES if self.most_examples is None else _MOST_OF_A_DEAR_LAW
+        count = max(max(sizes), min(math.lcm(*sizes), most))
         return [
             {name: drawn.boundary[i % len(drawn.boundary)] for name, drawn in self.drawn.items()}
             for i in range(count)

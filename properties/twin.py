@@ -51,6 +51,23 @@ def why_absent() -> str | None:
 
     PyTorch counts devices when it first goes backward: a process has to call this before.
     """
+    reason = registered()
+    if reason is not None:
+        return reason
+    try:
+        x = torch.ones(2, device=NAME, requires_grad=True)
+        with torch.enable_grad():
+            (x * x).sum().backward()
+    except (RuntimeError, TypeError, AttributeError, NotImplementedError) as error:
+        return _reason(error)
+    if x.grad is None or x.grad.tolist() != [2.0, 2.0]:
+        return f"torch {torch.__version__}: a first gradient came out wrong"
+    return None
+
+
+@functools.cache
+def registered() -> str | None:
+    """The first half of :func:`why_absent`, which goes not backward: a process may be forked after it."""
     try:
         from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
     except ImportError:
@@ -65,16 +82,16 @@ def why_absent() -> str | None:
             factories.impl(name, functools.partial(_made, name), "PrivateUse1")
         factories.impl("_copy_from", _copy_from, "PrivateUse1")
         _kept.append(factories)
-        x = torch.ones(2, device=NAME, requires_grad=True)
-        with torch.enable_grad():
-            (x * x).sum().backward()
-        if x.grad is None or x.grad.tolist() != [2.0, 2.0]:
-            return f"torch {torch.__version__}: a first gradient came out wrong"
+        torch.ones(2, device=NAME)
     except (RuntimeError, TypeError, AttributeError, NotImplementedError) as error:
-        if "device_ready_queues_" in str(error):
-            return "this process had gone backward before the twin was there"
-        return f"torch {torch.__version__}: {type(error).__name__}: {str(error).splitlines()[0]}"
+        return _reason(error)
     return None
+
+
+def _reason(error: Exception) -> str:
+    if "device_ready_queues_" in str(error):
+        return "this process had gone backward before the twin was there"
+    return f"torch {torch.__version__}: {type(error).__name__}: {str(error).splitlines()[0]}"
 
 
 _kept: list[torch.library.Library] = []

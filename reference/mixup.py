@@ -28,8 +28,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax
-from scipy.stats import beta
+from scipy.special import beta, betainc, log_softmax
 
 Array = NDArray[np.float64]
 
@@ -79,9 +78,14 @@ def sample_lam(rng: np.random.Generator, alpha: float, size: int, *, folded: boo
 
 
 def lam_density(lam: ArrayLike, alpha: float, *, folded: bool = True) -> Array:
-    """The density of the share, of the shape of ``lam``. Folded: 2 f(lam) on [1/2, 1], 0 below."""
+    """f(lam) = (lam (1 - lam))^(alpha - 1) / B(alpha, alpha) on [0, 1], of the shape of ``lam``.
+
+    Folded: 2 f(lam) on [1/2, 1], 0 below.
+    """
     share = np.asarray(lam, float)
-    f = np.asarray(beta.pdf(share, alpha, alpha))
+    inside = (share >= 0) & (share <= 1)
+    with np.errstate(divide="ignore"):
+        f = np.where(inside, (share * (1 - share)).clip(0) ** (alpha - 1), 0.0) / beta(alpha, alpha)
     return np.where(share >= 0.5, 2 * f, 0.0) if folded else f
 
 
@@ -92,7 +96,7 @@ def lam_cdf(lam: ArrayLike, alpha: float, *, folded: bool = True) -> Array:
     array([0. , 0. , 0.5, 1. ])
     """
     share = np.asarray(lam, float)
-    distribution = np.asarray(beta.cdf(share, alpha, alpha))
+    distribution = np.asarray(betainc(alpha, alpha, share.clip(0, 1)))
     return np.where(share >= 0.5, 2 * distribution - 1, 0.0) if folded else distribution
 
 

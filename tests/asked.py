@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import functools
+import os
 
 from lawful.properties import check
 from lawful.properties.harness.cases import LawTest, cases
-from lawful.properties.harness.profiles import PROFILES
+from lawful.properties.harness.profiles import PROFILES, Profile
 
 QUICK = PROFILES["quick"]
-check_on_cpu = functools.partial(check, device="cpu")
+PROFILES["light"] = Profile("light", 5, 60, asks_dear=False)
+LIGHT = os.environ.get("LAWFUL_TEST_PROFILE", "light")
+"""For whole implementations, of which a test looks at something else than how often they are asked: every
+edge, and five random examples. ``make deep`` asks them more."""
+lightly = functools.partial(check, profile=LIGHT)
+check_on_cpu = functools.partial(check, device="cpu", profile=LIGHT)
 """Where a test is of something else than devices: one row a dtype."""
 
 

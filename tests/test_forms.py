@@ -6,12 +6,13 @@ import sys
 import pytest
 
 from lawful.impl.contracts import Adapter
-from lawful.properties import check
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.adapt import adapter_source, draft_source
 from lawful.properties.harness.understanding.forms import NeedsCuda, RaisesOnEveryCall
 from lawful.properties.subjects.subject import NotUnderstood, silence
 
+from .asked import LIGHT
+from .asked import lightly as check
 from .miniatures import forms
 
 LOSSES = {
@@ -141,7 +142,7 @@ def test_methods_are_named_with_their_class():
             )
         from lawful.properties.harness.api import check_subject
 
-        report = check_subject(subject, profile="quick", seed=0)
+        report = check_subject(subject, profile=LIGHT, seed=0)
         assert wrong_findings(report)[:1] == wrong
 
 

@@ -26,6 +26,8 @@ from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.report import Implementation, Report, Result
 
 _SMOKE_LIMIT = 120
+_PARTING = 2
+"""Seconds for a child without a task to leave by itself."""
 _WORKER = "lawful.properties.harness.worker"
 
 
@@ -196,8 +198,15 @@ class _Child:
             return _Answer("late", self.task.seconds, seconds)
         return None
 
+    def dismiss(self) -> None:
+        """Lets it go in peace where it has nothing to do: what it holds of the system it gives back."""
+        if self.task is None:
+            self.line.close()
+
     def end(self) -> None:
         """With whatever it started, but for what left its group."""
+        if self.task is None:
+            self.process.join(_PARTING)
         for kill in (lambda: os.killpg(self.process.pid or 0, signal.SIGKILL), self.process.kill):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill()
@@ -217,6 +226,8 @@ class _Team:
         return self
 
     def __exit__(self, *error: object) -> None:
+        for child in self._children:
+            child.dismiss()
         for child in self._children:
             child.end()
         self._folder.cleanup()

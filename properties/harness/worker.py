@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from lawful.properties import twin
 from lawful.properties.harness.adapting import adapted
 from lawful.properties.harness.api import check_required, convention_values, find_all, plan_report, profile_of
 from lawful.properties.harness.cases import Case, LawTest
@@ -23,6 +24,8 @@ from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.replay import replayed
 from lawful.properties.harness.understanding.targets import UsageError
 from lawful.properties.subjects.subject import NotUnderstood, silence
+
+twin.registered()  # once, for all that are forked
 
 
 def serve(tasks: Connection, folder: str, log: Path) -> None:
