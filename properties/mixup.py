@@ -21,6 +21,7 @@ from lawful.properties.strategies import (
     one_of,
     samples,
     seeds,
+    shape_alphas,
     sizes,
     spread_alphas,
     stream_seeds,
@@ -174,11 +175,11 @@ def own_sample_dominates(mix: Mix, size: int, alpha: float, seed: int) -> None:
     severity="wrong",
     rests_on=("lambda_varies",),
 )
-@draws(alpha=one_of(1.0, 0.1, 8.0, 0.4, 2.0), seed=stream_seeds())
+@draws(alpha=shape_alphas(), seed=stream_seeds())
 def lambda_follows_beta(mix: Mix, alpha: float, seed: int) -> None:
     """Kolmogorov-Smirnov over ``_LAMBDAS`` draws.
 
-    A correct implementation fails a test with probability 1e-13 at most, and a case is 6 tests: less than
+    A correct implementation fails a test with probability 1e-13 at most, and a case is 4 tests: less than
     once in 10^12 runs. A wrong law is further off than the limit by 5 of its own standard deviations of
     0.5/sqrt(n) or more. See ``allowed_distance``.
     """

@@ -256,6 +256,11 @@ def alphas() -> Drawn:
     return Drawn(st.sampled_from([0.1, 0.2, 0.4, 1.0, 2.0, 8.0]), (1.0, 0.1, 8.0, 1e-3))
 
 
+def shape_alphas() -> Drawn:
+    """For the law of lambda, of which an example is thousands of draws: one is drawn beside the extremes."""
+    return Drawn(st.sampled_from([1.0, 2.0, 0.4, 8.0, 0.1]), (0.1, 8.0, 0.4))
+
+
 def spread_alphas() -> Drawn:
     """So large that lambda is practically never 0 or 1, and every partner can be seen."""
     return Drawn(st.sampled_from([2.0, 4.0, 8.0]), (8.0, 2.0))

@@ -249,15 +249,11 @@ class Mix(Subject):
         self.answers.append(answer)
         x = self.inputs(probes.identity_batch(size), self.rank)
         y = torch.arange(size, device=self.device)
-        looks = []
-        with probes.seeded(seed):
-            with self.asking():
-                mix = self._built(alpha, size, None, False)
-            for _ in range(calls):
-                with self.asking():
-                    mixed = mix(x.clone(), y)[0]
-                looks.append(Mixed({}, value=self._flat(mixed)))
-        return looks
+        with probes.seeded(seed), self.asking():
+            mix = self._built(alpha, size, None, False)
+            mixed = [mix(x.clone(), y)[0].detach() for _ in range(calls)]
+        weights = self._flat(torch.cat(mixed)).reshape(calls, size, size)
+        return [Mixed({}, value=value) for value in weights]
 
     def visible_lambdas(self, alpha: float, seed: int, count: int) -> tuple[Any, Mixed]:
         """Independent lambdas in (VISIBLE, 1 - VISIBLE), of ``count`` rows with a partner or so, and the
