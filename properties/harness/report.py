@@ -286,9 +286,10 @@ class Report:
         console.print(f"\n[bold]{technique}: what works under what[/bold]", highlight=False)
         table = Table(box=None, pad_edge=False)
         for heading in ("", *names):
-            table.add_column(heading, no_wrap=True)
+            table.add_column(heading.replace("_", " "))
+        short = {"works": "yes", "fails": "[dim]no[/]", "": "-"}
         for name, values in rows:
-            table.add_row(_plain(name), *(f"[dim]{v}[/]" if v == "fails" else v or "-" for v in values))
+            table.add_row(_plain(name), *(short.get(value, value) for value in values))
         console.print(table)
 
     def _print_one(self, console: Console, implementation: Implementation) -> None:
