@@ -10,10 +10,10 @@ from lawful.properties.harness.cases import LawTest, cases
 from lawful.properties.harness.profiles import PROFILES, Profile
 
 QUICK = PROFILES["quick"]
-PROFILES["light"] = Profile("light", 5, 60, asks_dear=False)
+PROFILES["light"] = Profile("light", 3, 60, asks_dear=False)
 LIGHT = os.environ.get("LAWFUL_TEST_PROFILE", "light")
 """For whole implementations, of which a test looks at something else than how often they are asked: every
-edge, and five random examples. ``make deep`` asks them more."""
+edge, and three random examples. ``make deep`` asks them more."""
 lightly = functools.partial(check, profile=LIGHT)
 check_on_cpu = functools.partial(check, device="cpu", profile=LIGHT)
 """Where a test is of something else than devices: one row a dtype."""

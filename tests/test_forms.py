@@ -105,8 +105,19 @@ def test_wrong_code_is_understood_in_the_same_form_and_is_wrong(name):
     """Where the fault is in the part that tells forms apart, shapes and types decide."""
     report = asked(_wrong_name(name))
     assert report.implementations[0].technique == asked(name).implementations[0].technique
+    called_as = report.implementations[0].called_as.replace(_wrong_name(name), name)
+    assert RIGHT[name] in called_as or name == "train"  # whose accuracy is no accuracy, and is no history
     assert wrong_findings(report) != []
     assert report.exit_status == 1
+
+
+def test_two_forms_that_cannot_be_told_apart_are_both_said():
+    subject = understood("of_classes_or_rows_wrong", "label_smoothing")
+    assert not subject.certain
+    assert "logits and one-hot rows" in subject.also_called
+    (remark,) = subject.remarks()
+    assert "it could as well be called with logits and " in remark
+    assert understood("any_smooth_name").also_called == ()
 
 
 def test_every_form_has_a_wrong_twin():

@@ -1,6 +1,5 @@
 """Ours: fast PyTorch implementations for the CPU and CUDA, written without a look at the reference."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -48,7 +47,7 @@ def adapters() -> tuple[Adapter, ...]:
     return (
         LabelSmoothing(
             "native",
-            LabelSmoothedCrossEntropy,
+            _uniform,
             features=LabelSmoothing.known_features,
             documented={
                 "off_target": "uniform",
@@ -58,23 +57,16 @@ def adapters() -> tuple[Adapter, ...]:
                 "func_grad": "works",
                 "double_backward": "works",
             },
-            imports="from lawful.impl.native import LabelSmoothedCrossEntropy",
-            called_as="LabelSmoothedCrossEntropy({epsilon}{features})({logits}, {target})",
         ),
         LabelSmoothing(
             "native_others",
             _others,
             features=LabelSmoothing.known_features,
             documented={"off_target": "others", "ignored_mean": "kept", "all_ignored": "nan"},
-            imports="from lawful.impl.native import LabelSmoothedCrossEntropy",
-            called_as=(
-                'LabelSmoothedCrossEntropy({epsilon}, off_target="others", check_target=True{features})'
-                "({logits}, {target})"
-            ),
         ),
         MixupAdapter(
             "native",
-            _mixup("sample", "soft"),
+            _soft,
             features=MixupAdapter.known_features,
             documented={
                 "lambda": "folded",
@@ -84,21 +76,14 @@ def adapters() -> tuple[Adapter, ...]:
             },
             ranks=(4, 2, 3, 1, 5),
             loss=_loss,
-            imports="from lawful.impl.native import Mixup",
-            called_as="Mixup({alpha}, {num_classes}{features})({inputs}, {target})",
         ),
         MixupAdapter(
             "native_pair",
-            _mixup("batch", "pair", fold=False),
+            _pair,
             features=MixupAdapter.known_features,
             documented={"lambda": "beta", "lambda_scope": "batch", "pairing": "permutation"},
             ranks=(2, 1, 3, 4, 5),
             loss=_loss,
-            imports="from lawful.impl.native import Mixup",
-            called_as=(
-                'Mixup({alpha}, {num_classes}, targets="pair", scope="batch", fold=False{features})'
-                "({inputs}, {target})"
-            ),
         ),
         MixupAdapter(
             "native_second",
@@ -107,8 +92,6 @@ def adapters() -> tuple[Adapter, ...]:
             documented={"lambda": "folded", "lambda_scope": "sample", "pairing": "permutation"},
             ranks=(2, 1, 3, 4, 5),
             loss=_loss,
-            imports=_SECOND,
-            called_as="from_second({inputs}, {target}, {alpha}, {num_classes})",
         ),
         LRFinder(
             "native",
@@ -120,47 +103,36 @@ def adapters() -> tuple[Adapter, ...]:
                 "random_state": "restored",
                 "suggestion": "steepest",
             },
-            imports="from lawful.impl.native import lr_range_test",
-            called_as=(
-                "lr_range_test({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, "
-                "end_lr={end_lr}, num_iter={num_iter}{features})"
-            ),
         ),
         LRFinder(
             "native_accumulate",
             _accumulating,
             features=LRFinder.known_features,
             documented={"smoothing": "none", "restores": "automatically", "random_state": "restored"},
-            imports="from lawful.impl.native import _accumulating",
-            called_as=(
-                "_accumulating({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, "
-                "end_lr={end_lr}, num_iter={num_iter}{features})"
-            ),
         ),
         Training(
             "native",
             _training,
             features=Training.known_features,
             documented={"lambda": "folded"},
-            imports="from lawful.impl.native import train",
-            called_as=(
-                "train({model}, {optimizer}, {loss_fn}, {train_loader}, {val_loader}, "
-                "mix_loader={mix_loader}, alpha={alpha})"
-            ),
         ),
     )
+
+
+def _uniform(epsilon: float, **features: Any) -> LabelSmoothedCrossEntropy:
+    return LabelSmoothedCrossEntropy(epsilon, **features)
 
 
 def _others(epsilon: float, **features: Any) -> LabelSmoothedCrossEntropy:
     return LabelSmoothedCrossEntropy(epsilon, off_target="others", check_target=True, **features)
 
 
-_SECOND = """\
-from lawful.impl.native import mixup
-def from_second(inputs, target, alpha, num_classes):
-    order = torch.randperm(len(inputs))
-    more = {"second": (inputs[order], target[order]), "promote": torch.float64}
-    return mixup(inputs, target, alpha=alpha, num_classes=num_classes, **more)"""
+def _soft(alpha: float, num_classes: int, **features: Any) -> Mixup:
+    return Mixup(alpha, num_classes, **features)
+
+
+def _pair(alpha: float, num_classes: int, **features: Any) -> Mixup:
+    return Mixup(alpha, num_classes, targets="pair", scope="batch", fold=False, **features)
 
 
 class _SecondBatch(torch.nn.Module):
@@ -206,13 +178,6 @@ def _accumulating(model: Any, optimizer: Any, criterion: Any, loader: Any, **opt
 
     test = lr_range_test(model, optimizer, each_twice, loader, accumulate=2, groups="one", **options)
     return Swept(test.lrs, test.losses, suggest=test.suggest)
-
-
-def _mixup(scope: Any, targets: Any, fold: bool = True) -> Callable[..., Mixup]:
-    def build(alpha: float, num_classes: int, **features: Any) -> Mixup:
-        return Mixup(alpha, num_classes, scope=scope, targets=targets, fold=fold, **features)
-
-    return build
 
 
 def _loss(logits: torch.Tensor, mixed_target: torch.Tensor | MixedTarget) -> torch.Tensor:

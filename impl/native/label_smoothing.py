@@ -14,7 +14,7 @@ that stay in the cache, log p is never written down as a whole, and the derivati
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -74,7 +74,7 @@ def label_smoothed_cross_entropy(
     try:
         if weight is None and off_target == "uniform" and _is_plain(logits):
             ignored = target == ignore_index
-            losses = _InBlocks.apply(logits, target.masked_fill(ignored, 0), epsilon)
+            losses = cast(Any, _InBlocks).apply(logits, target.masked_fill(ignored, 0), epsilon)
             losses = losses.masked_fill(ignored, 0.0)
             return _reduced(losses, (~ignored).sum(), reduction).to(logits.dtype)
         options = (weight, ignore_index, reduction, off_target)

@@ -174,7 +174,7 @@ def lr_range_test(
                     loss = _loss(model, criterion, compute_loss, batch)
                     losses.append(loss if accumulate == 1 else loss / accumulate)
                 (losses[-1] if scaler is None else scaler.scale(losses[-1])).backward()
-            value = float(sum(loss.detach() for loss in losses))
+            value = (losses[0] if accumulate == 1 else torch.stack(losses).sum()).item()
             if not math.isfinite(value):
                 stopped = True
                 break

@@ -7,7 +7,7 @@ from typing import Any
 
 from lawful.impl.contracts import Adapter, LabelSmoothing, LRFinder, Swept, Trained, Training
 from lawful.impl.notebook.label_smoothing import LabelSmoothingCrossEntropyLoss
-from lawful.impl.notebook.training import ALL, find_lr, train
+from lawful.impl.notebook.training import find_lr, train
 
 ENDING = frozenset({"NB01", "NB02", "NB03", "NB04", "NB06", "NB10", "NB14"})
 """Those that end the notebook's ``train`` with an error, or hide what comes after: the adapter is without."""
@@ -18,36 +18,36 @@ def adapters() -> tuple[Adapter, ...]:
     return (
         LabelSmoothing(
             "notebook",
-            LabelSmoothingCrossEntropyLoss,
-            imports="from lawful.impl.notebook.label_smoothing import LabelSmoothingCrossEntropyLoss",
-            called_as="LabelSmoothingCrossEntropyLoss({epsilon}{features})({logits}, {target})",
+            _label_smoothing,
         ),
         LRFinder(
             "notebook",
             _lr_finder,
-            imports=(
-                "import types\n"
-                "from lawful.impl.notebook.training import find_lr\n"
-                "def sweep(model, loss_fn, optimizer, loader, start_lr, end_lr):\n"
-                "    lrs, losses = find_lr(model, loss_fn, optimizer, loader, start_lr, end_lr)\n"
-                "    return types.SimpleNamespace(lrs=lrs, losses=losses)"
-            ),
-            called_as="sweep({model}, {criterion}, {optimizer}, {loader}, {start_lr}, {end_lr})",
         ),
         Training(
             "notebook",
-            train_with(ALL - ENDING),
+            _train,
             features=frozenset({"mix_loader", "shuffle"}),
-            imports="from lawful.impl.notebook.training import train",
-            called_as="train({model}, {optimizer}, {loss_fn}, {train_loader}, {val_loader}, {mix_loader})",
         ),
     )
+
+
+def _label_smoothing(epsilon: float, **features: Any) -> LabelSmoothingCrossEntropyLoss:
+    return LabelSmoothingCrossEntropyLoss(epsilon, **features)
 
 
 def _lr_finder(
     model: Any, optimizer: Any, criterion: Any, loader: Any, *, start_lr: float, end_lr: float, num_iter: int
 ) -> Swept:
     return Swept(*find_lr(model, criterion, optimizer, loader, start_lr, end_lr))
+
+
+def _train(*parts: Any, **options: Any) -> Trained:
+    from lawful.impl.notebook import ENDING
+    from lawful.impl.notebook.training import ALL
+
+    history = train(*parts, **options, defects=ALL - ENDING)
+    return Trained(*([*column] for column in zip(*history, strict=True)))
 
 
 def train_with(defects: frozenset[str]) -> Callable[..., Trained]:

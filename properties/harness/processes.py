@@ -254,12 +254,12 @@ class _Team:
             for child in list(busy):
                 answer = child.answer(ready)
                 if answer is not None:
-                    task, child.task = child.task, None
-                    assert task is not None
+                    done, child.task = child.task, None
+                    assert done is not None
                     busy.remove(child)
                     if answer.kind in ("died", "late"):
                         self._children.remove(child)
-                    yield task, answer
+                    yield done, answer
 
     def _best(self, child: _Child, waiting: dict[str, list[_Task]]) -> str:
         """A target that the child has understood; else the one that most is left of for each that has."""

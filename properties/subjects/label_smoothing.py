@@ -399,13 +399,7 @@ class Loss(Subject):
             "epsilon_zero": lambda: self(_PROBE_LOGITS, _PROBE_TARGET, 0.0),
             "epsilon_one": lambda: self(_PROBE_LOGITS, _PROBE_TARGET, 1.0),
         }
-        try:
-            calls[feature]()
-        except LawBroken:
-            return None
-        except Raised as error:
-            return first_line(error.error)
-        return None
+        return self.refusal(calls[feature])
 
     def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
         return label_smoothing_snippet(self, answers, broken, headline)

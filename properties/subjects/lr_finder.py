@@ -22,7 +22,6 @@ from lawful.properties.subjects.subject import (
     Raised,
     Subject,
     Unasked,
-    first_line,
     silence,
 )
 from lawful.reference import lr_finder as reference
@@ -340,14 +339,8 @@ class Finder(Subject):
             return "gives no history"
         if feature == "given_optimizer":
             return "makes an optimizer of its own"
-        try:
-            options: dict[str, Any] = {feature: {"divergence": 4.0, "smoothing": 0.0}[feature]}
-            self([1.0] * 6, **options)
-        except LawBroken:
-            return None
-        except Raised as error:
-            return first_line(error.error)
-        return None
+        options: dict[str, Any] = {feature: {"divergence": 4.0, "smoothing": 0.0}[feature]}
+        return self.refusal(lambda: self([1.0] * 6, **options))
 
     def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
         return lr_finder_snippet(self, answers, broken, headline)

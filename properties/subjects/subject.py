@@ -169,6 +169,8 @@ class Subject(abc.ABC):
     """Whether the form in which it is called was settled by values that agree, not by shapes alone."""
     also_like: tuple[str, ...] = ()
     """Techniques that it could be as well, by what came back."""
+    also_called: tuple[str, ...] = ()
+    """Forms that fit as well as the one in which it is called, where no values could decide."""
     found_as: str = ""
     """What a person named to find it: a target of the command line."""
     cuda_as_cpu: bool = False
@@ -186,6 +188,16 @@ class Subject(abc.ABC):
         """Passes an undeclared feature anyway, once. None: it works, or works wrongly, so the law
         decides. Otherwise the error with which it was refused."""
 
+    def refusal(self, call: Callable[[], object]) -> str | None:
+        """The error with which a call is refused; None where it works, or works wrongly."""
+        try:
+            call()
+        except LawBroken:
+            return None
+        except Raised as error:
+            return first_line(error.error)
+        return None
+
     @abc.abstractmethod
     def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
         """A stand-alone program, without ``lawful``, that shows the failure of these calls again."""
@@ -197,6 +209,12 @@ class Subject(abc.ABC):
             names = " or ".join(self.also_like)
             found.append(
                 f"Taken for {self.technique}; it could be {names} as well: say which with --technique."
+            )
+        if self.also_called:
+            found.append(
+                "In no form did it give the reference's values; it could as well be called with "
+                + ", or with ".join(self.also_called)
+                + ": an adapter says which is meant."
             )
         if self.cuda_as_cpu:
             found.append(

@@ -23,7 +23,6 @@ from lawful.properties.subjects.subject import (
     Raised,
     Subject,
     Unasked,
-    first_line,
     silence,
     to_float64,
 )
@@ -205,13 +204,7 @@ class Loop(Subject):
         return subject
 
     def offers(self, feature: str) -> str | None:
-        try:
-            self([2, 2], mix_sizes=[2, 2] if feature == "mix_loader" else None)
-        except LawBroken:
-            return None
-        except Raised as error:
-            return first_line(error.error)
-        return None
+        return self.refusal(lambda: self([2, 2], mix_sizes=[2, 2] if feature == "mix_loader" else None))
 
     def partners(self, sizes: list[int]) -> list[int] | None:
         """Sizes of a second loader where there has to be one."""

@@ -6,6 +6,7 @@ reproduce a failure, and written down by ``lawful adapt``.
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import re
 import traceback
@@ -39,9 +40,20 @@ class Trials:
 
     callee: Callee
     failures: dict[str, BaseException | str] = field(default_factory=dict)
+    """By form, the first one."""
+    said: set[str] = field(default_factory=set)
+    """In words, all of them."""
 
-    def failed(self, form: str, error: BaseException | str) -> None:
-        self.failures.setdefault(form, error)
+    @contextlib.contextmanager
+    def of(self, form: object) -> Iterator[None]:
+        """Within, what fails is noted for the form, and the next one can be tried."""
+        try:
+            yield
+        except NotUnderstood as error:
+            self.failures.setdefault(str(form), str(error))
+            self.said.add(str(error))
+        except (Exception, SystemExit) as error:
+            self.failures.setdefault(str(form), error)
 
     def none_fits(self, looked_for: str) -> NotUnderstood:
         """The error to raise: a finding, a need of CUDA, or what was tried and what came of it."""

@@ -111,13 +111,9 @@ def infer(callee: Callee) -> Subject:
     trials = Trials(callee)
     fitting: list[tuple[float, int, Form, str, float | None]] = []
     for form in _forms(callee, roles):
-        try:
+        with trials.of(form):
             for read, reduction, fixed, error in _tried(callee, roles, form):
                 fitting.append((error, len(fitting), replace(form, read=read), reduction, fixed))
-        except NotUnderstood as error:
-            trials.failed(str(form), str(error))
-        except (Exception, SystemExit) as error:
-            trials.failed(str(form), error)
         if fitting and min(fitting)[0] < _AGREES:
             break
     if not fitting:
@@ -125,13 +121,15 @@ def infer(callee: Callee) -> Subject:
             f"called as {_called(callee, roles)} with two to five classes, it gave no loss"
         )
     agrees = min(fitting)[0] < _AGREES
-    _, _, form, reduction, fixed = min(fitting) if agrees else _invariant(callee, roles, fitting, trials)
+    alike = [min(fitting)] if agrees else _invariant(callee, roles, fitting, trials)
+    _, _, form, reduction, fixed = alike[0]
     if roles.epsilon is None and fixed is None:
         raise NotUnderstood(
             "no parameter is an epsilon (label_smoothing, smoothing, eps, ...), and its values show none"
         )
     subject = understand(_adapter(callee, roles, form, reduction, None if roles.epsilon else fixed))
-    return replace(subject, certain=agrees)
+    others = dict.fromkeys(str(each[2]) for each in alike[1:])
+    return replace(subject, certain=agrees, also_called=tuple(name for name in others if name != str(form)))
 
 
 _AGREES = 1e-3
@@ -410,8 +408,8 @@ def _fixed(values: list[Any], per_sample: bool, callee: Callee) -> float | None:
     return None
 
 
-def _invariant(callee: Callee, roles: Roles, fitting: list[Any], trials: Trials) -> Any:
-    """Where no value agrees: the first form in which it behaves as a cross-entropy of a softmax would.
+def _invariant(callee: Callee, roles: Roles, fitting: list[Any], trials: Trials) -> list[Any]:
+    """Where no value agrees: the forms in which it behaves as a cross-entropy of a softmax would.
 
     Of logits it does not see a constant that is added to all; of log-probabilities it is affine. Raises
     NotUnderstood where neither is so: what it is then, it is none.
@@ -419,9 +417,9 @@ def _invariant(callee: Callee, roles: Roles, fitting: list[Any], trials: Trials)
     behaves = {"logits": _is_shift_invariant, "log-probabilities": _is_affine}
     behaves |= dict.fromkeys(("a tuple of outputs", "a dict of outputs"), _is_shift_invariant)
     for logits, behaviour in behaves.items():
-        for each in fitting:
-            if each[2].logits == logits and behaviour(callee, roles, each[2]):
-                return each
+        found = [each for each in fitting if each[2].logits == logits and behaviour(callee, roles, each[2])]
+        if found:
+            return found
     raise trials.none_fits(
         f"called as {_called(callee, roles)}, it is no cross-entropy of a softmax in any form: it sees a "
         "constant that is added to every logit, and is not affine in log-probabilities"

@@ -177,13 +177,8 @@ def infer(callee: Callee) -> Subject:
     trials = Trials(callee)
     for variant in _variants(roles):
         for steps in _STEPS:
-            try:
+            with trials.of(f"{_called(callee, variant)}, {steps} steps"):
                 reading = _tried(callee, variant, steps)
-            except NotUnderstood as error:
-                trials.failed(f"{_called(callee, variant)}, {steps} steps", str(error))
-            except (Exception, SystemExit) as error:
-                trials.failed(f"{_called(callee, variant)}, {steps} steps", error)
-            else:
                 least = steps if steps > _STEPS[0] else 1
                 return understand(_adapter(callee, variant, replace(reading, least_steps=least)))
     raise trials.none_fits(f"called as {_called(callee, roles)} on a scripted loss, no sweep was seen")

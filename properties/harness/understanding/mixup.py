@@ -54,6 +54,7 @@ TARGET = {
 }
 ARRAYS = ("torch", "numpy")
 _SIZE, _CLASSES, _CALLS = 6, 9, 8
+_NOTHING_MIXED = f"nothing was mixed in {_CALLS} calls; is another parameter in the way?"
 
 ADAPTER = """\
     from lawful.impl.contracts import Mixup
@@ -112,29 +113,20 @@ def infer(callee: Callee) -> Subject:
     roles = _roles(callee)
     trials = Trials(callee)
     found: list[tuple[Form, Reading]] = []
-    still = 0
     for form, rank in itertools.product(_forms(callee, roles), (4, 2, 3)):
-        if any(fitted == form for fitted, _ in found):
-            continue
-        try:
-            reading = _tried(callee, roles, form, rank)
-        except _NothingMixed as error:
-            still += 1
-            trials.failed(str(form), str(error))
-        except NotUnderstood as error:
-            trials.failed(str(form), str(error))
-        except (Exception, SystemExit) as error:
-            trials.failed(str(form), error)
-        else:
-            found.append((form, reading))
-            if reading.right:
-                break
+        if not any(fitted == form for fitted, _ in found):
+            with trials.of(form):
+                found.append((form, _tried(callee, roles, form, rank)))
+        if found and found[-1][1].right:
+            break
     if not found:
-        if still:
-            raise NotUnderstood(f"nothing was mixed in {_CALLS} calls; is another parameter in the way?")
+        if _NOTHING_MIXED in trials.said:
+            raise NotUnderstood(_NOTHING_MIXED)
         raise trials.none_fits(f"called as {_called(callee, roles)}, it gave no mixed inputs and targets")
     form, reading = next((each for each in found if each[1].right), found[0])
-    return replace(understand(_adapter(callee, roles, form, reading)), certain=reading.right)
+    others = () if reading.right else tuple(str(each) for each, _ in found if each != form)
+    subject = understand(_adapter(callee, roles, form, reading))
+    return replace(subject, certain=reading.right, also_called=others)
 
 
 def _roles(callee: Callee) -> Roles:
@@ -268,10 +260,6 @@ def _source(callee: Callee, roles: Roles, form: Form, reading: Reading | None) -
     return "\n".join(lines)
 
 
-class _NothingMixed(NotUnderstood):
-    pass
-
-
 def _tried(callee: Callee, roles: Roles, form: Form, rank: int) -> Reading:
     build = executed(_source(callee, roles, form, None), callee)["build"]
     rows = torch.eye(_SIZE)
@@ -313,7 +301,7 @@ def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles) -> Reading:
     lams = [p for p in paths if all(_is_lam(s[p]) for s in shown)]
     if not changed:
         if softs or labels or lams:
-            raise _NothingMixed(f"nothing was mixed in {_CALLS} calls; is another parameter in the way?")
+            raise NotUnderstood(_NOTHING_MIXED)
         raise NotUnderstood("gave back inputs alone")
     mixed = changed[0]
     weights = [_rows(s[mixed]) for s in shown]

@@ -58,12 +58,8 @@ def infer(callee: Callee) -> Subject:
         raise NotUnderstood(f"found a loop, but not what to give for ({', '.join(missing)})")
     trials = Trials(callee)
     for reduced in (False, True):
-        try:
+        with trials.of("with a loss that is reduced" if reduced else "with a loss for each sample"):
             return understand(_adapter(callee, names, reduced))
-        except NotUnderstood as error:
-            trials.failed(
-                "with a loss that is reduced" if reduced else "with a loss for each sample", str(error)
-            )
     raise trials.none_fits(f"called as {callee.name}({', '.join(callee.called)}), it trained nothing")
 
 
