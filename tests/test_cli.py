@@ -19,12 +19,12 @@ def lawful(*arguments, cwd=MINIATURES):
     return command.lawful(*arguments, cwd=cwd)
 
 
-def checked(tmp_path, *arguments):
+def checked(tmp_path, *arguments, cwd=MINIATURES):
     """The process and its JSON report, quickly: on the CPU, where a test does not say otherwise."""
     path = tmp_path / "report.json"
     workers = () if "-n" in arguments else ("-n", 1)
     device = () if "--device" in arguments else ("--device", "cpu")
-    done = lawful("check", *arguments, *workers, *device, "--profile", "quick", "--json", path)
+    done = lawful("check", *arguments, *workers, *device, "--profile", "quick", "--json", path, cwd=cwd)
     return done, json.loads(path.read_text()) if path.exists() else done.stderr
 
 
@@ -338,6 +338,25 @@ def test_a_file_is_named_in_pytests_way_and_several_targets_at_once():
     assert done.returncode == 0, done.stderr
     assert "ByEpsilon: understood as label_smoothing" in done.stdout
     assert "soft: understood as mixup" in done.stdout
+
+
+def test_two_targets_of_one_name_are_told_apart_by_where_they_are(tmp_path):
+    package = tmp_path / "src" / "theirs"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "maths.py").write_text("import torch.nn.functional as F\n")
+    for path, factor, line in (
+        (package / "losses.py", 1, "from .maths import F\n"),
+        (tmp_path / "losses.py", 2, "import torch.nn.functional as F\n"),
+    ):
+        body = f"    return {factor} * F.cross_entropy(z, y, label_smoothing=smoothing)\n"
+        path.write_text(f"{line}def smooth(z, y, smoothing=0.1):\n{body}")
+    targets = ["src/theirs/losses.py:smooth", "losses.py:smooth"]
+    only = ("--only", "matches_reference", "--dtype", "float64")
+    done, report = checked(tmp_path, *targets, *only, cwd=tmp_path)
+    assert done.returncode == 1
+    assert [each["name"] for each in report["implementations"]] == targets
+    assert [each["results"][0]["verdict"] for each in report["implementations"]] == ["holds", "broken"]
 
 
 def test_a_path_of_dots_is_a_target():

@@ -60,8 +60,9 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
     for target, each in understood.items():
         own = [rows[task] for task in planned if task.target == target]
         for one in each["implementations"]:
-            alike = names[one["name"]] > len({i["technique"] for i in each["implementations"]})
-            name = f"{target} {one['name']}" if alike and len(understood) > 1 else one["name"]
+            name = one["name"]
+            if names[name] > sum(i["name"] == name for i in each["implementations"]):  # of another target too
+                name = target if target.endswith(name) else f"{target} {name}"
             report.implementations.append(Implementation(**{**one, "name": name}))
             for row in (*each["requirements"], *own):
                 if (row["implementation"], row["technique"]) == (one["name"], one["technique"]):

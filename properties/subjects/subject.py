@@ -212,9 +212,8 @@ class Subject(abc.ABC):
             )
         if self.also_called:
             found.append(
-                "In no form did it give the reference's values; it could as well be called with "
-                + ", or with ".join(self.also_called)
-                + ": an adapter says which is meant."
+                "No form gives the reference's values, so it is asked in the plainest that fits; it could "
+                "as well be called with " + ", or with ".join(self.also_called) + "."
             )
         if self.cuda_as_cpu:
             found.append(
