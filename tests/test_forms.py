@@ -4,6 +4,7 @@ import functools
 import sys
 
 import pytest
+import torch
 
 from lawful.impl.contracts import Adapter
 from lawful.properties.harness.understanding import understand_target
@@ -212,8 +213,6 @@ def uses_a_name_that_is_not_there(logits, target, smoothing=0.1):
 
 
 def asks_for_cuda(x, y, alpha=1.0):
-    import torch
-
     torch.cuda.current_stream()
     return x, y, y, 1.0
 
@@ -226,6 +225,31 @@ def test_code_that_raises_in_its_own_lines_is_a_finding():
     here = sys.modules[__name__]
     with pytest.raises(RaisesOnEveryCall, match="raises on every call: NameError: name 'undefined_name'"):
         understood("uses_a_name_that_is_not_there", "label_smoothing", here)
+
+
+def uses_a_name_and_takes_a_tensor(logits, target, smoothing=0.1):
+    size = logits.size(1)
+    return undefined_name(size, target)  # noqa: F821
+
+
+class ForgetsItsBase(torch.nn.Module):
+    def __init__(self, eps=0.1):
+        self.eps = eps
+
+    def forward(self, logits, target):
+        return torch.nn.functional.cross_entropy(logits, target, label_smoothing=self.eps)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("uses_a_name_and_takes_a_tensor", "NameError: name 'undefined_name'"),
+        ("ForgetsItsBase", "AttributeError: 'ForgetsItsBase' object has no attribute '_modules'"),
+    ],
+)
+def test_what_no_call_can_help_is_a_finding_though_other_forms_fail_otherwise(name, error):
+    with pytest.raises(RaisesOnEveryCall, match=f"raises on every call: {error}"):
+        understood(name, "label_smoothing", sys.modules[__name__])
 
 
 @pytest.mark.skipif("__import__('torch').cuda.is_available()", reason="there is CUDA here")

@@ -60,7 +60,8 @@ class Trials:
         errors = [error for error in self.failures.values() if isinstance(error, BaseException)]
         if errors and len(errors) == len(self.failures):
             own = [error for error in errors if _is_own_fault(error, self.callee)]
-            if len(own) == len(errors):
+            # a name that is nowhere, or a module without its beginning, is wrong however it is called
+            if len(own) == len(errors) or (own and own[0] is errors[0] and _is_hopeless(own[0])):
                 return RaisesOnEveryCall(f"raises on every call: {first_line(own[0])}{_where(own[0])}")
             if any(needs_cuda(error) for error in errors):
                 return NeedsCuda("it asks for CUDA by name, and there is none here")
@@ -78,7 +79,17 @@ def needs_cuda(error: BaseException) -> bool:
     )
 
 
+_NO_SUPER = "has no attribute '_modules'"
+"""Of a module whose ``__init__`` does not call its base class's."""
+
+
+def _is_hopeless(error: BaseException) -> bool:
+    return type(error) is NameError or _NO_SUPER in str(error)
+
+
 def _is_own_fault(error: BaseException, callee: Callee) -> bool:
+    if _NO_SUPER in str(error):
+        return True
     module_lacks = isinstance(error, AttributeError) and "module '" in str(error)
     if not isinstance(error, OWN_FAULTS) and not module_lacks:
         return False
