@@ -47,9 +47,9 @@ _seen = Seen()
 
 @functools.cache
 def why_absent() -> str | None:
-    """None where the device ``twin`` is there, which the first call sees to; else the reason why it is not.
+    """None where the device ``twin`` is there and works; else the reason why it does not.
 
-    PyTorch counts devices when it first goes backward: a process has to call this before.
+    The first tensor there takes PyTorch a second: what needs no twin is to do with :func:`registered`.
     """
     reason = registered()
     if reason is not None:
@@ -67,7 +67,11 @@ def why_absent() -> str | None:
 
 @functools.cache
 def registered() -> str | None:
-    """The first half of :func:`why_absent`, which goes not backward: a process may be forked after it."""
+    """Tells PyTorch of the device; None, or the reason why it cannot.
+
+    PyTorch counts devices when it first goes backward: a process has to call this before. It may be forked
+    after it.
+    """
     try:
         from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
     except ImportError:
@@ -82,7 +86,6 @@ def registered() -> str | None:
             factories.impl(name, functools.partial(_made, name), "PrivateUse1")
         factories.impl("_copy_from", _copy_from, "PrivateUse1")
         _kept.append(factories)
-        torch.ones(2, device=NAME)
     except (RuntimeError, TypeError, AttributeError, NotImplementedError) as error:
         return _reason(error)
     return None

@@ -125,7 +125,7 @@ def profile_of(plan: Plan) -> Profile:
 
 
 def find_all(plan: Plan) -> Found:
-    twin.why_absent()
+    twin.registered()
     everything = Found()
     for target in plan.targets:
         found = find(target, plan.technique)
@@ -266,7 +266,7 @@ def called_as(subject: Subject) -> str:
 
 
 def _found(target: Target, technique: str | None, required: Mapping[str, str]) -> Found:
-    twin.why_absent()
+    twin.registered()
     if isinstance(target, str):
         found = find(target, technique)
     elif not isinstance(target, Adapter) and not callable(target):
