@@ -9,12 +9,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from lawful.impl.contracts import TECHNIQUES, WAYS, Adapter
 from lawful.properties.cuda_as_cpu import CudaAsCpu
 from lawful.properties.harness.understanding.candidates import technique_of_name
-from lawful.properties.harness.understanding.forms import NeedsCuda, RaisesOnEveryCall
+from lawful.properties.harness.understanding.forms import NeedsCuda, RaisesOnEveryCall, needs_cuda
 from lawful.properties.harness.understanding.signature import Callee, callee_of
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.subject import NotUnderstood, Subject, global_state_kept
@@ -29,7 +30,7 @@ def understand_target(
     what came of it.
     """
     if isinstance(target, Adapter):
-        return understand(target)
+        return _given_the_cpu(lambda: understand(target))
     failures = []
     uncertain: list[Subject] = []
     meant = technique or technique_of_name(name)
@@ -37,7 +38,9 @@ def understand_target(
     for candidate in order:
         try:
             with global_state_kept():
-                subject = _inferred(candidate, callee_of(target, name, module, owner))
+                callee = callee_of(target, name, module, owner)
+                infer: Callable[[Callee], Subject] = _module(candidate).infer
+                subject = _given_the_cpu(partial(infer, callee))
         except RaisesOnEveryCall as error:
             error.technique = candidate
             if candidate == meant or technique:
@@ -62,16 +65,17 @@ def understand_target(
     )
 
 
-def _inferred(technique: str, callee: Callee) -> Subject:
+def _given_the_cpu(understood: Callable[[], Subject]) -> Subject:
     """Where the code asks for CUDA by name and there is none: with the CPU in its place."""
-    infer: Callable[[Callee], Subject] = _module(technique).infer
     try:
-        return infer(callee)
-    except NeedsCuda:
-        with CudaAsCpu():
-            found = infer(callee)
-        kept = {name: value for name, value in found.conventions.items() if name not in ("waits", *WAYS)}
-        return replace(found, conventions=kept, cuda_as_cpu=True)
+        return understood()
+    except NotUnderstood as error:
+        if not isinstance(error, NeedsCuda) and not needs_cuda(error):
+            raise
+    with CudaAsCpu():
+        found = understood()
+    kept = {name: value for name, value in found.conventions.items() if name not in ("waits", *WAYS)}
+    return replace(found, conventions=kept, cuda_as_cpu=True)
 
 
 def _module(technique: str) -> Any:
