@@ -34,7 +34,7 @@ from lawful.properties.strategies import (
     shifts,
 )
 from lawful.properties.subjects.label_smoothing import Loss
-from lawful.properties.subjects.subject import Answer, LawBroken, Unasked, dtype_name
+from lawful.properties.subjects.subject import Answer, LawBroken, Raised, Unasked, dtype_name
 from lawful.properties.ways import AUTOCAST, COMPILED, QUICK
 from lawful.reference import label_smoothing as reference
 
@@ -662,7 +662,7 @@ _WAYS = (
     why="PyTorch may call a loss in another way; where it works, the value is the same.",
     source=_WAYS,
     dtypes=SINGLE,
-    devices=("cpu", "cuda"),
+    devices=("cpu",),
     most_examples=3,
     severity="wrong",
     rests_on=("matches_reference", "gradient_is_softmax_minus_target"),
@@ -679,7 +679,7 @@ def matches_reference_under_transforms(loss: Loss, batch: Batch, epsilon: float)
     why="A compiler may reorder what a loss does, not change it.",
     source=_WAYS,
     dtypes=SINGLE,
-    devices=("cpu", "cuda"),
+    devices=("cpu",),
     most_examples=1,
     dear=True,
     severity="wrong",
@@ -697,9 +697,14 @@ def _agrees_under(ways: list[str], loss: Loss, batch: Batch, epsilon: float) -> 
         raise Unasked("it works in none of these ways")
     for way in working:
         judged = replace(loss, works_in={loss.dtype: dtype_name(AUTOCAST)}) if way == "autocast" else loss
-        answer = loss(
-            batch.logits, batch.target, epsilon, with_gradient=way == "func_grad", way=loss.tried(way)
-        )
+        try:
+            answer = loss(
+                batch.logits, batch.target, epsilon, with_gradient=way == "func_grad", way=loss.tried(way)
+            )
+        except Raised:
+            if way in loss.adapter.documented:
+                raise
+            continue  # that it does not work for some input is no fault either
         right = judged.expected(batch.logits, batch.target, epsilon)
         loss.agree(f"loss under {way}", answer.value, *right)
         if way == "func_grad":

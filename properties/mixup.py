@@ -494,7 +494,7 @@ _WAYS = (
     why="PyTorch may call a mixup in another way; where it works, it mixes as it does otherwise.",
     source=_WAYS,
     dtypes=SINGLE,
-    devices=("cpu", "cuda"),
+    devices=("cpu",),
     most_examples=3,
     severity="wrong",
     rests_on=("inputs_and_targets_share_lambda_and_partner", "rows_are_convex_combinations"),
@@ -510,7 +510,7 @@ def mixes_alike_under_transforms(mix: Mix, size: int, alpha: float, seed: int) -
     why="A compiler may reorder what a mixup does, not change it.",
     source=_WAYS,
     dtypes=SINGLE,
-    devices=("cpu", "cuda"),
+    devices=("cpu",),
     most_examples=1,
     dear=True,
     severity="wrong",
@@ -528,7 +528,12 @@ def _mixes_alike_under(ways: list[str], mix: Mix, size: int, alpha: float, seed:
     size = mix.size(size)
     for way in working:
         judged = replace(mix, works_in={mix.dtype: dtype_name(AUTOCAST)}) if way == "autocast" else mix
-        shown = mix.revealed(size, alpha, seed, way=mix.tried(way))
+        try:
+            shown = mix.revealed(size, alpha, seed, way=mix.tried(way))
+        except Raised:
+            if way in mix.adapter.documented:
+                raise
+            continue  # that it does not work for some input is no fault either
         error = judged.weight_error()
         mix.agree(
             f"weights of the targets under {way}", shown.soft, shown.value, error + judged.target_error(shown)
