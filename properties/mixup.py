@@ -112,7 +112,7 @@ def rows_are_convex_combinations(mix: Mix, size: int, alpha: float, seed: int) -
     source=f"{_ZHANG}, equation 1",
     dtypes=FLOATS,
     severity="wrong",
-    rests_on=("rows_are_convex_combinations",),
+    rests_on=("rows_are_convex_combinations", "seeded_runs_repeat"),
 )
 @draws(batch=samples(), alpha=alphas(), seed=seeds())
 def matches_reference(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
@@ -256,7 +256,7 @@ def pairing_is_uniform(mix: Mix, alpha: float, seed: int) -> None:
     why="Cross-entropy is linear in the target. Reduced first, every sample would get the mean lambda.",
     source=f"{_ZHANG}, equation 1; fastai/fastai issue 2286",
     severity="wrong",
-    rests_on=("inputs_and_targets_share_lambda_and_partner",),
+    rests_on=("inputs_and_targets_share_lambda_and_partner", "seeded_runs_repeat"),
 )
 @draws(batch=samples(), alpha=alphas(), seed=seeds())
 def mixed_loss_is_loss_of_mixed_target(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
@@ -306,10 +306,7 @@ def targets_are_distributions(mix: Mix, batch: Samples, alpha: float, seed: int)
     why="Shares sum to 1: scale and offset of the pixels pass through.",
     source=f"{_ZHANG}, equation 1",
     severity="wrong",
-    rests_on=(
-        "rows_are_convex_combinations",
-        "matches_reference",
-    ),
+    rests_on=("rows_are_convex_combinations", "matches_reference", "seeded_runs_repeat"),
 )
 @draws(batch=samples(), alpha=alphas(), seed=seeds(), scale=one_of(2.0, -1.0, 0.5), offset=one_of(1.0, -4.0))
 def affine_equivariant(
@@ -330,10 +327,7 @@ def affine_equivariant(
     source=f"{_ZHANG}, equation 1",
     dtypes=FLOATS,
     severity="wrong",
-    rests_on=(
-        "rows_are_convex_combinations",
-        "matches_reference",
-    ),
+    rests_on=("rows_are_convex_combinations", "matches_reference", "seeded_runs_repeat"),
 )
 @draws(batch=samples(), alpha=alphas(), seed=seeds())
 def stays_in_range(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
@@ -352,10 +346,7 @@ def stays_in_range(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
     source=f"{_ZHANG}, equation 1",
     when={"lambda_scope": "batch", "pairing": PERMUTES},
     severity="wrong",
-    rests_on=(
-        "partners_are_a_permutation",
-        "rows_are_convex_combinations",
-    ),
+    rests_on=("partners_are_a_permutation", "rows_are_convex_combinations", "seeded_runs_repeat"),
 )
 @draws(batch=samples(), alpha=alphas(), seed=seeds())
 def shared_lambda_preserves_batch_mean(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
@@ -375,10 +366,7 @@ def shared_lambda_preserves_batch_mean(mix: Mix, batch: Samples, alpha: float, s
     source="NB14: beta[:, None, None, None] fits images only, and broadcasts others",
     dtypes=SINGLE,
     severity="edge",
-    rests_on=(
-        "matches_reference",
-        "inputs_and_targets_share_lambda_and_partner",
-    ),
+    rests_on=("matches_reference", "inputs_and_targets_share_lambda_and_partner", "seeded_runs_repeat"),
 )
 @draws(rank=one_of(1, 2, 3, 4, 5), size=sizes(), alpha=alphas(), seed=seeds())
 def any_rank(mix: Mix, rank: int, size: int, alpha: float, seed: int) -> None:
@@ -497,7 +485,11 @@ _WAYS = (
     devices=("cpu",),
     most_examples=3,
     severity="wrong",
-    rests_on=("inputs_and_targets_share_lambda_and_partner", "rows_are_convex_combinations"),
+    rests_on=(
+        "inputs_and_targets_share_lambda_and_partner",
+        "rows_are_convex_combinations",
+        "seeded_runs_repeat",
+    ),
 )
 @draws(size=sizes(), alpha=alphas(), seed=seeds())
 def mixes_alike_under_transforms(mix: Mix, size: int, alpha: float, seed: int) -> None:
@@ -514,7 +506,11 @@ def mixes_alike_under_transforms(mix: Mix, size: int, alpha: float, seed: int) -
     most_examples=1,
     dear=True,
     severity="wrong",
-    rests_on=("inputs_and_targets_share_lambda_and_partner", "rows_are_convex_combinations"),
+    rests_on=(
+        "inputs_and_targets_share_lambda_and_partner",
+        "rows_are_convex_combinations",
+        "seeded_runs_repeat",
+    ),
 )
 @draws(way=one_of(*COMPILED))
 def mixes_alike_under_compile(mix: Mix, way: str) -> None:
@@ -549,10 +545,7 @@ def _mixes_alike_under(ways: list[str], mix: Mix, size: int, alpha: float, seed:
     source="huggingface/pytorch-image-models: timm 1.0.31, modes pair and elem, reproduced",
     dtypes=SINGLE,
     severity="edge",
-    rests_on=(
-        "rows_are_convex_combinations",
-        "matches_reference",
-    ),
+    rests_on=("rows_are_convex_combinations", "matches_reference", "seeded_runs_repeat"),
 )
 @draws(size=sizes(), alpha=spread_alphas(), seed=seeds())
 def integer_inputs_correct_or_loud(mix: Mix, size: int, alpha: float, seed: int) -> None:
@@ -591,7 +584,7 @@ def inputs_not_modified(mix: Mix, size: int, alpha: float, seed: int) -> None:
     source=f"{_ZHANG}, equation 1",
     needs=("gradient",),
     severity="wrong",
-    rests_on=("rows_are_convex_combinations",),
+    rests_on=("rows_are_convex_combinations", "seeded_runs_repeat"),
 )
 @draws(batch=samples(), alpha=alphas(), seed=seeds())
 def gradient_is_lambda(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
@@ -689,8 +682,8 @@ def rejects_bad_target(mix: Mix, size: int, beyond: int, alpha: float, seed: int
 def seeded_runs_repeat(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
     inputs, target = mix.fitting(batch.inputs, batch.target)
     first, second = (mix(inputs, target, alpha, seed) for _ in range(2))
-    mix.same("mixed inputs of the second run", second.value, first.value)
-    mix.same("mixed target of the second run", second.soft, first.soft)
+    mix.same("what the second run gives", second.value, first.value)
+    mix.same("what the second run gives", second.soft, first.soft)
     if "generator" in mix.features:
         first, second = (mix(inputs, target, alpha, seed + i, generator=seed) for i in range(2))
         mix.same("mixed inputs with the generator seeded alike", second.value, first.value)

@@ -10,6 +10,7 @@ import io
 import pickle
 import warnings
 from collections.abc import Callable
+from types import CellType
 from typing import Any
 
 import torch
@@ -88,10 +89,32 @@ def _deterministic(function: Call) -> Call:
     return call
 
 
-def _pickle(module: Call) -> Call:
-    """Through pickle, and its state through ``torch.save``, as a checkpoint keeps them."""
-    if not isinstance(module, nn.Module):
-        raise TypeError(f"expected a module, got a {type(module).__name__}")
+def _pickle(made: Call) -> Call:
+    """Through pickle, and its state through ``torch.save``, as a checkpoint keeps them: a module, or what a
+    function calls that holds one, as ``build`` of an adapter that was inferred makes it."""
+    if isinstance(made, nn.Module):
+        return _kept(made)
+    cells = modules_held(made)
+    if not cells:
+        raise TypeError(f"expected a module, got a {type(made).__name__}")
+    for cell in cells:
+        cell.cell_contents = _kept(cell.cell_contents)
+    return made
+
+
+def modules_held(made: Call) -> list[CellType]:
+    """The cells of a function's closure that hold a module."""
+
+    def value(cell: CellType) -> Any:
+        try:
+            return cell.cell_contents
+        except ValueError:  # not given yet
+            return None
+
+    return [cell for cell in getattr(made, "__closure__", None) or () if isinstance(value(cell), nn.Module)]
+
+
+def _kept(module: nn.Module) -> nn.Module:
     again: nn.Module = pickle.loads(pickle.dumps(module))
     file = io.BytesIO()
     torch.save(module.state_dict(), file)

@@ -29,7 +29,7 @@ LOSSES = {
     "one_hot_targets": "one_hot(target)",
     "smooth_labels": "* log_softmax(logits)",
     "EpsilonToForward": "(logits, target, smoothing=epsilon)",
-    "required_mask": "required_mask(logits, target, smoothing=epsilon)",
+    "required_mask": "smoothing=epsilon, mask=True)",
     "required_padding": "(offers ignore_index)",
     "outputs_in_a_tuple": "((logits,), target",
     "PaddedSequences": "pad_index=0)(pad(logits[None]), target[None] + 1)[0]",

@@ -86,6 +86,35 @@ def test_the_quick_profile_compiles_nothing_unless_it_is_required():
     }
 
 
+class Remembers(nn.Module):
+    """A user's class, which nobody wrote an adapter for: no ``build`` of it gives the module itself."""
+
+    def __init__(self, smoothing=0.1):
+        super().__init__()
+        self.smoothing = smoothing
+
+    def forward(self, logits, target):
+        return F.cross_entropy(logits.double(), target, label_smoothing=self.smoothing).to(logits.dtype)
+
+
+class ForgetsInferred(Remembers):
+    def __getstate__(self):
+        return {**self.__dict__, "smoothing": 0.0}
+
+
+def test_a_class_that_is_inferred_goes_through_pickle_too(tmp_path):
+    report = check(Remembers, device="cpu", only=_LAWS[:1])
+    assert report.implementations[0].conventions["pickle"] == "works"
+    assert report.exit_status == 0
+    report = check(ForgetsInferred, device="cpu", only=_LAWS[:1])
+    (row,) = [row for row in report.results if row.verdict == "broken"]
+    assert row.severity == "wrong"
+    program = tmp_path / "snippet.py"
+    program.write_text(row.reproduce)
+    with pytest.raises(AssertionError):
+        runpy.run_path(str(program), run_name="snippet")
+
+
 def test_a_function_has_no_pickle_to_look_at():
     assert "pickle" not in understand(LabelSmoothing("function", lambda epsilon: _plain)).conventions
 

@@ -6,7 +6,6 @@ is a row of ``lawful scan``. The limits are set before anything of the candidate
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import resource
 import sys
@@ -73,29 +72,16 @@ def _asked(question: dict[str, Any], subject: Any, notes: list[str]) -> dict[str
 
 def _definition(path: Path, name: str, notes: list[str]) -> Any:
     """Imported where that is possible; else taken out of its file with what it refers to."""
-    from lawful.properties.harness.understanding.extract import taken_out, works_at_import
-    from lawful.properties.harness.understanding.targets import UsageError, definition, member
+    from lawful.properties.harness.understanding.extract import works_at_import
+    from lawful.properties.harness.understanding.targets import UsageError, alone, definition
 
-    why = "its file does more than define when it is imported"
+    why: Exception = UsageError("its file does more than define when it is imported")
     if not works_at_import(path):
         try:
             return definition(f"{path}:{name}")
         except UsageError as error:
-            why = _first(error)
-    source = taken_out(path, name)
-    alone = Path.cwd() / f"{path.stem}_alone.py"
-    alone.write_text(source)
-    spec = importlib.util.spec_from_file_location(alone.stem, alone)
-    if spec is None or spec.loader is None:
-        raise UsageError(why)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[alone.stem] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise UsageError(f"{why}; alone: {type(error).__name__}: {_first(error)}") from error
-    notes.append(f"taken out of its file and tried alone: {why}")
-    return member(module, name, str(path), None)
+            why = error
+    return alone(path, name, why, notes, Path.cwd())
 
 
 def _first(error: BaseException) -> str:

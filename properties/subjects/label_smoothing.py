@@ -29,7 +29,7 @@ from lawful.properties.subjects.subject import (
     to_float64,
     torch_dtype,
 )
-from lawful.properties.ways import QUICK, under
+from lawful.properties.ways import QUICK, modules_held, under
 from lawful.reference import label_smoothing as reference
 
 _PROBE_LOGITS = [[1.5, -0.5, 0.25], [0.5, 2.0, -1.0]]
@@ -275,7 +275,8 @@ class Loss(Subject):
         if twice:
             self.features |= {"double_backward"}
         found = self.looks_at_ways(self.probed, QUICK)
-        if not isinstance(self.adapter.build(self.allowed(0.1, 3)), torch.nn.Module):
+        made = self.adapter.build(self.allowed(0.1, 3))
+        if not isinstance(made, torch.nn.Module) and not modules_held(made):
             del found["pickle"]
         return {**found, "double_backward": "works" if twice else "fails", **self.adapter.documented}
 

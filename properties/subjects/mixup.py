@@ -29,7 +29,7 @@ from lawful.properties.subjects.subject import (
     to_float64,
     torch_dtype,
 )
-from lawful.properties.ways import QUICK, under
+from lawful.properties.ways import QUICK, modules_held, under
 from lawful.reference import mixup as reference
 
 _RANKS = (4, 2, 3, 1, 5)
@@ -125,9 +125,9 @@ class Mix(Subject):
         with probes.seeded(seed), self.asking():
             mix = self._built(alpha, classes, generator, evaluating)
             if after_batch_of:
-                rows = probes.identity_batch(after_batch_of)
-                earlier = self.target([i % classes for i in range(after_batch_of)])
-                mix(self.inputs(rows, rank or self.rank), earlier)
+                order = [i % len(inputs) for i in range(after_batch_of)]  # its samples are as large
+                earlier = self.target(np.asarray(target)[order].tolist())
+                mix(self.inputs(np.asarray(inputs)[order], rank or self.rank), earlier)
             result = (mix if way is None else under(way, mix))(leaf * 1 if along is not None else leaf, y)
         self._read(answer, result, x, classes)
         if along is not None:
@@ -326,7 +326,8 @@ class Mix(Subject):
 
     def _quick_ways(self) -> dict[str, str]:
         found = self.looks_at_ways(self.probed, [way for way in QUICK if way in self.convention_values])
-        if not isinstance(self.adapter.build(1.0, 4), torch.nn.Module):
+        made = self.adapter.build(1.0, 4)
+        if not isinstance(made, torch.nn.Module) and not modules_held(made):
             del found["pickle"]
         return {**found, **self.adapter.documented}
 

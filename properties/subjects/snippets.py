@@ -78,6 +78,15 @@ def _in_its_way(way: str | None, result: str, called: str, names: list[str]) -> 
         return [f"{result} = torch.compile({function}, {options})({given})"]
     if way == "pickle" and called.endswith(f"({given})"):
         made = called.removesuffix(f"({given})")
+        if made.startswith("build("):
+            return [
+                "import pickle",
+                f"function = {made}",
+                "for cell in function.__closure__:  # the module that it calls",
+                "    if isinstance(cell.cell_contents, torch.nn.Module):",
+                "        cell.cell_contents = pickle.loads(pickle.dumps(cell.cell_contents))",
+                f"{result} = function({given})",
+            ]
         return ["import pickle", f"{result} = pickle.loads(pickle.dumps({made}))({given})"]
     if way == "vmap":
         twice = ", ".join(f"torch.stack([{name}, {name}])" for name in names)

@@ -104,9 +104,10 @@ _FORMULAS = {
 
 _OTHERS = {
     "mixup": r"cut_?mix|align|puzzle|salien|(resize|token|trans|snap|grid|style|co|adaut\w*|tla)_?mix|fmix|"
-    r"attentive|guided|remix|graph|criterion|loss",
+    r"attentive|guided|remix|graph|criterion|loss|cross_?entropy|reg_?mixup|mixup_?io|warp|abstract|"
+    r"checkpoint|statistic|(^|_)(find|load|list|plot|save|parse)_",
     "label_smoothing": r"asymmetric|asl|focal|tempered|poly|dice|bce|binary|semantic|online|multi_?label|"
-    r"regress",
+    r"regress|smooth_?l1|instance|(^|_)(plot|show|parse)_",
 }
 """By technique: names of others that are built on it, and obey other laws."""
 

@@ -36,7 +36,20 @@ def taken_out(path: Path, name: str) -> str:
             # a registry that is not there registers nothing, and is not needed to be called
             node.decorator_list = [each for each in node.decorator_list if _root(each) in there]
     source = ast.unparse(ast.Module(body=nodes, type_ignores=[]))
-    return f"from __future__ import annotations\n{source}"
+    missed = set().union(*(_used(node) for node in nodes)) - set().union(*(_names(node) for node in nodes))
+    usual = [line for name, line in _USUAL.items() if name in missed]
+    return "\n".join(["from __future__ import annotations", *usual, source])
+
+
+_USUAL = {
+    "torch": "import torch",
+    "nn": "from torch import nn",
+    "F": "import torch.nn.functional as F",
+    "np": "import numpy as np",
+    "math": "import math",
+    "random": "import random",
+}
+"""Imports that a snippet takes for granted."""
 
 
 def _with_all_it_needs(path: Path, wanted: set[str], known: set[tuple[Path, str]]) -> list[ast.stmt]:

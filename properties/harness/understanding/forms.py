@@ -10,6 +10,7 @@ import contextlib
 import linecache
 import re
 import traceback
+import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,7 +109,7 @@ _SOURCE_NAME = "<the adapter that was inferred>"
 
 def executed(source: str, callee: Callee) -> dict[str, Any]:
     """The names that the source defines, beside the code that it calls."""
-    names: dict[str, Any] = {"torch": torch, "numpy": np, "np": np, callee.root: callee.value}
+    names: dict[str, Any] = {"torch": torch, "numpy": np, "np": np, "types": types, callee.root: callee.value}
     linecache.cache[_SOURCE_NAME] = (len(source), None, source.splitlines(True), _SOURCE_NAME)
     exec(compile(source, _SOURCE_NAME, "exec"), names)
     return names

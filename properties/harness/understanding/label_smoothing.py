@@ -7,7 +7,9 @@ the code is wrong in a form that fits, and its laws will say so.
 
 from __future__ import annotations
 
+import inspect
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,9 +24,11 @@ from lawful.properties.harness.understanding.signature import (
     TARGETS,
     Callee,
     classes_of,
+    configured,
     epsilon_of,
     extras,
     first,
+    is_switch,
     positional,
     required,
     switch_of,
@@ -89,6 +93,8 @@ class Roles:
     swapped: bool
     helper: bool = False
     """A function that only smooths targets: its result is q."""
+    keeps: bool = True
+    """Whether a mask says what counts, or what does not."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +115,15 @@ class Form:
 def infer(callee: Callee) -> Subject:
     roles = _roles(callee)
     trials = Trials(callee)
-    fitting: list[tuple[float, int, Form, str, float | None]] = []
-    for form in _forms(callee, roles):
-        with trials.of(form):
-            for read, reduction, fixed, error in _tried(callee, roles, form):
-                fitting.append((error, len(fitting), replace(form, read=read), reduction, fixed))
+    fitting: list[tuple[float, int, Form, str, float | None, Roles]] = []
+    for variant in _variants(callee, roles):
+        for form in _forms(callee, variant):
+            with trials.of(form):
+                for read, reduction, fixed, error in _tried(callee, variant, form):
+                    one = (error, len(fitting), replace(form, read=read), reduction, fixed, variant)
+                    fitting.append(one)
+            if fitting and min(fitting)[0] < _AGREES:
+                break
         if fitting and min(fitting)[0] < _AGREES:
             break
     if not fitting:
@@ -121,8 +131,8 @@ def infer(callee: Callee) -> Subject:
             f"called as {_called(callee, roles)} with two to five classes, it gave no loss"
         )
     agrees = min(fitting)[0] < _AGREES
-    alike = [min(fitting)] if agrees else _invariant(callee, roles, fitting, trials)
-    _, _, form, reduction, fixed = alike[0]
+    alike = [min(fitting)] if agrees else _invariant(callee, fitting, trials)
+    _, _, form, reduction, fixed, roles = alike[0]
     if roles.epsilon is None and fixed is None:
         raise NotUnderstood(
             "no parameter is an epsilon (label_smoothing, smoothing, eps, ...), and its values show none"
@@ -132,6 +142,15 @@ def infer(callee: Callee) -> Subject:
     return replace(subject, certain=agrees, also_called=tuple(name for name in others if name != str(form)))
 
 
+_MEANING = {
+    r"smooth|eps": "epsilon",
+    r"class|label|vocab": "logits.shape[1]",
+    r"reduction": '"mean"',
+    r"ignore|pad": "-100",
+    r"device": "logits.device",
+}
+"""Of a configuration's names."""
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _AGREES = 1e-3
 """Relative error at which a value is the reference's."""
 
@@ -145,7 +164,14 @@ def _roles(callee: Callee) -> Roles:
         classes = None
     options = {feature: first(names, everything) for feature, names in OPTIONS.items()}
     taken = {epsilon, switch, *options.values()}
-    free = [n for n in callee.called if n not in taken]
+    epsilon = epsilon or next((n for n, v in configured(callee, _MEANING).items() if "epsilon" in v), None)
+    taken |= {epsilon, *configured(callee, _MEANING)}
+    options_alone = {inspect.Parameter.KEYWORD_ONLY, *_VARIADIC}
+    free = [
+        n
+        for n, parameter in callee.called.items()
+        if n not in taken and not is_switch(parameter) and parameter.kind not in options_alone
+    ]
     batch = [n for n in positional(callee.called) if n not in (*taken, classes)]
     if callee.kind == "function" and len(batch) < 2 and classes in positional(callee.called):
         labelled = [n for n in batch if _is_target(n)]
@@ -163,6 +189,18 @@ def _roles(callee: Callee) -> Roles:
     if callee.kind in ("class", "object"):
         return Roles(epsilon, switch, classes, options, ("", ""), False)
     raise NotUnderstood(f"looked for logits and a target to pass, found ({', '.join(everything)})")
+
+
+def _variants(callee: Callee, roles: Roles) -> Iterator[Roles]:
+    """Beside what the names say: a mask of what does not count; what only looks like a number of classes."""
+    everything = {**callee.built, **callee.called}
+    masks = [name for name in required(everything) if name.lower().endswith("mask")]
+    inverted = any(re.search("pad|ignore", name.lower()) for name in masks)
+    yield replace(roles, keeps=not inverted)
+    if masks:
+        yield replace(roles, keeps=inverted)
+    if roles.classes and roles.classes not in required(everything):
+        yield replace(roles, classes=None)
 
 
 def _is_target(name: str) -> bool:
@@ -223,7 +261,9 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
     offered = _offered(callee, roles, form)
     by_keyword = [feature for feature in offered if feature in roles.options]
     renamed = {name: roles.options[name] for name in by_keyword if roles.options[name] != name}
-    more = extras(everything, inputs=z, target=y)
+    settings = configured(callee, _MEANING)
+    named |= {name: source for name, source in settings.items() if name in named}
+    more = extras(everything, inputs=z, target=y, keeps=roles.keeps) | settings
     if form.layout.endswith("sequence"):
         more = {name: "-1" if value == "1" else value for name, value in more.items()}
     named |= {name: value for name, value in more.items() if name not in named and name not in roles.pair}
@@ -243,7 +283,7 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
         lines += [f"    features = {{{', '.join(defaults)}, **features}}"]
     pair = [labels, passed] if roles.swapped else [passed, labels]
     built = {n: v for n, v in named.items() if n in callee.built}
-    called = {n: v for n, v in named.items() if n in callee.called}
+    called = {n: v for n, v in named.items() if n in _called_with(callee)}
     call: str
     build_early = not any("logits" in v or "target" in v for v in built.values())
     spread = ", ".join(filter(None, [arguments(built), features])) if callee.kind == "class" else ""
@@ -286,6 +326,11 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
     return "\n".join(lines)
 
 
+def _called_with(callee: Callee) -> list[str]:
+    """The parameters of the call, but for those that the constructor has been given already."""
+    return [n for n in callee.called if n not in callee.built or n in required(callee.called)]
+
+
 def _is_class(value: Any) -> bool:
     """Whether an ignored value is a class that ordinary targets have."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
@@ -295,6 +340,8 @@ def _offered(callee: Callee, roles: Roles, form: Form) -> list[str]:
     """The features that its signature offers, in this form: of a class, what its constructor takes."""
     offering = callee.built if callee.kind == "class" else callee.called
     found = [feature for feature, option in roles.options.items() if option in offering]
+    if _limits(callee, roles.options["reduction"]):
+        found.remove("reduction")
     if form.layout.startswith("padded"):
         return [feature for feature in found if feature == "reduction"]
     if form.target != "classes" or form.layout.endswith("sequence"):
@@ -408,7 +455,7 @@ def _fixed(values: list[Any], per_sample: bool, callee: Callee) -> float | None:
     return None
 
 
-def _invariant(callee: Callee, roles: Roles, fitting: list[Any], trials: Trials) -> list[Any]:
+def _invariant(callee: Callee, fitting: list[Any], trials: Trials) -> list[Any]:
     """Where no value agrees: the forms in which it behaves as a cross-entropy of a softmax would.
 
     Of logits it does not see a constant that is added to all; of log-probabilities it is affine. Raises
@@ -417,12 +464,12 @@ def _invariant(callee: Callee, roles: Roles, fitting: list[Any], trials: Trials)
     behaves = {"logits": _is_shift_invariant, "log-probabilities": _is_affine}
     behaves |= dict.fromkeys(("a tuple of outputs", "a dict of outputs"), _is_shift_invariant)
     for logits, behaviour in behaves.items():
-        found = [each for each in fitting if each[2].logits == logits and behaviour(callee, roles, each[2])]
+        found = [each for each in fitting if each[2].logits == logits and behaviour(callee, each[5], each[2])]
         if found:
             return found
     raise trials.none_fits(
-        f"called as {_called(callee, roles)}, it is no cross-entropy of a softmax in any form: it sees a "
-        "constant that is added to every logit, and is not affine in log-probabilities"
+        f"called as {_called(callee, fitting[0][5])}, it is no cross-entropy of a softmax in any form: it "
+        "sees a constant that is added to every logit, and is not affine in log-probabilities"
     )
 
 
@@ -463,7 +510,7 @@ def _adapter(callee: Callee, roles: Roles, form: Form, reduction: str, fixed: fl
         callee.name,
         executed(source, callee)["build"],
         features=frozenset(_offered(callee, roles, form)),
-        imports=f"{callee.imports}\n{source}",
+        imports=("import types\n" if "types." in source else "") + f"{callee.imports}\n{source}",
         called_as="build({epsilon}{features})({logits}, {target})",
         shown_as=_called(callee, roles, form, fixed),
         declines=declines,
@@ -473,12 +520,25 @@ def _adapter(callee: Callee, roles: Roles, form: Form, reduction: str, fixed: fl
     )
 
 
-def _says_flat(callee: Callee) -> bool:
-    """Whether its docstrings give (N, K) for the logits, and no further dimension."""
+def _documentation(callee: Callee) -> str:
     texts = [getattr(callee.target, "__doc__", None) or ""]
     for name in ("forward", "__call__", callee.method):
         texts.append(getattr(getattr(callee.target, name, None), "__doc__", None) or "")
-    text = " ".join(texts).replace(" ", "").lower()
+    return " ".join(texts).lower()
+
+
+def _limits(callee: Callee, option: str | None) -> bool:
+    """Whether its docstrings say that an option counts in some modes alone, or not at all."""
+    words = r"(only (supported|used|applied|valid)|not (supported|used|implemented)|is ignored|unused)"
+    return (
+        option is not None
+        and re.search(rf"\b{option}\b[^.]{{0,60}}{words}", _documentation(callee)) is not None
+    )
+
+
+def _says_flat(callee: Callee) -> bool:
+    """Whether its docstrings give (N, K) for the logits, and no further dimension."""
+    text = _documentation(callee).replace(" ", "")
     flat = ("(n,c)", "(n,k)", "[n,c]", "(batch_size,num_classes)", "(b,c)", "[b,c]", "(n,num_classes)")
     return any(shape in text for shape in flat) and "(n,c,d" not in text and "(n,c,h" not in text
 
@@ -504,8 +564,10 @@ def _called(callee: Callee, roles: Roles, form: Form | None = None, fixed: float
     pads = roles.options["ignore_index"]
     if pads and form is not None and form.layout.startswith("padded"):
         options[pads] = "0"
+    options |= {n: str(roles.keeps) for n in required(callee.called) if n.lower().endswith("mask")}
+    options |= configured(callee, _MEANING)
     built = arguments({n: v for n, v in options.items() if n in callee.built})
-    called = arguments({n: v for n, v in options.items() if n in callee.called})
+    called = arguments({n: v for n, v in options.items() if n in _called_with(callee)})
     pair = [y, z] if roles.swapped else [z, y]
     method = f".{callee.method}" if callee.method else ""
     suffix = "" if form is None else form.read

@@ -260,8 +260,16 @@ def _source(callee: Callee, roles: Roles, reading: Reading | None) -> str:
     if roles.globals:
         given = ", ".join(f"{n}={part}" for part, known in PARTS.items() for n in known if n in roles.globals)
         lines.append(f"    {callee.name}.__globals__.update({given})")
-    if roles.span["start_lr"] is None:
-        lines += ["    for group in optimizer.param_groups:", '        group["lr"] = start_lr']
+    ours = roles.span["start_lr"] is None  # the first rate is the optimizer's
+    if ours:
+        lines += [
+            '    before = [group["lr"] for group in optimizer.param_groups]',
+            "    for group in optimizer.param_groups:",
+            '        group["lr"] = start_lr',
+            "    def put_back():  # what it leaves as we gave it",
+            "        for group, lr in zip(optimizer.param_groups, before):",
+            '            group["lr"] = lr if group["lr"] == start_lr else group["lr"]',
+        ]
     built = {n: v for n, v in named.items() if n in callee.built}
     called = {n: v for n, v in named.items() if n in callee.called}
     spread = ", **features" if any(first(names, everything) for names in OPTIONS.values()) else ""
@@ -300,8 +308,11 @@ def _source(callee: Callee, roles: Roles, reading: Reading | None) -> str:
         records.append(f"suggest=finder.{method}")
     if reading.suggestion:
         records.append(f"suggest=lambda: float({reading.suggestion})")
-    if callee.kind == "class" and inspect.isfunction(getattr(callee.target, "reset", None)):
-        records.append("reset=finder.reset")
+    resets = callee.kind == "class" and inspect.isfunction(getattr(callee.target, "reset", None))
+    if resets:
+        records.append("reset=lambda: (finder.reset(), put_back())" if ours else "reset=finder.reset")
+    elif ours:
+        lines.append("    put_back()")
     lines.append(f"    return types.SimpleNamespace({', '.join(records)})")
     return "\n".join(lines)
 
@@ -336,7 +347,8 @@ def _read(result: Any, holder: Any, used: Any, losses: list[float]) -> Reading:
     others.sort(key=lambda each: each[0])
     suggestion = ""
     if isinstance(result, float | np.floating) or (not rows and np.ndim(result) == 0 and _is_number(result)):
-        suggestion = "result"
+        # a number that is no rate of the sweep suggests none: the least loss, a count
+        suggestion = "result" if used.min() * 0.99 <= float(result) <= used.max() * 1.01 else ""
     if not lrs or not others:
         return Reading(suggestion=suggestion)
     return Reading(lrs, others[0][1], logarithms, suggestion)

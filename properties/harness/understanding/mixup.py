@@ -25,6 +25,7 @@ from lawful.properties.harness.understanding.signature import (
     TARGETS,
     Callee,
     classes_of,
+    configured,
     extras,
     first,
     like,
@@ -53,6 +54,13 @@ TARGET = {
     "torch.nn.functional.one_hot(target, num_classes).to(torch.get_default_dtype())",
 }
 ARRAYS = ("torch", "numpy")
+_MEANING = {
+    r"alpha|beta": "alpha",
+    r"class|label": "num_classes",
+    r"prob": "1.0",
+    r"device": "inputs.device",
+}
+"""Of a configuration's names."""
 _SIZE, _CLASSES, _CALLS = 6, 9, 8
 _NOTHING_MIXED = f"nothing was mixed in {_CALLS} calls; is another parameter in the way?"
 
@@ -110,23 +118,34 @@ class Reading:
 
 
 def infer(callee: Callee) -> Subject:
-    roles = _roles(callee)
     trials = Trials(callee)
-    found: list[tuple[Form, Reading]] = []
-    for form, rank in itertools.product(_forms(callee, roles), (4, 2, 3)):
-        if not any(fitted == form for fitted, _ in found):
-            with trials.of(form):
-                found.append((form, _tried(callee, roles, form, rank)))
-        if found and found[-1][1].right:
+    found: list[tuple[Roles, Form, Reading]] = []
+    for roles in _variants(_roles(callee)):
+        for form, rank in itertools.product(_forms(callee, roles), (4, 2, 3)):
+            if not any((whose, fitted) == (roles, form) for whose, fitted, _ in found):
+                with trials.of(form):
+                    found.append((roles, form, _tried(callee, roles, form, rank)))
+            if found and found[-1][2].right:
+                break
+        if found and found[-1][2].right:
             break
     if not found:
         if _NOTHING_MIXED in trials.said:
             raise NotUnderstood(_NOTHING_MIXED)
-        raise trials.none_fits(f"called as {_called(callee, roles)}, it gave no mixed inputs and targets")
-    form, reading = next((each for each in found if each[1].right), found[0])
-    others = () if reading.right else tuple(str(each) for each, _ in found if each != form)
+        raise trials.none_fits(
+            f"called as {_called(callee, _roles(callee))}, it gave no mixed inputs and targets"
+        )
+    roles, form, reading = next((each for each in found if each[2].right), found[0])
+    others = dict.fromkeys(str(each) for _, each, _ in found if str(each) != str(form))
     subject = understand(_adapter(callee, roles, form, reading))
-    return replace(subject, certain=reading.right, also_called=others)
+    return replace(subject, certain=reading.right, also_called=() if reading.right else tuple(others))
+
+
+def _variants(roles: Roles) -> Iterator[Roles]:
+    """What is called lambda may be the parameter of its law: where it does not weigh what it is given."""
+    yield roles
+    if roles.lam:
+        yield replace(roles, alpha=roles.lam, lam=None)
 
 
 def _roles(callee: Callee) -> Roles:
@@ -135,13 +154,23 @@ def _roles(callee: Callee) -> Roles:
     alpha = first(ALPHA, numbers) or like("alpha", numbers, lambda name: "cut" in name.lower())
     lam = None if alpha else first(LAMBDA, {n: p for n, p in callee.called.items()})
     classes = classes_of(everything)
-    probability, mode = first(PROBABILITY, everything), first(MODE, everything)
+    probability = first(PROBABILITY, everything) or like(r"prob(ability)?$", everything, lambda _: False)
+    mode = first(MODE, everything)
     generator = first(("generator", "rng"), everything)
     taken = {alpha, lam, classes, probability, mode, generator}
-    more = extras(everything, inputs="inputs", target="target")
+    more = extras(everything, inputs="inputs", target="target") | configured(callee, _MEANING)
+    if not alpha:
+        alpha = next(
+            (name for name, source in more.items() if "=alpha" in source or ": alpha" in source), None
+        )
+        taken.add(alpha)
+        lam = None if alpha else lam
     batch = [n for n in positional(callee.called) if n not in taken and n not in more]
+    left_out = [n for n, p in callee.called.items() if n not in (*taken, *batch) and p.default is None]
     if not batch:
-        batch = [n for n, p in callee.called.items() if n not in taken and p.default is None][:2]
+        batch = left_out[:2]
+    elif len(batch) == 1 and not _is_target(batch[0]) and left_out and _is_target(left_out[0]):
+        batch.append(left_out[0])  # labels that need not be given
     if callee.kind == "function" and not batch and not callee.called:
         raise NotUnderstood("it takes no batch")
     if not batch and alpha is None:
@@ -195,7 +224,9 @@ def _source(callee: Callee, roles: Roles, form: Form, reading: Reading | None) -
         named[roles.mode or ""] = '"mixup"'
     if roles.lam:
         named[roles.lam] = "lam"
-    more = extras(everything, inputs="inputs", target="target")
+    settings = configured(callee, _MEANING)
+    named |= {name: source for name, source in settings.items() if name in named}
+    more = extras(everything, inputs="inputs", target="target") | settings
     named |= {n: v for n, v in more.items() if n not in named and n not in roles.batch}
     numpy = form.arrays == "numpy"
     lines = ["def build(alpha, num_classes, **features):"]
@@ -267,15 +298,20 @@ def _tried(callee: Callee, roles: Roles, form: Form, rank: int) -> Reading:
     x = rows.reshape(_SIZE, *[1] * (rank - 2), _SIZE).expand(shape).contiguous()
     y = torch.arange(_SIZE).flip(0) + 2  # no partner's label is its index
     shown: list[dict[str, Any]] = []
+    given: list[float] = []
     with silence():
         for seed in range(_CALLS):
+            if roles.lam:  # the first that is drawn, with which it is called
+                with probes.seeded(seed):
+                    torch.randperm(_SIZE)
+                    given.append(float(np.random.beta(1.0, 1.0)))
             with probes.seeded(seed):
                 result = build(1.0, _CLASSES)(x.clone(), y.clone())
             samples = _is_list_of_samples(result)
             if samples:
                 result = [np.stack([_array(each) for each in part]) for part in zip(*result, strict=True)]
             shown.append({path: _array(value) for path, value in parts(result)})
-    return replace(_read(shown, x.numpy(), y.numpy(), roles), samples=samples)
+    return replace(_read(shown, x.numpy(), y.numpy(), roles, given), samples=samples)
 
 
 def _is_list_of_samples(result: Any) -> bool:
@@ -288,12 +324,12 @@ def _is_list_of_samples(result: Any) -> bool:
     )
 
 
-def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles) -> Reading:
+def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles, given: list[float]) -> Reading:
     paths = [p for p in shown[0] if all(s.get(p) is not None for s in shown)]
     mixtures = [p for p in paths if all(_floats(s[p]) and s[p].shape == x.shape for s in shown)]
     if not mixtures:
-        given = ", ".join(f"{p or 'the result'}: {_form(shown[0][p])}" for p in shown[0])
-        raise NotUnderstood(f"gave {given or 'nothing'}, expected mixed inputs {x.shape} and targets")
+        came = ", ".join(f"{p or 'the result'}: {_form(shown[0][p])}" for p in shown[0])
+        raise NotUnderstood(f"gave {came or 'nothing'}, expected mixed inputs {x.shape} and targets")
     changed = [p for p in mixtures if any(not np.array_equal(s[p], x) for s in shown)]
     softs = [p for p in paths if all(_floats(s[p]) and s[p].shape == (_SIZE, _CLASSES) for s in shown)]
     softs = [p for p in softs if p not in mixtures]
@@ -308,6 +344,11 @@ def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles) -> Reading:
     own = [np.diag(w) for w in weights]
     partner = [probes.partners(w) for w in weights]
     seen = [(p != np.arange(_SIZE)) & (w > 1e-3) for p, w in zip(partner, own, strict=True)]
+    if roles.lam and not all(
+        np.allclose(w[k], lam, atol=1e-3) or np.allclose(w[k], 1 - lam, atol=1e-3)
+        for w, k, lam in zip(own, seen, given, strict=True)
+    ):
+        raise NotUnderstood(f"{roles.lam} is not the weight of what it mixes")
     onehot = np.eye(_CLASSES)[y]
     for path in softs:
         right = [
@@ -324,6 +365,8 @@ def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles) -> Reading:
         )
     ]
     has_lam = roles.lam is not None
+    if theirs and lams and not mine and not any(_floats(s[p]) for s in shown for p in theirs):
+        mine = ["y"]  # the samples' own are the caller's
     if "y2" in roles.order and not (mine and theirs) and not softs:
         mine, theirs = mine or ["y"], theirs or ["y[order]"]
     if not (softs or mine or theirs):
@@ -340,7 +383,8 @@ def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles) -> Reading:
         share = [p for p in lams if _is_share(p, shown, shares, seen)]
         if firsts and seconds and (share or has_lam):
             first_label, second_label = firsts[0], seconds[0]
-            if _place(paths, first_label) <= _place(paths, second_label):
+            stand = {first_label, second_label} <= set(paths)
+            if not stand or paths.index(first_label) <= paths.index(second_label):
                 return Reading(
                     mixed, own=first_label, other=second_label, lam=(share or ["lam"])[0], right=True
                 )
@@ -353,10 +397,6 @@ def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles) -> Reading:
         return Reading(mixed, soft=softs[0])
     seen_parts = ", ".join(f"{p or 'the result'}: {_form(shown[0][p])}" for p in shown[0])
     raise NotUnderstood(f"gave {seen_parts}: inputs that are mixed, and no targets that go with them")
-
-
-def _place(paths: list[str], path: str) -> int:
-    return paths.index(path) if path in paths else -1
 
 
 def _is_share(path: str, shown: list[dict[str, Any]], weights: list[Any], seen: list[Any]) -> bool:
@@ -424,6 +464,7 @@ def _adapter(callee: Callee, roles: Roles, form: Form, reading: Reading) -> Mixu
     if form.target != "classes" and reading.soft:
         features |= {"soft_targets"}
     numpy = "import numpy as np\n" if "np." in source else ""
+    numpy += "import types\n" if "types." in source else ""
     return Mixup(
         callee.name,
         executed(source, callee)["build"],
@@ -458,6 +499,7 @@ def _called(callee: Callee, roles: Roles, form: Form | None = None, reading: Rea
         options[roles.lam] = "lam"
     if roles.probability:
         options[roles.probability] = "1.0"
+    options |= configured(callee, _MEANING)
     built = arguments({n: v for n, v in options.items() if n in callee.built})
     called = arguments({n: v for n, v in options.items() if n in callee.called})
     mode = form.mode if form is not None and form.mode else ""

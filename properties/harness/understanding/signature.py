@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -242,8 +244,13 @@ def switch_of(parameters: Mapping[str, inspect.Parameter]) -> str | None:
     return next((n for n, p in parameters.items() if "smooth" in n.lower() and is_switch(p)), None)
 
 
-def extras(parameters: Mapping[str, inspect.Parameter], *, inputs: str, target: str) -> dict[str, str]:
-    """What is given for parameters that are no option of ours, as source. ``inputs``, ``target``: names."""
+def extras(
+    parameters: Mapping[str, inspect.Parameter], *, inputs: str, target: str, keeps: bool = True
+) -> dict[str, str]:
+    """What is given for parameters that are no option of ours, as source. ``inputs``, ``target``: names.
+
+    ``keeps``: whether a mask says what counts, or what does not.
+    """
     found: dict[str, str] = {}
     for name, parameter in parameters.items():
         lower = name.lower()
@@ -257,7 +264,7 @@ def extras(parameters: Mapping[str, inspect.Parameter], *, inputs: str, target: 
         elif lower in ("dim", "axis", "class_dim"):
             found[name] = "1"
         elif lower.endswith("mask") and needed:
-            found[name] = f"torch.ones_like({target}, dtype=torch.bool)"
+            found[name] = f"torch.{'ones' if keeps else 'zeros'}_like({target}, dtype=torch.bool)"
         elif lower in ("training", "is_training", "train") and (needed or parameter.default is False):
             found[name] = "True"
         elif lower in ("batch_size", "bs") and needed:
@@ -265,3 +272,65 @@ def extras(parameters: Mapping[str, inspect.Parameter], *, inputs: str, target: 
         elif lower in ("temperature", "tau", "t") and needed:
             found[name] = "1.0"
     return found
+
+
+CONFIGS = ("config", "cfg", "conf", "args", "opt", "opts", "options", "hparams", "hps", "flags", "settings")
+"""A parameter that holds options as attributes, or by keys."""
+
+
+def configured(callee: Callee, meaning: Mapping[str, str]) -> dict[str, str]:
+    """Source of a stand-in for each required parameter of ``CONFIGS``, with what the code reads of it.
+
+    ``meaning``: by pattern of the last name, the source of its value; what means nothing we know is None.
+    """
+    everything = {**callee.built, **callee.called}
+    found = {}
+    for name in required(everything):
+        if name.lower() in CONFIGS and (read := _reads(callee.target, name)):
+            found[name] = _stand_in(read, meaning)
+    return found
+
+
+def _reads(target: Any, name: str) -> list[tuple[str, ...]]:
+    """The chains of attributes or keys, such as ``.mixup.alpha``, that a definition reads of a name."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(target)))
+    except (OSError, TypeError, SyntaxError):
+        return []
+    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Subscript)}
+    chains = (_chain(node, name) for node in ast.walk(tree) if id(node) not in inner)
+    return sorted({chain for chain in chains if chain})
+
+
+def _chain(node: ast.AST, name: str) -> tuple[str, ...]:
+    """``.a`` for an attribute, ``a`` for a key; empty where it does not begin at the name."""
+    steps: list[str] = []
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        if isinstance(node, ast.Attribute):
+            if node.attr == name and isinstance(node.value, ast.Name) and node.value.id == "self":
+                return tuple(reversed(steps))
+            steps.append(f".{node.attr}")
+        elif isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+            steps.append(node.slice.value)
+        else:
+            return ()
+        node = node.value
+    return tuple(reversed(steps)) if isinstance(node, ast.Name) and node.id == name else ()
+
+
+def _stand_in(chains: Iterable[tuple[str, ...]], meaning: Mapping[str, str]) -> str:
+    below: dict[str, list[tuple[str, ...]]] = {}
+    for step, *rest in chains:
+        below.setdefault(step, []).append(tuple(rest))
+
+    def value(step: str) -> str:
+        rests = [rest for rest in below[step] if rest]
+        if rests:
+            return _stand_in(rests, meaning)
+        name = step.removeprefix(".").lower()
+        return next((source for pattern, source in meaning.items() if re.search(pattern, name)), "None")
+
+    if all(step.startswith(".") for step in below):
+        inside = ", ".join(f"{step[1:]}={value(step)}" for step in below)
+        return f"types.SimpleNamespace({inside})"
+    return "{" + ", ".join(f'"{step.removeprefix(".")}": {value(step)}' for step in below) + "}"

@@ -3,10 +3,13 @@ of dots such as ``torch.nn.CrossEntropyLoss``, or a file with one candidate in i
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import importlib.util
 import inspect
+import shutil
 import sys
+import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +19,7 @@ from lawful.impl import native, notebook, thirdparty
 from lawful.impl.contracts import TECHNIQUES, Adapter
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.candidates import Candidate, candidates
+from lawful.properties.harness.understanding.extract import taken_out
 from lawful.properties.harness.understanding.forms import RaisesOnEveryCall
 from lawful.properties.registry import did_you_mean
 from lawful.properties.subjects import understand
@@ -69,7 +73,9 @@ def find(target: str, technique: str | None = None) -> Found:
     library, _, chosen = named.partition(".")
     if library in shipped() and (not chosen or chosen in TECHNIQUES):
         return _shipped(named, technique)
-    return understood(definition(target), target, technique)
+    notes: list[str] = []
+    found = understood(_imported_or_alone(target, notes), target, technique)
+    return replace(found, notes=[*found.notes, *notes])
 
 
 def understood(found: Definition, target: str, technique: str | None) -> Found:
@@ -99,6 +105,37 @@ def definition(target: str) -> Definition:
             place, name = _split_dotted(named)
     path = Path(place) if place.endswith(".py") else None
     return member(_module_of_file(path) if path else _module(place), name, place, path)
+
+
+def _imported_or_alone(target: str, notes: list[str]) -> Definition:
+    """Where a file does not import because something is not installed: its definition, taken out of it."""
+    try:
+        return definition(target)
+    except UsageError as error:
+        place, _, name = target.replace("::", ":").rpartition(":")
+        if not place.endswith(".py") or not isinstance(error.__cause__, ImportError):
+            raise
+        folder = Path(tempfile.mkdtemp(prefix="lawful-"))  # its source has to last as long as it is asked
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return alone(Path(place), name, error, notes, folder)
+
+
+def alone(path: Path, name: str, why: Exception, notes: list[str], folder: Path) -> Definition:
+    """``name`` taken out of its file with what it refers to, and written to a folder. Raises UsageError."""
+    try:
+        source = taken_out(path, name)
+    except ValueError:
+        raise why from None
+    file = folder / f"{path.stem}_alone.py"
+    file.write_text(source)
+    said = (str(why).strip().splitlines() or [type(why).__name__])[0]
+    try:
+        module = _of_lone_file(file)
+    except (ModuleNotFoundError, UsageError) as error:
+        rest = str(error).split("does not import: ")[-1]
+        raise UsageError(f"{said}; alone: {rest}") from error
+    notes.append(f"taken out of its file and tried alone: {said}")
+    return member(module, name, str(path), None)
 
 
 def member(module: ModuleType, name: str, place: str, path: Path | None) -> Definition:
