@@ -20,7 +20,7 @@ bench-compare: $(READY)
 	$(BIN)/python benchmarks/compare.py $(OLD) $(NEW)
 
 matrix: $(READY)
-	$(BIN)/lawful matrix
+	$(BIN)/lawful matrix --json matrix.json --html matrix.html
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from lawful.impl.contracts import SEVERITIES, WAYS, Adapter
+from lawful.impl.faulty import faults
 from lawful.impl.shown import in_one_line
 from lawful.properties import twin
 from lawful.properties.harness.cases import Case, LawTest, cases
@@ -200,6 +201,16 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
             )
         except ValueError as error:
             raise UsageError(str(error)) from error
+    report.laws = {
+        law.id: {
+            "formula": law.formula,
+            "why": law.why,
+            "source": law.source,
+            "severity": law.severity,
+            "catches": ", ".join(f.id for f in faults(law.technique) if law.name in f.caught_by),
+        }
+        for law in {case.law.id: case.law for case in planned}.values()
+    }
     return report, planned
 
 

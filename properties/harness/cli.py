@@ -6,6 +6,7 @@ or a target that is not importable or not understood.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -41,6 +42,12 @@ Require = Annotated[
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report, schema 2")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", help="write the report as a page")]
+MarkdownFile = Annotated[Path | None, typer.Option("--markdown", help="write a table for a README")]
+BadgeFile = Annotated[Path | None, typer.Option("--badge", help="write the JSON that shields.io reads")]
+JunitFile = Annotated[Path | None, typer.Option("--junit", help="write JUnit XML, as CI servers read it")]
+Format = Annotated[
+    str, typer.Option("--format", metavar="text|github", help="github: annotations of what is broken too")
+]
 TimeLimit = Annotated[
     int | None, typer.Option(min=1, help="seconds for one case, else 60, 120 or 1200 by profile")
 ]
@@ -124,6 +131,10 @@ def check(
     known: KnownFile = None,
     json: JsonFile = None,
     html: HtmlFile = None,
+    markdown: MarkdownFile = None,
+    badge: BadgeFile = None,
+    junit: JunitFile = None,
+    format: Format = "text",
     time_limit: TimeLimit = None,
     database: Database = None,
     n: Workers = "auto",
@@ -148,7 +159,7 @@ def check(
         time_limit,
         database,
     )
-    _ask(plan, json, html, n, write_known)
+    _ask(plan, _Outputs(json, html, markdown, badge, junit, format), n, write_known)
 
 
 @app.command()
@@ -166,6 +177,10 @@ def matrix(
     known: KnownFile = None,
     json: JsonFile = None,
     html: HtmlFile = None,
+    markdown: MarkdownFile = None,
+    badge: BadgeFile = None,
+    junit: JunitFile = None,
+    format: Format = "text",
     time_limit: TimeLimit = None,
     database: Database = None,
     n: Workers = "auto",
@@ -189,7 +204,7 @@ def matrix(
         time_limit,
         database,
     )
-    _ask(plan, json, html, n)
+    _ask(plan, _Outputs(json, html, markdown, badge, junit, format), n)
 
 
 @app.command()
@@ -339,6 +354,70 @@ def replay(
 
 
 @app.command()
+def report(
+    file: Annotated[Path, typer.Argument(metavar="REPORT", help="a JSON report of check or matrix")],
+    html: HtmlFile = None,
+    markdown: MarkdownFile = None,
+    badge: BadgeFile = None,
+    junit: JunitFile = None,
+    format: Format = "text",
+) -> None:
+    """Write a stored report as something else, or say what came of it. Nothing is asked again."""
+    from lawful.properties.harness.page import sentences
+    from lawful.properties.harness.processes import Refused
+
+    outputs = _Outputs(None, html, markdown, badge, junit, format)
+    try:
+        outputs.check()
+        info = _stored(file)
+    except Refused as error:
+        _refuse(error)
+    for name, words in sentences(info["implementations"]):
+        typer.echo(f"{name}: {words}")
+    outputs.write(info)
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="a JSON report")],
+    new: Annotated[Path, typer.Argument(help="a later one")],
+) -> None:
+    """What changed between two reports: exit 1 where something that held is broken, or was not asked."""
+    from lawful.properties.harness.outputs import changes, versions
+    from lawful.properties.harness.processes import Refused
+
+    try:
+        before, after = _stored(old), _stored(new)
+    except Refused as error:
+        _refuse(error)
+    for line in versions(before, after):
+        typer.echo(line)
+    found = changes(before, after)
+    for name, law, was, now in found:
+        typer.echo(f"{name}  {law}: {was or 'not there'} -> {now or 'not there'}")
+    if not found:
+        typer.echo("no verdict changed")
+    worse = [each for each in found if each[2] == "holds" and each[3] in ("broken", "error")]
+    raise typer.Exit(1 if worse else 0)
+
+
+def _stored(file: Path) -> dict[str, Any]:
+    """A report's JSON. Raises Refused."""
+    import json
+
+    from lawful.properties.harness.processes import Refused
+
+    try:
+        info: dict[str, Any] = json.loads(file.read_text())
+        known = info["schema"] == 2 and all("results" in each for each in info["implementations"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(f"{file} is no JSON report of lawful: {type(error).__name__}: {error}") from error
+    if not known:
+        raise Refused(f"{file} is a report of schema {info['schema']}, expected 2")
+    return info
+
+
+@app.command()
 def conventions(technique: Technique = None) -> None:
     """The choices on which good implementations differ, with their values, for --require."""
     from lawful.properties.registry import laws_of, written_techniques
@@ -456,27 +535,63 @@ def _plan(
     )
 
 
-def _ask(
-    plan: Any, json: Path | None, html: Path | None, workers: str, write_known: bool = False
-) -> NoReturn:
+@dataclass(frozen=True)
+class _Outputs:
+    """Where a report is written, beside the terminal."""
+
+    json: Path | None = None
+    html: Path | None = None
+    markdown: Path | None = None
+    badge: Path | None = None
+    junit: Path | None = None
+    format: str = "text"
+
+    def check(self) -> None:
+        """Before anything is asked. Raises Refused."""
+        from lawful.properties.harness.processes import Refused, writable
+
+        for path in (self.json, self.html, self.markdown, self.badge, self.junit):
+            writable(path)
+        if self.format not in ("text", "github"):
+            raise Refused(f"--format is {self.format!r}, expected text or github")
+
+    def write(self, info: dict[str, Any]) -> None:
+        from json import dumps
+
+        from lawful.properties.harness import outputs
+
+        if self.json:
+            self.json.write_text(dumps(info, indent=1, allow_nan=False) + "\n")
+        if self.html:
+            from lawful.properties.harness.page import page
+
+            self.html.write_text(page(info))
+            typer.echo(f"the page is {self.html}", err=True)
+        for kind in ("markdown", "badge", "junit"):
+            if path := getattr(self, kind):
+                outputs.write(info, path, kind)
+        if self.format == "github":
+            for line in outputs.github(info):
+                typer.echo(line)
+
+
+def _ask(plan: Any, outputs: _Outputs, workers: str, write_known: bool = False) -> NoReturn:
+    from dataclasses import replace
+
     from rich.console import Console
 
-    from lawful.properties.harness.processes import Refused, ask, writable
+    from lawful.properties.harness.processes import Refused, ask
 
     try:
-        for path in (json, html):
-            writable(path)
+        outputs.check()
         if not (workers == "auto" or (workers.isdigit() and int(workers) > 0)):
             raise Refused(f"-n is {workers!r}, expected auto or a whole number from 1")
-        report = ask(plan, workers)
+        report = ask(replace(plan, pictures=bool(outputs.json or outputs.html)), workers)
     except Refused as error:
         _refuse(error)
     console = Console()
     report.print(console if console.is_terminal else Console(width=120))
-    if json:
-        report.write_json(json)
-    if html:
-        report.write_html(html)
+    outputs.write(report.to_json())
     if write_known:
         from lawful.properties.harness.known import write_known as write
 

@@ -25,6 +25,8 @@ class Plan:
     """Of the deep profile: redis://...; a local folder where None."""
     time_limit: int | None = None
     """Seconds for one case; the profile's own where None."""
+    pictures: bool = False
+    """Whether numbers are kept that a page draws."""
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self)))

@@ -53,7 +53,9 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
                 for task, answer in team.work(tasks, few):
                     rows[task] = {**planned[task], **answer.details()}
                     shown(rows[task]["verdict"])
+        pictures = _pictures(team, plan, understood, count) if plan.pictures else {}
     report = Report(plan.profile, plan.seed, [], fail_on=plan.fail_on)
+    report.laws = {name: law for each in understood.values() for name, law in each["laws"].items()}
     report.command = " ".join(["lawful", *sys.argv[1:]])
     report.notes = list(dict.fromkeys(note for each in understood.values() for note in each["notes"]))
     names = Counter(one["name"] for each in understood.values() for one in each["implementations"])
@@ -63,11 +65,25 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
             name = one["name"]
             if names[name] > sum(i["name"] == name for i in each["implementations"]):  # of another target too
                 name = target if target.endswith(name) else f"{target} {name}"
-            report.implementations.append(Implementation(**{**one, "name": name}))
+            pictured = pictures.get((target, one["name"], one["technique"]), {})
+            report.implementations.append(Implementation(**{**one, "name": name, "pictured": pictured}))
             for row in (*each["requirements"], *own):
                 if (row["implementation"], row["technique"]) == (one["name"], one["technique"]):
                     report.results.append(Result(**{**row, "implementation": name}))
     return report
+
+
+def _pictures(
+    team: _Team, plan: Plan, understood: Iterable[str], count: int
+) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """The numbers that a page draws, by target, name and technique; a target that dies of it has none."""
+    tasks = [_Task("picture", (plan, target), _SMOKE_LIMIT, target) for target in understood]
+    return {
+        (task.target, name, technique): numbers
+        for task, answer in team.work(tasks, count)
+        if answer.kind == "done"
+        for name, technique, numbers in answer.value
+    }
 
 
 def smoked(targets: list[str], technique: str | None) -> dict[str, list[Any]]:

@@ -45,6 +45,9 @@ _URGENCY = ("broken", "error", "deviates", "holds", "unsupported")
 _SHORT_DTYPES = {"float64": "f64", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
+NOT_ALWAYS = " (not every time that it was asked)"
+
+
 @dataclass(frozen=True)
 class Result:
     """A row: one property of one implementation, on one device and in one dtype."""
@@ -71,7 +74,8 @@ class Result:
 
     def cause(self) -> str:
         """The message without its numbers: alike where several dtypes break for one reason."""
-        return re.sub(r"[-+]?(\d[\d.]*(e[-+]?\d+)?|inf|nan)|(b?float\d+)", "#", self.message or "")
+        text = (self.message or "").removesuffix(NOT_ALWAYS)
+        return re.sub(r"[-+]?(\d[\d.]*(e[-+]?\d+)?|inf|nan)|(b?float\d+)", "#", text)
 
 
 @dataclass(frozen=True)
@@ -92,12 +96,17 @@ class Finding:
 
 def findings(rows: Iterable[Result]) -> list[Finding]:
     """What is broken or deviates in the rows of one implementation, the most severe first."""
+    rows = list(rows)
     kept = [row for row in rows if row.verdict in ("broken", "deviates")]
     by_case = {(row.property, row.device, row.dtype): row for row in kept}
+    asked = {(row.property, row.device, row.dtype) for row in rows if row.verdict != "unsupported"}
+    anywhere = {row.property: row for row in reversed(kept)}
 
     def root(row: Result) -> Result:
         for name in row.rests_on:
-            below = by_case.get((name, row.device, row.dtype))
+            case = (name, row.device, row.dtype)
+            # what it rests on may not be asked in this dtype: what it says elsewhere goes for it
+            below = by_case.get(case) if case in asked else anywhere.get(name)
             if below is not None and not row.stale:
                 return root(below)
         return row
@@ -144,6 +153,8 @@ class Implementation:
     """What was named to find it, as on the command line; empty where an object was given."""
     remarks: tuple[str, ...] = ()
     """What to know before the verdicts, in a sentence each."""
+    pictured: Mapping[str, Any] = field(default_factory=dict)
+    """Numbers that a page draws: see ``properties.pictured``."""
 
 
 @dataclass
@@ -158,6 +169,8 @@ class Report:
     """What was not asked at all, and why: libraries that are absent, devices that are not there."""
     fail_on: str = "wrong"
     """The least severity at which a broken law makes ``exit_status`` 1."""
+    laws: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By id, of the laws that were asked: formula, why, source and severity."""
     command: str = ""
     started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
@@ -208,6 +221,7 @@ class Report:
             "seed": self.seed,
             "fail_on": self.fail_on,
             "notes": self.notes,
+            "laws": self.laws,
             "implementations": [self._implementation_json(each) for each in self.implementations],
         }
 
@@ -246,17 +260,9 @@ class Report:
         path.write_text(self.to_html())
 
     def to_html(self, fragment: bool = False) -> str:
-        import jinja2
+        from lawful.properties.harness.page import page
 
-        template = (Path(__file__).parent / "report.html.jinja").read_text()
-        environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-        info = self.to_json()
-        for each, implementation in zip(info["implementations"], self.implementations, strict=True):
-            each["words"] = severity_words(self.findings(implementation))
-            each["results"].sort(
-                key=lambda row: (_URGENCY.index(row["verdict"]), SEVERITIES.index(row["severity"]))
-            )
-        return environment.from_string(template).render(report=self, info=info, fragment=fragment)
+        return page(self.to_json(), fragment)
 
     def print(self, console: Console) -> None:
         for implementation in self.implementations:

@@ -67,8 +67,20 @@ def understand(plan: Plan, target: str) -> dict[str, Any]:
         "notes": report.notes,
         "conventions": convention_values(found.subjects),
         "time_limit": profile_of(plan).time_limit,
+        "laws": report.laws,
         "cases": {case.id: asdict(case.result("error")) for case in cases},
     }
+
+
+def picture(plan: Plan, target: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """The numbers that a page draws, by name and technique of an implementation."""
+    from lawful.properties.pictured import pictured
+
+    if target not in _planned:
+        understand(plan, target)
+    subjects = {id(case.subject.adapter): case.subject for case in _planned[target][1].values()}
+    with silence():
+        return [(each.adapter.name, each.technique, pictured(each)) for each in subjects.values()]
 
 
 def ask(plan: Plan, target: str, case_id: str) -> dict[str, Any]:
@@ -88,6 +100,7 @@ def ask(plan: Plan, target: str, case_id: str) -> dict[str, Any]:
 _WORK: dict[str, Callable[..., Any]] = {
     "understand": understand,
     "require": check_required,
+    "picture": picture,
     "ask": ask,
     "adapt": adapted,
     "replay": replayed,

@@ -1,0 +1,160 @@
+"""What a report is written as, beside the page: for a README, a badge, a CI server, and GitHub's annotations.
+
+All are made from a report's JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lawful.properties.harness.page import SEVERITIES, by_law
+
+Info = Mapping[str, Any]
+
+
+def markdown(info: Info) -> str:
+    """A table for a README: a row an implementation."""
+    lines = [
+        "| implementation | technique | laws | known deviations | broken |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for each in info["implementations"]:
+        verdicts = list(by_law(each["results"]).values())
+        named = {
+            verdict: ", ".join(f"`{f['property']}`" for f in each["findings"] if f["verdict"] == verdict)
+            for verdict in ("deviates", "broken")
+        }
+        version = f" {each['version']}" if each["version"] else ""
+        lines.append(
+            f"| {each['name']}{version} | {each['technique']} | {verdicts.count('holds')} hold "
+            f"| {named['deviates'] or 'none'} | {named['broken'] or 'none'} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def badge(info: Info) -> dict[str, Any]:
+    """The JSON that shields.io reads from an address ("endpoint badge")."""
+    broken = [
+        f["severity"]
+        for each in info["implementations"]
+        for f in each["findings"]
+        if f["verdict"] == "broken"
+    ]
+    holds = sum(v == "holds" for each in info["implementations"] for v in by_law(each["results"]).values())
+    worst = min(broken, key=SEVERITIES.index, default=None)
+    colours = {"wrong": "red", "edge": "orange", "guard": "yellow", None: "brightgreen"}
+    words = f"{len(broken)} broken, {holds} hold" if broken else f"{holds} laws hold"
+    if not holds and not broken:
+        words, worst = "nothing asked", "wrong"
+    return {"schemaVersion": 1, "label": "lawful", "message": words, "color": colours[worst]}
+
+
+def junit(info: Info) -> str:
+    """A test case a row, as CI servers read it. What is below ``fail_on`` is skipped, with its reason."""
+    failing = SEVERITIES[: SEVERITIES.index(info.get("fail_on", "wrong")) + 1]
+    root = ElementTree.Element("testsuites", name="lawful")
+    for each in info["implementations"]:
+        rows = each["results"]
+        roots = {
+            f["property"] for f in each["findings"] if f["verdict"] == "broken" and f["severity"] in failing
+        }
+        suite = ElementTree.SubElement(root, "testsuite", name=f"{each['name']}.{each['technique']}")
+        counts = {"tests": len(rows), "failures": 0, "errors": 0, "skipped": 0}
+        for row in rows:
+            case = ElementTree.SubElement(
+                suite,
+                "testcase",
+                classname=f"{each['name']}.{each['technique']}",
+                name=f"{row['property']}[{row['device']}-{row['dtype']}]",
+                time=f"{row['seconds']:.3f}",
+            )
+            kind = _junit_kind(row, roots)
+            if kind:
+                counts[{"failure": "failures", "error": "errors", "skipped": "skipped"}[kind]] += 1
+                inside = ElementTree.SubElement(
+                    case, kind, message=_one_line(row["message"] or row["verdict"])
+                )
+                if kind == "failure":
+                    inside.text = row["reproduce"] or ""
+        for name, count in counts.items():
+            suite.set(name, str(count))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _junit_kind(row: Mapping[str, Any], roots: set[str]) -> str:
+    if row["verdict"] == "error":
+        return "error"
+    if row["stale"] or (row["verdict"] == "broken" and row["finding"] in roots):
+        return "failure"
+    return "" if row["verdict"] == "holds" else "skipped"
+
+
+def github(info: Info) -> Iterator[str]:
+    """GitHub's workflow commands: a line for each finding that is broken, in the file that was named."""
+    failing = SEVERITIES[: SEVERITIES.index(info.get("fail_on", "wrong")) + 1]
+    for each in info["implementations"]:
+        place, _, _ = (each.get("target") or "").replace("::", ":").rpartition(":")
+        file = f" file={_escaped(place)}," if place.endswith(".py") else " "
+        for finding in each["findings"]:
+            if finding["verdict"] == "broken":
+                level = "error" if finding["severity"] in failing else "warning"
+                title = _escaped(f"{each['name']}: {finding['property']} ({finding['severity']})")
+                yield f"::{level}{file}title={title}::{_escaped(finding['message'] or '', data=True)}"
+
+
+def _escaped(text: str, data: bool = False) -> str:
+    for plain, code in (
+        ("%", "%25"),
+        ("\r", "%0D"),
+        ("\n", "%0A"),
+        *(() if data else ((":", "%3A"), (",", "%2C"))),
+    ):
+        text = text.replace(plain, code)
+    return text
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def changes(old: Info, new: Info) -> list[tuple[str, str, str, str]]:
+    """What a newer report says otherwise: implementation, law, the verdict before and after, "" for none."""
+
+    def verdicts(info: Info) -> dict[tuple[str, str], str]:
+        return {
+            (f"{each['name']}.{each['technique']}", name): verdict
+            for each in info["implementations"]
+            for name, verdict in by_law(each["results"]).items()
+        }
+
+    before, after = verdicts(old), verdicts(new)
+    return [
+        (*key, before.get(key, ""), after.get(key, ""))
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
+
+
+def versions(old: Info, new: Info) -> list[str]:
+    """Implementations of another version, as "timm 1.0.30 -> 1.0.31"."""
+    known = {(each["name"], each["technique"]): each["version"] for each in old["implementations"]}
+    found = [
+        f"{each['name']} {before or 'without a version'} -> {each['version'] or 'without a version'}"
+        for each in new["implementations"]
+        if (before := known.get((each["name"], each["technique"]), each["version"])) != each["version"]
+    ]
+    return list(dict.fromkeys(found))
+
+
+def write(info: Info, path: Path, kind: str) -> None:
+    texts = {
+        "markdown": lambda: markdown(info),
+        "badge": lambda: json.dumps(badge(info)) + "\n",
+        "junit": lambda: junit(info),
+    }
+    path.write_text(texts[kind]())

@@ -1,0 +1,259 @@
+"""The page of verdicts: one file, no network. What it shows is prepared here, ``report.html.jinja`` draws it.
+
+Everything comes from a report's JSON, so that a stored report makes the same page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from lawful.impl.contracts import SEVERITIES as SEVERITY_MEANINGS
+from lawful.impl.contracts import WAYS
+from lawful.properties.harness.mathml import mathml
+from lawful.properties.harness.pictures import picture
+
+SEVERITIES = tuple(SEVERITY_MEANINGS)
+URGENCY = ("broken", "error", "deviates", "holds", "unsupported")
+SYMBOLS = {"holds": "✓", "broken": "✗", "deviates": "≠", "unsupported": "–", "error": "!"}
+MEANINGS = {
+    "holds": "the law was asked and holds",
+    "broken": "an input breaks the law",
+    "deviates": "broken, and known to be: a reason and an example are on file, and were asked again",
+    "unsupported": "the feature is absent, and was refused when it was passed",
+    "error": "the case could not be asked",
+}
+TITLES = {
+    "label_smoothing": "Label smoothing",
+    "mixup": "Mixup",
+    "lr_finder": "LR finder",
+    "training": "Training",
+}
+_SHORT = {"float64": "f64", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+
+
+def page(info: Mapping[str, Any], fragment: bool = False) -> str:
+    """HTML of a report's JSON, schema 2; a fragment for a notebook, whose styles reach nothing beside it."""
+    import jinja2
+
+    template = (Path(__file__).parent / "report.html.jinja").read_text()
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(template).render(**view(info), fragment=fragment)
+
+
+def view(info: Mapping[str, Any]) -> dict[str, Any]:
+    names = Counter(each["name"] for each in info["implementations"])
+    shown = [_implementation(info, each, names) for each in info["implementations"]]
+    techniques = list(dict.fromkeys(each["technique"] for each in shown))
+    return {
+        "info": info,
+        "sentences": sentences(info["implementations"]),
+        "implementations": shown,
+        "grids": [
+            _grid(technique, [each for each in shown if each["technique"] == technique])
+            for technique in techniques
+        ],
+        "titles": {technique: TITLES.get(technique, technique) for technique in techniques},
+        "ways": [_ways(technique, shown) for technique in techniques],
+        "libraries": list(dict.fromkeys(each["library"] for each in shown)),
+        "severities": SEVERITY_MEANINGS,
+        "verdicts": MEANINGS,
+        "symbols": SYMBOLS,
+    }
+
+
+def library_of(implementation: Mapping[str, Any]) -> str:
+    """What was named on the command line, where that is a shipped adapter; else its own name."""
+    target = implementation.get("target") or ""
+    return target if re.fullmatch(r"\w+", target) else implementation["name"]
+
+
+def sentences(implementations: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What came of each library, in words: ("timm 1.0.31", "37 laws hold, 6 known deviations, ...")."""
+    grouped: dict[str, list[Mapping[str, Any]]] = {}
+    for each in implementations:
+        grouped.setdefault(library_of(each), []).append(each)
+    found = []
+    for library, group in grouped.items():
+        version = next((each["version"] for each in group if each["version"]), None)
+        verdicts = [verdict for each in group for verdict in by_law(each["results"]).values()]
+        deviations = sum(f["verdict"] == "deviates" for each in group for f in each["findings"])
+        broken = Counter(
+            f["severity"] for each in group for f in each["findings"] if f["verdict"] == "broken"
+        )
+        parts = [_counted(verdicts.count("holds"), "law holds", "laws hold")]
+        if deviations:
+            parts.append(_counted(deviations, "known deviation", "known deviations"))
+        parts += [_counted(broken[s], *_IN_WORDS[s]) for s in SEVERITIES if broken[s]] or ["nothing broken"]
+        if verdicts.count("error"):
+            parts.append(_counted(verdicts.count("error"), "case not asked", "cases not asked"))
+        found.append((f"{library} {version}" if version else library, ", ".join(parts)))
+    return found
+
+
+_IN_WORDS = {
+    "wrong": ("wrong result", "wrong results"),
+    "edge": ("broken at the edges", "broken at the edges"),
+    "guard": ("bad input taken", "bad inputs taken"),
+}
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
+
+
+def by_law(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The most urgent verdict of each law."""
+    found: dict[str, str] = {}
+    for row in rows:
+        before = found.get(row["property"], "unsupported")
+        found[row["property"]] = min(before, row["verdict"], key=URGENCY.index)
+    return found
+
+
+def _implementation(info: Mapping[str, Any], each: Mapping[str, Any], names: Counter[str]) -> dict[str, Any]:
+    # two techniques of one name are told apart by the technique
+    own = each["name"] if names[each["name"]] == 1 else f"{each['name']}.{each['technique']}"
+    place = re.sub(r"[^\w.:-]+", "_", own)
+    laws = info.get("laws", {})
+    findings = [_finding(laws, each, finding, place) for finding in each["findings"]]
+    groups: dict[str, list[dict[str, Any]]] = {"holds": [], "unsupported": [], "error": []}
+    for name, verdict in by_law(each["results"]).items():
+        if verdict in groups:
+            rows = [row for row in each["results"] if row["property"] == name]
+            groups[verdict].append(_quiet(laws, each["technique"], name, rows))
+    used = Counter(finding["id"] for finding in findings)
+    for finding in findings:  # one law with two causes has two findings
+        if used[finding["id"]] > 1:
+            used[finding["id"]] -= 1
+            finding["id"] += f".{used[finding['id']]}"
+    return {
+        **each,
+        "id": place,
+        "library": library_of(each),
+        "findings": findings,
+        "groups": groups,
+        "words": sentences([{**each, "target": ""}])[0][1],
+        "ways": {k: v for k, v in each["conventions"].items() if k in WAYS},
+        "choices": {k: v for k, v in each["conventions"].items() if k not in WAYS},
+        "picture": picture(each["name"], each.get("pictured") or {}),
+    }
+
+
+def _finding(
+    laws: Mapping[str, Any], each: Mapping[str, Any], finding: Mapping[str, Any], place: str
+) -> dict[str, Any]:
+    rows = [row for row in each["results"] if row["property"] == finding["property"]]
+    cases = set(finding["cases"])
+    own = [row for row in rows if f"{row['device']}-{row['dtype']}" in cases]
+    law = laws.get(f"{each['technique']}.{finding['property']}", {})
+    first = own[0] if own else {}
+    return {
+        **finding,
+        "id": f"{place}/{finding['property']}",
+        "chips": [_chip(row) for row in rows],
+        "message": linked(finding["message"] or ""),
+        "formula": mathml(law["formula"]) if law else "",
+        "why": law.get("why", ""),
+        "source": linked(law.get("source", "")),
+        "catches": law.get("catches", ""),
+        "counterexample": first.get("counterexample"),
+        "reproduce": first.get("reproduce"),
+    }
+
+
+def _quiet(laws: Mapping[str, Any], technique: str, name: str, rows: list[Any]) -> dict[str, Any]:
+    law = laws.get(f"{technique}.{name}", {})
+    worst = [row["worst_error"] for row in rows if isinstance(row["worst_error"], float | int)]
+    return {
+        "property": name,
+        "severity": min((row["severity"] for row in rows), key=SEVERITIES.index),
+        "formula": mathml(law["formula"]) if law else "",
+        "chips": [_chip(row) for row in rows],
+        "examples": sum(row["examples"] for row in rows),
+        "worst": f"{max(worst):.2g}" if worst and max(worst) > 0 else "",
+        "messages": list(dict.fromkeys(row["message"] for row in rows if row["message"])),
+    }
+
+
+def _chip(row: Mapping[str, Any]) -> dict[str, str]:
+    device = "" if row["device"] == "cpu" else f"{row['device']} "
+    return {"text": f"{device}{_SHORT.get(row['dtype'], row['dtype'])}", "verdict": row["verdict"]}
+
+
+def _grid(technique: str, shown: list[dict[str, Any]]) -> dict[str, Any]:
+    """Laws are rows in the order of their severity, implementations columns."""
+    severity: dict[str, str] = {}
+    for each in shown:
+        for row in each["results"]:
+            name = row["property"]
+            severity[name] = min(severity.get(name, row["severity"]), row["severity"], key=SEVERITIES.index)
+    verdicts = {each["id"]: by_law(each["results"]) for each in shown}
+    order = sorted(severity, key=lambda name: SEVERITIES.index(severity[name]))
+    rows = []
+    for name in order:
+        cells = [_cell(each, name, verdicts[each["id"]].get(name)) for each in shown]
+        rows.append({"property": name, "severity": severity[name], "cells": cells})
+    return {"technique": technique, "title": TITLES.get(technique, technique), "columns": shown, "rows": rows}
+
+
+def _cell(each: Mapping[str, Any], name: str, verdict: str | None) -> dict[str, Any]:
+    if verdict is None:
+        return {"verdict": "", "symbol": "", "word": "", "href": "", "where": ""}
+    finding = next((f for f in each["findings"] if f["property"] == name), None)
+    # what broke only because another law did is shown there
+    finding = finding or next((f for f in each["findings"] if name in f["also"]), None)
+    where = [_chip(row) for row in each["results"] if row["property"] == name]
+    some = [chip["text"] for chip in where if chip["verdict"] == verdict]
+    split = verdict in ("broken", "deviates") and len(some) < sum(
+        c["verdict"] != "unsupported" for c in where
+    )
+    return {
+        "verdict": verdict,
+        "symbol": SYMBOLS[verdict],
+        "word": verdict,
+        "href": f"#{finding['id']}" if finding and verdict in ("broken", "deviates") else "",
+        "where": " ".join(dict.fromkeys(some)) if split else "",
+    }
+
+
+def _ways(technique: str, shown: list[dict[str, Any]]) -> dict[str, Any]:
+    own = [each for each in shown if each["technique"] == technique]
+    names = [way for way in WAYS if any(way in each["ways"] for each in own)]
+    rows = [(each["name"], [each["ways"].get(way, "") for way in names]) for each in own]
+    return {"technique": technique, "names": names, "rows": rows}
+
+
+_SITES = (
+    (r"https?://[^\s,;)]+", lambda found: found[0]),
+    (
+        r"\b([\w.-]+/[\w.-]+) (?:issues?|pull) (\d+)",
+        lambda found: f"https://github.com/{found[1]}/issues/{found[2]}",
+    ),
+    (
+        r"\btorch\.nn\.(?:functional\.\w+|[A-Z]\w+)(?![.\w])",
+        lambda found: f"https://docs.pytorch.org/docs/stable/generated/{found[0]}.html",
+    ),
+    (r"\barXiv[: ](\d{4}\.\d{4,5})", lambda found: f"https://arxiv.org/abs/{found[1]}"),
+)
+
+
+def linked(text: str) -> str:
+    """HTML of a source, in which addresses, issues and papers are links."""
+    spots = sorted(
+        (
+            (found.start(), found.end(), address(found))
+            for pattern, address in _SITES
+            for found in re.finditer(pattern, text)
+        ),
+    )
+    parts, last = [], 0
+    for start, end, address in spots:
+        if start >= last:
+            parts += [escape(text[last:start]), f'<a href="{escape(address)}">{escape(text[start:end])}</a>']
+            last = end
+    return "".join([*parts, escape(text[last:])])
