@@ -34,6 +34,7 @@ LOSSES = {
     "outputs_in_a_tuple": "((logits,), target",
     "PaddedSequences": "pad_index=0)(pad(logits[None]), target[None] + 1)[0]",
     "UseGpu": "UseGpu(epsilon=epsilon, num_classes=logits.shape[1])",
+    "Configured": "loss=types.SimpleNamespace(label_smoothing=epsilon)",
 }
 FIXED = ("fixed_smoothing_loss", "switched", "instance", "torch_instance")
 MIXUPS = {
@@ -56,6 +57,8 @@ MIXUPS = {
     "inputs_alone_mixup": "target_b = y[result[1]]",
     "samples_in_and_out": "soft = result[1]",
     "cuda_by_name": "cuda_by_name(inputs, target",
+    "with_args_mixup": "args=types.SimpleNamespace(mixup_alpha=alpha, strategy=None)",
+    "partners_labels_mixup": "target_a = result[1], target_b = y, lam = result[2]",
 }
 FINDERS = {
     "Finder": "finder.history['lr']",
@@ -65,6 +68,7 @@ FINDERS = {
     "a_triple": "lrs = result[1], losses = result[0]",
     "from_its_module": "in its module",
     "optimizer_class": "optimizer_class=SGD",
+    "with_validation": "with_validation(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)",
 }
 TRAINING = {"train": "accuracy = result['val_acc']"}
 RIGHT = {**LOSSES, **MIXUPS, **FINDERS, **TRAINING}

@@ -52,6 +52,10 @@ LOOKALIKES = {
     "a_triple": ("lrs = result[2], losses = result[1]", "lrs = result[0]"),
     "from_its_module": ("(model, optimizer, criterion, loader", "in its module"),
     "optimizer_class": ("optimizer=SGD", "optimizer, criterion"),
+    "Configured": ("Configured(label_smoothing=epsilon)(logits, target)", "SimpleNamespace"),
+    "with_args_mixup": ("with_args_mixup(inputs, target, alpha=alpha)", "SimpleNamespace"),
+    "partners_labels_mixup": ("target_a = result[1], target_b = result[3]", "target_b = y"),
+    "with_validation": ("lrs = result[0], losses = result[1]", "no history"),
     "train": ("lrs = result[0], losses = result[1]", "accuracy"),
 }
 OTHERWISE_NAMED = {"PaddedVectors": "PaddedSequences", "samples_mixup": "collate_mixup"}

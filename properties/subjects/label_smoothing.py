@@ -340,6 +340,8 @@ class Loss(Subject):
         with contextlib.suppress(Raised, LawBroken):
             if "ignore_index" in self.features:
                 found |= asked._ignoring()
+                if "ignored_index" not in found and asked._leaves_ignored_out():
+                    self.features -= {"ignore_index"}
         if "weight" in self.features:
             found |= asked._weighing()
         return {**found, **self.adapter.documented}
@@ -366,6 +368,11 @@ class Loss(Subject):
                             found["all_ignored"] = "nan" if np.isnan(nothing).any() else "zero"
                         return found
         return found
+
+    def _leaves_ignored_out(self) -> bool:
+        """Whether it gives a value for each sample that is kept, and none for the others."""
+        none = self.adapter.default_reduction == "none"
+        return none and np.size(self(_PROBE_LOGITS, [0, 1], 0.25, ignore_index=1).value) == 1
 
     def _weighing(self) -> dict[str, str]:
         for weighting in self.convention_values["weighting"]:

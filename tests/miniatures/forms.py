@@ -675,3 +675,59 @@ def of_classes_or_rows_wrong(logits, target, smoothing=0.1):
     rows = F.one_hot(target, logits.shape[1]) if target.ndim == 1 else target
     q = (1 - smoothing) * rows.to(logits.dtype) + smoothing / logits.shape[1]
     return -2 * (q * logits.log_softmax(1)).sum(1).mean()
+
+
+class Configured(nn.Module):
+    """Its options are attributes of a configuration."""
+
+    halve = 1
+
+    def __init__(self, config):
+        super().__init__()
+        self.classes, self.eps = config.data.n_classes, config.loss.label_smoothing / self.halve
+
+    def forward(self, pred, target):
+        assert pred.shape[1] == self.classes
+        return _logits(pred, target, self.eps).mean()
+
+
+class ConfiguredWrong(Configured):
+    halve = 2
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.classes, self.eps = config.data.n_classes, config.loss.label_smoothing / 2
+
+
+def with_args_mixup(args, x, y):
+    """The arguments of a script come first, of which it reads two."""
+    lam = _lam(args.mixup_alpha) if args.strategy != "off" else 1.0
+    index = torch.randperm(len(x))
+    return _blend(x, lam, index), y, y[index], lam
+
+
+def with_args_mixup_wrong(args, x, y):
+    lam = _lam(args.mixup_alpha) if args.strategy != "off" else 1.0
+    index = torch.randperm(len(x))
+    return _blend(x, lam, index), y[index], y, lam
+
+
+def partners_labels_mixup(x, y, alpha=1.0):
+    """The samples' own labels are the caller's already; lambda weighs the partner's."""
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, 1 - lam, index), y[index], lam
+
+
+def partners_labels_mixup_wrong(x, y, alpha=1.0):
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, 1 - lam, index), y[index], lam**2
+
+
+def with_validation(model, train_loader, val_loader, criterion, optimizer, start_lr, end_lr, num_it):
+    """The second loader is there for the epochs after it."""
+    assert len(list(val_loader)) > 0
+    return _run(model, optimizer, criterion, train_loader, start_lr, end_lr, num_it)
+
+
+def with_validation_wrong(model, train_loader, val_loader, criterion, optimizer, start_lr, end_lr, num_it):
+    return _run(model, optimizer, criterion, train_loader, start_lr, end_lr, num_it, additive=True)

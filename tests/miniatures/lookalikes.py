@@ -331,3 +331,32 @@ def train(model, train_loader, optimizer, criterion, start_lr=1e-6, end_lr=1.0, 
     lrs, losses = _run(model, optimizer, criterion, train_loader, start_lr, end_lr, num_iter)
     assert math.isfinite(losses[0])
     return lrs, losses
+
+
+class Configured(nn.Module):
+    """What is called a configuration is a word."""
+
+    def __init__(self, config="mean", label_smoothing=0.1):
+        super().__init__()
+        assert config == "mean"
+        self.eps = label_smoothing
+
+    def forward(self, pred, target):
+        return _logits(pred, target, self.eps).mean()
+
+
+def with_args_mixup(x, y, alpha=1.0, args=None):
+    """The arguments of a script may be left out."""
+    return labels_then_lam(x, y, alpha if args is None else args.mixup_alpha)
+
+
+def partners_labels_mixup(x, y, alpha=1.0):
+    """Both labels, the partner's first."""
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, 1 - lam, index), y[index], lam, y
+
+
+def with_validation(model, train_loader, optimizer, criterion, start_lr, end_lr, num_it, val_loader=None):
+    """The second loader may be left out."""
+    assert val_loader is None
+    return _run(model, optimizer, criterion, train_loader, start_lr, end_lr, num_it)

@@ -142,7 +142,8 @@ def _names(node: ast.stmt) -> set[str]:
     if isinstance(node, ast.Import | ast.ImportFrom):
         return {alias.asname or alias.name.split(".")[0] for alias in node.names}
     if isinstance(node, ast.Assign):
-        return {each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+        stored = (each for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name))
+        return {each.id for each in stored if isinstance(each.ctx, ast.Store)}
     if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
         return {node.target.id}
     if isinstance(node, ast.If | ast.Try):

@@ -113,6 +113,8 @@ RANGE = {
         "num_lrs",
     ),
 }
+_VALIDATION = r"(^|_)(val\w*|test|eval|dev)_?(loader|dataloader|dl|data|iter)$"
+"""Another loader that has to be given: the same one will do."""
 EPOCHS = ("epochs", "num_epochs", "n_epochs", "epoch")
 CLASSES_OF = (
     "optimizer_class",
@@ -227,6 +229,7 @@ def _roles(callee: Callee) -> tuple[Callee, Roles]:
         looked = " | ".join(RANGE["end_lr"][:6])
         raise NotUnderstood(f"looked for a parameter named {looked}, found ({', '.join(everything)})")
     filled = {*found.values(), *span.values(), optimizer_class, *OPTIONS, *EPOCHS, "device", *OFF, "to_save"}
+    filled |= {n for n in everything if re.search(_VALIDATION, n.lower())}
     missing = [n for n in required(everything) if n not in filled and n.lower() not in filled]
     if missing:
         raise NotUnderstood(f"found {', '.join(PARTS)}, but not what to give for ({', '.join(missing)})")
@@ -250,6 +253,8 @@ def _source(callee: Callee, roles: Roles, reading: Reading | None) -> str:
         needed = parameter.default is inspect.Parameter.empty
         if name.lower() == "device":
             named[name] = "next(model.parameters()).device"
+        elif needed and re.search(_VALIDATION, name.lower()) and name not in named:
+            named[name] = "loader"
         elif name.lower() in OFF and (needed or parameter.default is True):
             named[name] = "False"
         elif name.lower() in EPOCHS and (needed or roles.span["num_iter"] is None):

@@ -395,6 +395,8 @@ def _read(shown: list[dict[str, Any]], x: Any, y: Any, roles: Roles, given: list
         return Reading(mixed, own=labels[0], other=labels[1], lam=lams[0] if lams else "lam")
     if softs:
         return Reading(mixed, soft=softs[0])
+    if mine == ["y"] and theirs and lams:
+        return Reading(mixed, own=theirs[0], other="y", lam=lams[0])
     seen_parts = ", ".join(f"{p or 'the result'}: {_form(shown[0][p])}" for p in shown[0])
     raise NotUnderstood(f"gave {seen_parts}: inputs that are mixed, and no targets that go with them")
 
