@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: test deep matrix lint setup bench bench-compare
+.PHONY: test deep matrix docs lint setup bench bench-compare
 
 test: $(READY)
 	$(BIN)/pytest -n auto
@@ -21,6 +21,19 @@ bench-compare: $(READY)
 
 matrix: $(READY)
 	$(BIN)/lawful matrix --json matrix.json --html matrix.html
+
+# The site: docs/_build/html/index.html. Its page of verdicts is that of make matrix, made first where there is none.
+docs: $(VENV)/.docs matrix.html
+	$(BIN)/codespell -L thirdparty README.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/reference
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo "the site is docs/_build/html/index.html"
+
+matrix.html: | $(READY)
+	$(BIN)/lawful matrix --json matrix.json --html matrix.html
+
+$(VENV)/.docs: $(READY) pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[docs]"
+	touch $@
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -87,7 +87,7 @@ def test_text_is_searched_in_laws_and_findings(chromium, address):
         ".grid tbody tr[data-text]", "all => all.filter(r => r.checkVisibility()).map(r => r.dataset.text)"
     )
     assert rows == ["rejects_bad_epsilon"]
-    findings = page.locator("article:visible").all_inner_texts()
+    findings = page.locator("article:visible").all_text_contents()
     assert findings
     assert all("epsilon" in each.lower() for each in findings)
     assert page.locator("[role=status]").inner_text() == f"{len(findings)} findings shown"

@@ -1,12 +1,4 @@
-"""The seed notebook's label-smoothed loss, told in our own words, with its defects NB29-NB34.
-
-NB29  epsilon 0 beside a logit of -inf: 0 * inf
-NB30  targets of -100 leave the one-hot term (``nll_loss`` ignores them), not the uniform one
-NB31  the classes are looked for in the last dimension
-NB32  half precision: the sum over many classes overflows
-NB33  any epsilon is taken
-NB34  no class weights and no reduction, so no loss per sample, which mixup needs
-"""
+"""The seed notebook's label-smoothed loss in our own words, with its defects NB29-NB34: see ``defects``."""
 
 from __future__ import annotations
 

@@ -15,38 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-TRAIN_DEFECTS: Mapping[str, str] = {
-    "NB01": "torch.distribution does not exist (torch.distributions)",
-    "NB02": "batch_size is no variable of the function",
-    "NB03": "with a global batch_size, the ragged last batch has another size",
-    "NB04": "mixed targets are made from inputs_mix, not targets_mix",
-    "NB05": "class indices are blended as numbers",
-    "NB06": "the loss is taken on output, which does not exist in the first epoch",
-    "NB07": "from the second epoch on, output is the last validation output",
-    "NB08": "the second loss term uses the blended targets",
-    "NB09": "a mean-reduced loss times a vector of lambdas",
-    "NB10": "one loss_fn for training, where it must not reduce, and validation, where it must",
-    "NB11": "the collision fix of the text is absent",
-    "NB12": "mirrored pairs: partners are the reversed batch, with mirrored shares",
-    "NB13": "zip of two loaders drops the longer one's tail, and unequal batches do not broadcast",
-    "NB14": "beta[:, None, None, None] fits 4-D inputs only",
-    "NB15": "the epoch loss is divided by len(dataset), although not all of it was seen",
-    "NB16": "validation builds a graph",
-    "NB17": "softmax without dim",
-}
-FIND_LR_DEFECTS: Mapping[str, str] = {
-    "NB18": "one-batch loader: division by zero",
-    "NB19": "NaN never stops it, and a NaN first loss is the best for ever",
-    "NB20": "negative losses: loss > 4 * best is true at once",
-    "NB21": "best_loss keeps a tensor with its graph alive",
-    "NB22": "weights, optimizer state, lr and mode are left as the sweep left them",
-    "NB23": "only param_groups[0] is swept",
-    "NB24": "log_lrs holds learning rates, not logarithms",
-    "NB25": "trimming jumps: 20 points give 20, 21 points give 6",
-    "NB26": "the model is not put into training mode",
-    "NB27": "the exploding point is not recorded",
-    "NB28": "the loader's length fixes the number of steps",
-}
+from lawful.impl.notebook.defects import DEFECTS
+
+TRAIN_DEFECTS: Mapping[str, str] = {each.id: each.what for each in DEFECTS if each.where == "train"}
+FIND_LR_DEFECTS: Mapping[str, str] = {each.id: each.what for each in DEFECTS if each.where == "find_lr"}
 ALL = frozenset(TRAIN_DEFECTS) | frozenset(FIND_LR_DEFECTS)
 
 

@@ -448,6 +448,31 @@ def list_laws(technique: Technique = None) -> None:
 
 
 @app.command()
+def study(
+    technique: Annotated[str, typer.Argument(help="label_smoothing, mixup, lr_finder or training")],
+) -> None:
+    """The formulas of a technique, as its chapter has them, and where to go on."""
+    import ast
+    import importlib.util
+
+    from lawful.impl.contracts import TECHNIQUES
+    from lawful.properties.harness.processes import Refused
+
+    if technique not in TECHNIQUES:
+        _refuse(Refused(f"technique is {technique!r}, expected {', '.join(TECHNIQUES)}"))
+    name = "properties.training" if technique == "training" else f"reference.{technique}"
+    spec = importlib.util.find_spec(f"lawful.{name}")
+    assert spec is not None
+    source = Path(str(spec.origin)).read_text()
+    typer.echo(ast.get_docstring(ast.parse(source)))
+    typer.echo("")
+    typer.echo(f"with pictures   docs/{technique}.md, which make docs builds")
+    typer.echo(f"as code         {name.replace('.', '/')}.py")
+    typer.echo(f"its laws        lawful list --technique {technique}")
+    typer.echo(f"put yours to it lawful check FILE.py:NAME --technique {technique}")
+
+
+@app.command()
 def explain(
     name: Annotated[str, typer.Argument(metavar="PROPERTY", help="a property, or a fault such as L02")],
 ) -> None:
@@ -489,8 +514,7 @@ def _explained(law: Any, faults: Any) -> list[str]:
         values = (f"{k}={v if isinstance(v, str) else '|'.join(v)}" for k, v in law.when.items())
         lines.append(f"when     {', '.join(values)}")
     lines.append(f"asked in {', '.join(law.dtypes)} on {', '.join(law.devices)}")
-    if law.technique != "training":
-        lines.append(f"formulas reference/{law.technique}.py")
+    lines.append(f"more     lawful study {law.technique}; the chapter docs/{law.technique}.md")
     lines.append("catches")
     lines += [f"  {fault.id}  {fault.statement}" for fault in faults if law.name in fault.caught_by]
     return [law.id, *(f"  {line}" for line in lines)]

@@ -1,0 +1,95 @@
+"""README, CONTRIBUTING and the files for CI say what is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lawful.impl import thirdparty
+from lawful.impl.notebook.defects import DEFECTS
+from lawful.properties.harness.cli import app
+from lawful.properties.registry import laws_of, written_techniques
+
+from . import command
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BEGIN, END = "<!-- libraries: written and compared by tests/test_readme.py -->\n", "<!-- end of libraries -->"
+
+
+def libraries():
+    """A row a library: pinned version, techniques, and what of it deviates."""
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+    pins = {name.lower().replace("-", "_"): version for name, version in pins.items()}
+    lines = ["", "| library | version | techniques | known deviations |", "| --- | --- | --- | --- |"]
+    for library in thirdparty.LIBRARIES:
+        adapters = thirdparty.adapters(library)
+        techniques = ", ".join(dict.fromkeys(adapter.technique for adapter in adapters))
+        known = dict.fromkeys(f"`{d.property}`" for adapter in adapters for d in adapter.deviations)
+        version = pins.get(library) or pins[f"pytorch_{library}"]
+        lines.append(f"| {library} | {version} | {techniques} | {', '.join(known) or 'none'} |")
+    return "\n".join([*lines, "", ""])
+
+
+def test_the_table_of_libraries_is_what_the_adapters_declare():
+    written = README.split(BEGIN)[1].split(END)[0]
+    assert written == libraries(), "python tests/test_readme.py writes it"
+
+
+def test_every_command_in_a_document_is_one():
+    known = {info.name or info.callback.__name__ for info in app.registered_commands}
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
+        used = set(re.findall(r"(?:`|\$ )lawful ([a-z]+)", path.read_text()))
+        assert used <= known, path
+
+
+def test_every_file_that_is_linked_is_there():
+    for name in ("README.md", "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text()):
+            assert (ROOT / target).exists(), target
+
+
+def test_the_hook_and_the_action_ask_what_the_command_line_takes(tmp_path):
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    assert hook["entry"].split() == ["lawful", "check", "--profile", "quick"]
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    *_, step = action["runs"]["steps"]
+    assert set(re.findall(r"--\w+", step["run"])) == {"--format", "--json"}
+    file = tmp_path / "losses.py"
+    file.write_text(
+        "from torch.nn.functional import cross_entropy\n\n\n"
+        "def smooth_ce(logits, target, smoothing=0.1):\n"
+        "    return cross_entropy(logits, target, label_smoothing=smoothing)\n"
+    )
+    asked = ("--format", "github", "--json", "lawful.json", "--only", "matches_reference", "--device", "cpu")
+    done = command.lawful("check", file, "--profile", "quick", *asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "lawful.json").exists()
+
+
+def test_the_tour_has_every_defect_of_the_notebook_and_each_has_a_test():
+    assert [each.id for each in DEFECTS] == [f"NB{i:02}" for i in range(1, 35)]
+    tests = "".join(path.read_text() for path in (ROOT / "tests" / "regression").glob("*.py"))
+    assert set(re.findall(r"def test_nb(\d\d)", tests)) == {each.id[2:] for each in DEFECTS}
+    assert all(all(part.strip() for part in each) for each in DEFECTS)
+
+
+@pytest.mark.parametrize("technique", written_techniques())
+def test_study_shows_formulas_and_where_to_go_on(technique, tmp_path):
+    done = command.lawful("study", technique, cwd=tmp_path)
+    assert done.returncode == 0
+    assert (ROOT / f"docs/{technique}.md").exists()
+    assert f"docs/{technique}.md" in done.stdout
+    law = laws_of(technique)[0]
+    assert f"lawful study {technique}" in command.lawful("explain", law.id, cwd=tmp_path).stdout
+
+
+def test_study_of_something_else_is_refused(tmp_path):
+    done = command.lawful("study", "cutmix", cwd=tmp_path)
+    assert (done.returncode, "'cutmix', expected" in done.stderr) == (2, True)
+
+
+if __name__ == "__main__":
+    before, rest = README.split(BEGIN)
+    (ROOT / "README.md").write_text(before + BEGIN + libraries() + END + rest.split(END)[1])
