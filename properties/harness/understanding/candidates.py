@@ -52,11 +52,15 @@ def _of(path: Path, source: str) -> Iterator[Candidate]:
     if not re.search(r"smooth|mix_?up|\blam\b|lr", source, re.IGNORECASE):
         return
     tree = ast.parse(source)
+    lines = source.splitlines()
+    # once a file: files that were generated have thousands of definitions
+    signed = {name for name, (_, first, _) in _SIGNS.items() if re.search(first, source, re.IGNORECASE)}
+    if not signed:
+        return
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef) or _is_test(node.name):
             continue
-        text = ast.get_source_segment(source, node) or ""
-        technique = _technique(node.name, text, source)
+        technique = _technique(node.name, _text(lines, node), signed)
         if technique in _OTHERS and (_trains(node) or _is_another(node.name, technique)):
             continue
         if isinstance(node, ast.ClassDef):
@@ -71,8 +75,7 @@ def _of(path: Path, source: str) -> Iterator[Candidate]:
                 yield Candidate(path, node.lineno, node.name, technique)
                 continue
             for method in methods:
-                body = ast.get_source_segment(source, method) or ""
-                inner = _technique(method.name, body, source)
+                inner = _technique(method.name, _text(lines, method), signed)
                 whole = f"{node.name}.{method.name}"
                 other = inner in _OTHERS and (_trains(method) or _is_another(whole, inner))
                 if inner and _takes_a_batch(method) and not other:
@@ -81,12 +84,18 @@ def _of(path: Path, source: str) -> Iterator[Candidate]:
             yield Candidate(path, node.lineno, node.name, technique)
 
 
-def _technique(name: str, text: str, file: str) -> str | None:
+def _text(lines: list[str], node: ast.FunctionDef | ast.ClassDef) -> str:
+    return "\n".join(lines[node.lineno - 1 : node.end_lineno])
+
+
+def _technique(name: str, text: str, signed: set[str]) -> str | None:
     """By a name and signs of it in the file; or, where no name says it, by a source that says it all."""
     for technique, (_, first, second) in _SIGNS.items():
+        if technique not in signed:
+            continue
         if technique == "mixup" and re.search(r"criterion|_loss\b|loss$", name, re.IGNORECASE):
             continue
-        if _named(name, technique) and re.search(first, file, re.I) and re.search(second, text, re.I):
+        if _named(name, technique) and re.search(second, text, re.I):
             return technique
         signs = re.search(first, text, re.I) and re.search(second, text, re.I)
         if signs and re.search(_FORMULAS[technique], text, re.I | re.S):
