@@ -514,6 +514,8 @@ def _explained(law: Any, faults: Any) -> list[str]:
         values = (f"{k}={v if isinstance(v, str) else '|'.join(v)}" for k, v in law.when.items())
         lines.append(f"when     {', '.join(values)}")
     lines.append(f"asked in {', '.join(law.dtypes)} on {', '.join(law.devices)}")
+    if law.technique != "training":
+        lines.append(f"formulas reference/{law.technique}.py")
     lines.append(f"more     lawful study {law.technique}; the chapter docs/{law.technique}.md")
     lines.append("catches")
     lines += [f"  {fault.id}  {fault.statement}" for fault in faults if law.name in fault.caught_by]
