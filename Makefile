@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: test deep matrix docs lint setup bench bench-compare
+.PHONY: test deep matrix docs lint setup bench bench-compare mutants
 
 test: $(READY)
 	$(BIN)/pytest -n auto
@@ -18,6 +18,10 @@ bench: $(READY)
 
 bench-compare: $(READY)
 	$(BIN)/python benchmarks/compare.py $(OLD) $(NEW)
+
+# Small changes of impl/native/, and who notices. ARGS="mixup --sample 60" for some of them.
+mutants: $(READY)
+	$(BIN)/python benchmarks/mutants.py $(ARGS)
 
 matrix: $(READY)
 	$(BIN)/lawful matrix --json matrix.json --html matrix.html
