@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import softmax
 
 from lawful.properties import tolerances
+from lawful.properties.probes import LAYOUTS
 from lawful.properties.registry import ACCELERATORS, FLOATS, SINGLE, draws, law
 from lawful.properties.strategies import (
     Batch,
@@ -480,6 +481,48 @@ def many_classes_do_not_overflow(
     logits[0, 0] = top
     answer = loss(logits, [target], epsilon)
     loss.agree(f"loss over {num_classes} classes", answer.value, *loss.expected(logits, [target], epsilon))
+
+
+@law(
+    "label_smoothing",
+    "L and dL/dz of 2^20 logits and more are what they are of few",
+    why="Code for large batches works in blocks; the last one is often a part of one.",
+    source=_SZEGEDY,
+    dtypes=SINGLE,
+    most_examples=1,
+    severity="wrong",
+    rests_on=("matches_reference", "gradient_is_softmax_minus_target"),
+)
+@draws(shape=one_of((4099, 257)))
+def large_batches_are_no_other(loss: Loss, shape: tuple[int, int]) -> None:
+    size, num_classes = shape
+    epsilon = loss.allowed(0.1, num_classes)
+    logits, target = np.zeros(shape), [0] * size
+    logits[-3:, 1] = 4.0  # the last rows cost more, and the last class less
+    logits[:, -1] = 2.0
+    answer = loss(logits, target, epsilon, with_gradient=True)
+    loss.agree(f"loss of {size} samples", answer.value, *loss.expected(logits, target, epsilon))
+    right, bound = loss.expected_gradient(logits, target, epsilon)
+    loss.agree(f"gradient of {size} samples", answer.gradient, right, bound)
+
+
+@law(
+    "label_smoothing",
+    "L and dL/dz are the same however z lies in memory",
+    why="Logits that were permuted, sliced or transposed are logits like any other.",
+    source="documentation of torch.Tensor.view: not every tensor can be viewed as another shape",
+    dtypes=SINGLE,
+    severity="edge",
+    rests_on=("matches_reference", "gradient_is_softmax_minus_target"),
+)
+@draws(batch=batches(), epsilon=epsilons(), layout=one_of(*LAYOUTS))
+def memory_layout_does_not_matter(loss: Loss, batch: Batch, epsilon: float, layout: str) -> None:
+    epsilon = loss.allowed(epsilon, batch.num_classes)
+    answer = loss(batch.logits, batch.target, epsilon, with_gradient=True, layout=layout)
+    right, bound = loss.expected(batch.logits, batch.target, epsilon)
+    loss.agree(f"loss of {layout} logits", answer.value, right, bound)
+    right, bound = loss.expected_gradient(batch.logits, batch.target, epsilon)
+    loss.agree(f"gradient of {layout} logits", answer.gradient, right, bound)
 
 
 @law(

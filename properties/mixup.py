@@ -401,6 +401,43 @@ def ragged_batches(mix: Mix, size: int, before: int, alpha: float, seed: int) ->
 
 @law(
     "mixup",
+    "W_x = W_y and rows sum to 1, also for N above 256",
+    why="A table or a small integer that holds few partners is full at some N.",
+    source=f"{_ZHANG}, equation 1",
+    dtypes=SINGLE,
+    most_examples=2,
+    severity="wrong",
+    rests_on=("inputs_and_targets_share_lambda_and_partner", "rows_are_convex_combinations"),
+)
+@draws(size=one_of(300), alpha=alphas(), seed=seeds())
+def large_batches_are_no_other(mix: Mix, size: int, alpha: float, seed: int) -> None:
+    _any_size(mix, size, 0, alpha, seed)
+    answer = mix.answers[-1]
+    few, many = answer.value[:256, :256], answer.value[:256, 256:]
+    if few.sum() - np.trace(few) > 2:  # something is mixed; of 256 partners some are beyond
+        share = answer.derive("{value}[:256, 256:].sum()", many.sum())
+        mix.at_least("share of the samples from the 257th on in the others", share, mix.weight_error())
+
+
+@law(
+    "mixup",
+    "W_x = W_y however x lies in memory",
+    why="Inputs that were permuted, sliced or transposed (channels_last) are inputs like any other.",
+    source="documentation of torch.Tensor.view: not every tensor can be viewed as another shape",
+    dtypes=SINGLE,
+    severity="edge",
+    rests_on=("inputs_and_targets_share_lambda_and_partner", "rows_are_convex_combinations"),
+)
+@draws(size=sizes(), alpha=alphas(), seed=seeds(), layout=one_of(*probes.LAYOUTS))
+def memory_layout_does_not_matter(mix: Mix, size: int, alpha: float, seed: int, layout: str) -> None:
+    answer = mix.revealed(mix.size(size), alpha, seed, layout=layout)
+    mix.agree("weights of the targets", answer.soft, answer.value, 2 * mix.target_error(answer))
+    sums = answer.derive("{value}.sum(1)", answer.value.sum(axis=1))
+    mix.agree("sum of the weights of a row", sums, np.ones(len(sums)), 2 * mix.weight_error())
+
+
+@law(
+    "mixup",
     "N = 1 and N odd are mixed like any other",
     why="The last batch of an epoch is what is left over.",
     source="huggingface/pytorch-image-models issue 1304; DBD-research-group/BirdSet pull 274",

@@ -64,6 +64,22 @@ def _accelerators() -> list[Any]:
     ]
 
 
+LAYOUTS = {
+    "transposed": "{x}.transpose(0, -1).contiguous().transpose(0, -1)",
+    "strided": "torch.stack([{x}, {x} * 0], -1)[..., 0]",
+    "sliced": "torch.cat([{x}[:1] * 0, {x}])[1:]",
+}
+"""How a tensor may lie in memory beside the plainest way, as source."""
+
+
+def laid_out(tensor: torch.Tensor, layout: str | None) -> torch.Tensor:
+    """The same values, in one of ``LAYOUTS``."""
+    if layout is None:
+        return tensor
+    found: torch.Tensor = eval(LAYOUTS[layout].format(x="x"), {"torch": torch, "x": tensor})
+    return found
+
+
 def identity_batch(size: int) -> Array:
     """Inputs (N, N): sample i is the i-th unit vector."""
     return np.eye(size)

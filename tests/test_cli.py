@@ -163,7 +163,7 @@ def test_a_right_loss_exits_0_with_a_report_of_schema_2(tmp_path):
     assert all(set(row) == keys for row in one["results"])
     held = [row for row in one["results"] if row["verdict"] == "holds"]
     assert all(row["examples"] >= 25 or "under" in row["property"] for row in held)
-    assert f"67 cases: {one['counts']['holds']} holds, 0 broken" in done.stdout
+    assert f"69 cases: {one['counts']['holds']} holds, 0 broken" in done.stdout
 
 
 def test_a_wrong_loss_exits_1_and_shows_the_smallest_input(tmp_path):

@@ -81,6 +81,19 @@ class Right:
         return (self.weight[target.masked_fill(~kept, 0)] * kept).sum()
 
 
+class LastBlockLeftOut(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if len(logits) > 1024 and self.reduction == "mean":
+            whole = len(logits) // 1024 * 1024
+            logits, target = logits[:whole], target[:whole]
+        return super().__call__(logits, target)
+
+
+class ReadAsItLies(Right):
+    def widened(self, logits: Tensor) -> Tensor:
+        return super().widened(logits.as_strided(logits.shape, (logits.shape[1], 1)))
+
+
 class ScaledOnOneTerm(Right):
     def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
         scaled = self.epsilon * num_classes / max(1, num_classes - 1)
@@ -555,6 +568,20 @@ FAULTS = (
         _PLAUSIBLE,
         "affine_in_epsilon",
         "matches_reference",
+    ),
+    _fault(
+        "X14",
+        LastBlockLeftOut,
+        "of many rows, those beyond the last whole block of 1024 are left out",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
+    ),
+    _fault(
+        "X15",
+        ReadAsItLies,
+        "the logits are read row by row, whatever their strides",
+        _PLAUSIBLE,
+        "memory_layout_does_not_matter",
     ),
     *devices.LABEL_SMOOTHING,
     *ways.LABEL_SMOOTHING,

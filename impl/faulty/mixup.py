@@ -84,6 +84,17 @@ class Right:
         return target if target.ndim == 2 else F.one_hot(target, self.num_classes)
 
 
+class PartnersInAByte(Right):
+    def partner(self, size: int) -> Tensor:
+        return super().partner(size).to(torch.uint8).long()
+
+
+class ReadAsItLies(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        flat = torch.empty(inputs.shape).stride()
+        return super().mixed(inputs.as_strided(inputs.shape, flat), lam, partner)
+
+
 class Pairs(Right):
     """The target as a triple."""
 
@@ -606,6 +617,20 @@ FAULTS = (
         "smoothing_commutes_with_mixing",
     ),
     _fault("XM14", AlphaClampedToOne, "alpha is clamped to 1", _PLAUSIBLE, "lambda_follows_beta"),
+    _fault(
+        "XM16",
+        PartnersInAByte,
+        "partners are kept in a byte each, and begin again at 256",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
+    ),
+    _fault(
+        "XM17",
+        ReadAsItLies,
+        "the inputs are read row by row, whatever their strides",
+        _PLAUSIBLE,
+        "memory_layout_does_not_matter",
+    ),
     *devices.MIXUP,
     *ways.MIXUP,
 )

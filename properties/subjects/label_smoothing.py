@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from lawful.impl.contracts import WAYS, Adapter, LabelSmoothing
-from lawful.properties import tolerances
+from lawful.properties import probes, tolerances
 from lawful.properties.strategies import CLASS_COUNTS
 from lawful.properties.subjects.snippets import label_smoothing_snippet
 from lawful.properties.subjects.subject import (
@@ -71,12 +71,13 @@ class Loss(Subject):
         along: Any = None,
         look_after: bool = False,
         way: str | None = None,
+        layout: str | None = None,
         **features: Any,
     ) -> Answer:
         """One call of the implementation. ``features`` as in the contract; weight as a list.
 
         ``along`` (N, K) asks for the second derivative in that direction; ``way`` calls it in one of
-        ``properties.ways``.
+        ``properties.ways``; ``layout``, one of ``probes.LAYOUTS``, is how the logits lie in memory.
         """
         self.answers.append(
             answer := Answer(
@@ -88,10 +89,11 @@ class Loss(Subject):
                     "with_gradient": with_gradient,
                     "along": along,
                     "way": way,
+                    "layout": layout,
                 }
             )
         )
-        z, y = self.logits(logits), self.target(target)
+        z, y = probes.laid_out(self.logits(logits), layout), self.target(target)
         z.requires_grad_(with_gradient or along is not None)
         keywords = dict(features)
         if keywords.get("weight") is not None:

@@ -93,12 +93,14 @@ class Mix(Subject):
         evaluating: bool = False,
         generator: int | None = None,
         way: str | None = None,
+        layout: str | None = None,
     ) -> Mixed:
         """One seeded call, on an object built for it. ``inputs`` (N, F), ``target`` (N,) or (N, K).
 
         ``along`` (N, F) asks for the gradient of sum(mixed * along); ``after_batch_of`` calls the same
         object with a batch of that size first; ``integers`` passes uint8; ``generator`` a seeded generator;
-        ``way`` calls it in one of ``properties.ways``.
+        ``way`` calls it in one of ``properties.ways``; ``layout``, one of ``probes.LAYOUTS``, is how the
+        inputs lie in memory.
         """
         classes = num_classes or max(1, len(inputs))
         answer = Mixed(
@@ -115,10 +117,11 @@ class Mix(Subject):
                 "evaluating": evaluating,
                 "generator": generator,
                 "way": way,
+                "layout": layout,
             }
         )
         self.answers.append(answer)
-        x = self.inputs(inputs, rank or self.rank)
+        x = probes.laid_out(self.inputs(inputs, rank or self.rank), layout)
         x = (x * 255).to(torch.uint8) if integers else x
         y = self.target(target)
         leaf = x.requires_grad_() if along is not None else x

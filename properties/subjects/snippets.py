@@ -26,6 +26,7 @@ def label_smoothing_snippet(
         asked = answer.asked
         logits, target, result = f"logits_{number}", f"target_{number}", f"result_{number}"
         lines += tensor_lines(logits, asked["logits"], subject.dtype, subject.shown_device)
+        lines += _laid_out(logits, asked.get("layout"))
         if asked["with_gradient"] or asked["along"] is not None:
             lines.append(f"{logits}.requires_grad_()")
         soft = np.issubdtype(np.asarray(asked["target"]).dtype, np.floating)
@@ -59,6 +60,12 @@ def label_smoothing_snippet(
         for name, after in answer.after.items():
             names.learn(after, f"{name}_{number}.detach().double().cpu()")
     return program(headline, subject.adapter.shown_imports, lines, names, broken)
+
+
+def _laid_out(name: str, layout: str | None) -> list[str]:
+    from lawful.properties.probes import LAYOUTS
+
+    return [f"{name} = {LAYOUTS[layout].format(x=name)}"] if layout else []
 
 
 def _in_its_way(way: str | None, result: str, called: str, names: list[str]) -> list[str]:
@@ -277,6 +284,7 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
         shape = [len(rows), 3, *[1] * (asked["rank"] - 3), rows.shape[1]]
         view = [len(rows), 1, *[1] * (asked["rank"] - 3), rows.shape[1]]
         lines.append(f"{inputs} = {inputs}.reshape({view}).expand({shape}).contiguous()")
+    lines += _laid_out(inputs, asked.get("layout"))
     if asked.get("integers"):
         lines.append(f"{inputs} = ({inputs} * 255).to(torch.uint8)")
     if asked.get("along") is not None:
