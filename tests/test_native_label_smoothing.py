@@ -217,3 +217,44 @@ def test_no_synchronisation_on_cuda():
             label_smoothed_cross_entropy(z, y, weight=weight, off_target=off_target).backward()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_weights_of_dense_logits_are_those_of_their_flattening():
+    logits = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0))
+    target, weight = torch.arange(15).reshape(3, 5) % 4, torch.tensor([1.0, 2.0, 0.5, 3.0])
+    flat = logits.movedim(1, -1).reshape(15, 4)
+    for off_target in ("uniform", "others"):
+        options = {"weight": weight, "off_target": off_target}
+        torch.testing.assert_close(
+            label_smoothed_cross_entropy(logits, target, epsilon=0.1, **options),
+            label_smoothed_cross_entropy(flat, target.reshape(15), epsilon=0.1, **options),
+        )
+    rows = F.one_hot(target, 4).movedim(-1, 1).float()
+    one_hot = F.one_hot(target.reshape(15), 4).float()
+    torch.testing.assert_close(
+        label_smoothed_cross_entropy(logits, rows, epsilon=0.1, weight=weight),
+        label_smoothed_cross_entropy(flat, one_hot, epsilon=0.1, weight=weight),
+    )
+
+
+@pytest.mark.parametrize("weight", [None, torch.tensor([1.0, 2.0, 0.5])])
+@pytest.mark.parametrize("epsilon", [0.0, 0.1, 1.0])
+def test_ignored_samples_cost_nothing_also_one_by_one(epsilon, weight):
+    target = torch.tensor([2, -100])
+    losses = label_smoothed_cross_entropy(LOGITS, target, epsilon=epsilon, weight=weight, reduction="none")
+    assert losses[1] == 0
+    alone = label_smoothed_cross_entropy(
+        LOGITS[:1], target[:1], epsilon=epsilon, weight=weight, reduction="none"
+    )
+    torch.testing.assert_close(losses[:1], alone)
+
+
+def test_ignored_samples_cost_nothing_in_blocks(blocks):
+    logits = torch.randn(40, 1000, generator=torch.Generator().manual_seed(0))
+    target = torch.arange(40).masked_fill(torch.arange(40) % 3 == 0, -100)
+    losses = label_smoothed_cross_entropy(logits, target, epsilon=0.1, reduction="none")
+    assert (losses[::3] == 0).all()
+    kept = target >= 0
+    torch.testing.assert_close(
+        losses[kept], F.cross_entropy(logits[kept], target[kept], label_smoothing=0.1, reduction="none")
+    )

@@ -1,6 +1,8 @@
 """What our mixup promises beyond the laws: its forms, its errors, its workers, its transforms."""
 
+import inspect
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from lawful.impl.native import (
     mixup,
     mixup_loss,
 )
+from lawful.reference import mixup as reference
 
 X, Y = torch.eye(6), torch.arange(6)
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -208,3 +211,51 @@ def test_no_host_device_synchronisation_on_cuda():
         mixup(x, y)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_defaults_are_those_that_are_documented():
+    for made in (inspect.signature(mixup), inspect.signature(Mixup)):
+        defaults = {name: each.default for name, each in made.parameters.items()}
+        wanted = {"alpha": 0.4, "targets": None, "scope": "sample", "fold": True, "inplace": False}
+        assert {name: defaults[name] for name in wanted if name in defaults} == {
+            name: value for name, value in wanted.items() if name in defaults
+        }
+    assert Mixup().alpha == 0.4
+
+
+@pytest.mark.parametrize("options", [{"alpha": -1.0}, {"targets": "rows"}, {"scope": "pixel"}])
+def test_a_mixup_says_when_it_is_made_that_an_option_is_none(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Mixup(**options)
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+def test_the_mixed_loss_is_reduced_last(reduction):
+    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    target = MixedTarget(torch.tensor([0, 1]), torch.tensor([1, 1]), torch.tensor([0.75, 0.5]))
+    own, other = (F.cross_entropy(logits, y, reduction="none") for y in target[:2])
+    each = target.lam * own + (1 - target.lam) * other
+    right = {"none": each, "mean": each.sum() / 2, "sum": each.sum()}[reduction]
+    loss_fn = partial(F.cross_entropy, reduction="none")
+    torch.testing.assert_close(mixup_loss(loss_fn, logits, target, reduction=reduction), right)
+
+
+def test_pairs_of_rows_are_not_looked_through_for_classes():
+    """A row holds shares, and no class."""
+    _, target = mixup(X, X * 9, alpha=1.0, num_classes=6, targets="pair")
+    assert target.target_a.shape == (6, 6)
+
+
+def test_a_class_beyond_num_classes_is_refused_of_pairs_too():
+    with pytest.raises(ValueError, match="target"):
+        mixup(X, Y, alpha=1.0, num_classes=5, targets="pair")
+
+
+@pytest.mark.parametrize("alpha", [0.02, 0.0999, 0.1, 0.1001])
+def test_small_alphas_have_their_law_on_both_sides_of_the_change_of_method(alpha):
+    """P(lambda > 3/4) of the folded law, against SciPy's."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.zeros(40_000, 1)
+    _, target = mixup(x, torch.zeros(len(x)).long(), alpha=alpha, fold=True, generator=generator)
+    right = 1 - float(reference.lam_cdf(0.75, alpha))
+    assert (target.lam > 0.75).double().mean().item() == pytest.approx(right, abs=0.01)
