@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: test deep matrix docs lint setup bench bench-compare mutants
+.PHONY: test deep matrix docs lint setup bench bench-compare mutants test-lowest
 
 test: $(READY)
 	$(BIN)/pytest -n auto
@@ -12,6 +12,20 @@ test: $(READY)
 # Before a release: what takes long, other hosts, and every implementation asked as by `lawful matrix`.
 deep: $(READY)
 	LAWFUL_TEST_PROFILE=standard $(BIN)/pytest -n auto -m "deep or not deep" --timeout 1200
+
+# The lowest versions that pyproject.toml promises, in an environment of their own, and what needs no other library.
+LOWEST := .venv-lowest
+CORE := cases questions api probes tolerances known severity twin ways laws_have_teeth \
+	reference_label_smoothing reference_mixup reference_lr_finder \
+	native_label_smoothing native_mixup native_lr_finder native_training
+test-lowest: $(LOWEST)/.ready
+	$(LOWEST)/bin/pytest -n auto $(CORE:%=tests/test_%.py)
+
+$(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install -q -c constraints-lowest.txt torch
+	$(LOWEST)/bin/python -m pip install -q -c constraints-lowest.txt -e ".[test]"
+	touch $@
 
 bench: $(READY)
 	$(BIN)/python benchmarks/bench.py

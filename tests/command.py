@@ -11,11 +11,19 @@ from typer.testing import CliRunner
 from lawful.properties.harness.cli import app
 
 
+def _runner():
+    """Keeps stderr apart, which Click before 8.2 has to be told."""
+    try:
+        return CliRunner(mix_stderr=False)
+    except TypeError:
+        return CliRunner()
+
+
 def lawful(*arguments, cwd):
     """As ``subprocess.run(["lawful", ...], cwd=cwd)``: its exit status, and what it printed."""
     command = ["lawful", *map(str, arguments)]
     with contextlib.chdir(cwd), mock.patch.object(sys, "argv", command):
-        done = CliRunner().invoke(app, command[1:])
+        done = _runner().invoke(app, command[1:])
     stderr = done.stderr
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         stderr += "".join(traceback.format_exception(done.exception))
