@@ -16,9 +16,8 @@ from lawful.impl.contracts import SEVERITIES as SEVERITY_MEANINGS
 from lawful.impl.contracts import WAYS
 from lawful.properties.harness.mathml import mathml
 from lawful.properties.harness.pictures import picture
+from lawful.properties.harness.report import SEVERITIES, SHORT_DTYPES, URGENCY
 
-SEVERITIES = tuple(SEVERITY_MEANINGS)
-URGENCY = ("broken", "error", "deviates", "holds", "unsupported")
 SYMBOLS = {"holds": "✓", "broken": "✗", "deviates": "≠", "unsupported": "–", "error": "!"}
 MEANINGS = {
     "holds": "the law was asked and holds",
@@ -33,7 +32,6 @@ TITLES = {
     "lr_finder": "LR finder",
     "training": "Training",
 }
-_SHORT = {"float64": "f64", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
 def page(info: Mapping[str, Any], fragment: bool = False) -> str:
@@ -182,7 +180,7 @@ def _quiet(laws: Mapping[str, Any], technique: str, name: str, rows: list[Any]) 
 
 def _chip(row: Mapping[str, Any]) -> dict[str, str]:
     device = "" if row["device"] == "cpu" else f"{row['device']} "
-    return {"text": f"{device}{_SHORT.get(row['dtype'], row['dtype'])}", "verdict": row["verdict"]}
+    return {"text": f"{device}{SHORT_DTYPES.get(row['dtype'], row['dtype'])}", "verdict": row["verdict"]}
 
 
 def _grid(technique: str, shown: list[dict[str, Any]]) -> dict[str, Any]:

@@ -40,9 +40,9 @@ _MARKS = {
     "error": "magenta",
 }
 
-_URGENCY = ("broken", "error", "deviates", "holds", "unsupported")
+URGENCY = ("broken", "error", "deviates", "holds", "unsupported")
 """What a page shows first."""
-_SHORT_DTYPES = {"float64": "f64", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+SHORT_DTYPES = {"float64": "f64", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
 NOT_ALWAYS = " (not every time that it was asked)"
@@ -130,7 +130,7 @@ def findings(rows: Iterable[Result]) -> list[Finding]:
         )
         for (name, verdict, cause), group in groups.items()
     ]
-    return sorted(found, key=lambda each: (_URGENCY.index(each.verdict), SEVERITIES.index(each.severity)))
+    return sorted(found, key=lambda each: (URGENCY.index(each.verdict), SEVERITIES.index(each.severity)))
 
 
 def severity_words(found: Iterable[Finding]) -> str:
@@ -334,7 +334,7 @@ class Report:
                 group[0].severity,
                 f"[{_MARKS[verdict]}]{verdict}[/]",
                 device,
-                " ".join(_SHORT_DTYPES.get(row.dtype, row.dtype) for row in group),
+                " ".join(SHORT_DTYPES.get(row.dtype, row.dtype) for row in group),
                 f"{max(worst):.2g}" if worst and max(worst) > 0 else "",
                 str(sum(row.examples for row in group) or ""),
             )
