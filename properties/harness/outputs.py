@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lawful.properties.harness.page import SEVERITIES, by_law
+from lawful.properties.harness.page import by_law
+from lawful.properties.harness.report import SEVERITIES
 
 Info = Mapping[str, Any]
 

@@ -43,9 +43,8 @@ _MARKS = {
 URGENCY = ("broken", "error", "deviates", "holds", "unsupported")
 """What a page shows first."""
 SHORT_DTYPES = {"float64": "f64", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
-
-
 NOT_ALWAYS = " (not every time that it was asked)"
+"""The end of a message about code that answers otherwise when it is asked again."""
 
 
 @dataclass(frozen=True)
