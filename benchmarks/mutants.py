@@ -249,7 +249,9 @@ def _by_tests(technique: str) -> str:
     files = [ROOT / "tests" / f"test_native_{technique}.py"]
     if technique == "label_smoothing":
         files.append(ROOT / "tests" / "test_ways.py")
-    status = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *map(str, files)])
+    status = pytest.main(
+        ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout", "60", *map(str, files)]
+    )
     return "" if status == 0 else "tests"
 
 
