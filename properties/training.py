@@ -68,6 +68,21 @@ def evaluation_changes_nothing(loop: Loop, sizes: list[int]) -> None:
 
 
 @loop_law(
+    "the model is in training mode at every step, after a validation too",
+    why="Dropout that stays off after the first validation, and statistics that no longer move, train another "
+    "model.",
+    source="documentation of torch.nn.Module.train and torch.nn.Module.eval",
+    severity="wrong",
+)
+@draws(sizes=ragged_sizes(), epochs=one_of(2, 3))
+def trains_in_training_mode(loop: Loop, sizes: list[int], epochs: int) -> None:
+    run = loop(sizes, mix_sizes=loop.partners(sizes), epochs=epochs)
+    train = sum(sizes)
+    steps = [call for call in run.calls if call.inputs[:, :train].any()]
+    loop.same("training batches in evaluation mode", sum(not call.training for call in steps), 0)
+
+
+@loop_law(
     "the gradient at each step is that of mean_i lam_i CE(z_i, y_i) + (1 - lam_i) CE(z_i, y_pi(i))",
     why="What is learned must be what was mixed: this batch, these partners, each sample's own lambda.",
     source=f"{_ZHANG}; fastai/fastai issue 2286",

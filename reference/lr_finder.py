@@ -126,9 +126,12 @@ def fitted_slopes(lrs: ArrayLike, losses: ArrayLike, width: int) -> Array:
     array([-1. , -0.5])
     """
     x, y = np.log(np.asarray(lrs, float)), np.asarray(losses, float)
-    return np.asarray(
-        [np.polyfit(x[i : i + width], y[i : i + width], 1)[0] for i in range(len(x) - width + 1)]
-    )
+    found = []
+    for i in range(len(x) - width + 1):
+        off = x[i : i + width] - x[i : i + width].mean()
+        rise = y[i : i + width] - y[i]  # from the first point, so that a flat window has slope 0 to the bit
+        found.append((off * rise).sum() / (off * off).sum())
+    return np.asarray(found)
 
 
 def suggest_steepest(lrs: ArrayLike, losses: ArrayLike) -> float | None:

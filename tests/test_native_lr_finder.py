@@ -6,11 +6,15 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib import pyplot as plt
 from torch import nn
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from lawful.impl.native import RangeTest, lr_range_test
 from lawful.properties.probes import changed, scripted, snapshot, watched
+from lawful.reference import lr_finder as reference
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -216,3 +220,71 @@ def test_the_suggestion_is_never_the_start_rate_of_a_learnable_net(batch_size):
         suggested.append(lr_range_test(model, optimizer, nn.CrossEntropyLoss(), loader).suggest())
     assert min(suggested) > 1e-2
     assert max(suggested) < 2.0
+
+
+def curve(losses):
+    lrs = tuple(float(lr) for lr in reference.schedule(1e-5, 1.0, len(losses)))
+    return RangeTest(lrs, tuple(losses), tuple(losses), False, len(losses))
+
+
+@given(st.lists(st.floats(-8, 8).map(lambda loss: round(loss, 1)), min_size=2, max_size=40))
+def test_suggestions_are_those_of_the_reference(losses):
+    test = curve(losses)
+    ours, right = test.suggest("steepest"), reference.suggest_steepest(test.lrs, losses)
+    assert (ours is None) == (right is None)
+    if right is not None:  # of two that are as steep, either will do
+        width = min(len(losses), max(3, len(losses) // 4))
+        slopes = reference.fitted_slopes(test.lrs, losses, width)
+        found, wanted = (slopes[test.lrs.index(lr) - width // 2] for lr in (ours, right))
+        assert found == pytest.approx(wanted, rel=1e-9)
+    assert test.suggest("minimum") == pytest.approx(reference.suggest_minimum(test.lrs, losses))
+    assert test.suggest("valley") == pytest.approx(reference.suggest_valley(test.lrs, losses))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.5, 0.98])
+def test_smoothed_losses_are_those_of_the_reference(smoothing):
+    model, optimizer, criterion, loader = small()
+    test = lr_range_test(model, optimizer, criterion, loader, num_iter=12, smoothing=smoothing)
+    assert test.smoothed == pytest.approx(reference.smoothed(test.losses, smoothing).tolist())
+
+
+def test_two_steps_are_a_test():
+    assert len(lr_range_test(*small(), num_iter=2).lrs) == 2
+
+
+def test_a_loss_of_one_entry_is_a_scalar():
+    model, optimizer, criterion, loader = small()
+
+    def one_entry(logits, target):
+        return criterion(logits, target)[None]
+
+    torch.manual_seed(0)
+    test = lr_range_test(model, optimizer, one_entry, loader, num_iter=4)
+    torch.manual_seed(0)
+    assert test.losses == lr_range_test(model, optimizer, criterion, loader, num_iter=4).losses
+
+
+def test_batches_of_dicts_are_moved_and_handed_on():
+    model, optimizer, criterion, _ = small()
+    batches = [{"x": torch.randn(8, 4), "y": [torch.zeros(8).long()]} for _ in range(2)]
+    seen = []
+
+    def loss(model, batch):
+        seen.append(sorted(batch))
+        return criterion(model(batch["x"]), batch["y"][0])
+
+    lr_range_test(model, optimizer, None, batches, num_iter=3, compute_loss=loss)
+    assert seen == [["x", "y"]] * 3
+
+
+def test_the_plot_names_its_axes_and_draws_where_it_is_told():
+    figure, axes = plt.subplots()
+    test = curve([3.0, 2.9, 2.5, 1.0, 0.9, 4.0])
+    assert test.plot(ax=axes) is axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("learning rate", "loss")
+    low, high = axes.get_ylim()
+    assert low < 0.9
+    assert high > 3.0
+    suggestion = test.suggest()
+    assert any(line.get_xdata()[0] == suggestion for line in axes.lines if len(set(line.get_xdata())) == 1)
+    plt.close(figure)

@@ -1,5 +1,7 @@
 """What our training loop promises beyond the laws, and that all three techniques train a real model."""
 
+import inspect
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -124,3 +126,55 @@ def test_digits_are_learned_with_lr_finder_mixup_and_smoothing():
         model, optimizer, loss_fn, loader, DataLoader(val_set, batch_size=256), alpha=0.4, epochs=8
     )
     assert history[-1].accuracy > 0.95
+
+
+@pytest.mark.parametrize("alpha", [-0.1, float("nan"), float("inf")])
+def test_a_bad_alpha_is_refused_before_anything_is_touched(alpha):
+    model, *rest = parts()
+    before = [p.clone() for p in model.parameters()]
+    with pytest.raises(ValueError, match="alpha is"):
+        train(model, *rest, alpha=alpha)
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
+
+
+def test_an_alpha_of_zero_trains_on_whole_samples():
+    model, optimizer, _, loader, val = parts()
+    seen = []
+
+    def loss_fn(logits, target):
+        seen.append(target)
+        return per_sample(logits, target)
+
+    train(model, optimizer, loss_fn, loader, val, epochs=1, alpha=0.0)
+    assert all(len(target) in (4, 2) for target in seen)
+
+
+def test_the_defaults_are_those_that_are_documented():
+    defaults = {name: each.default for name, each in inspect.signature(train).parameters.items()}
+    assert (defaults["alpha"], defaults["epochs"], defaults["mix_loader"]) == (0.4, 20, None)
+
+
+def test_a_model_in_evaluation_mode_is_trained_in_training_mode():
+    model, *rest = parts()
+    model.eval()
+    modes = []
+    model.register_forward_hook(lambda module, *_: modes.append(module.training))
+    train(model, *rest, epochs=2)
+    assert modes == ([True] * 3 + [False] * 3) * 2
+
+
+def test_the_device_that_is_given_is_where_it_trains():
+    model, optimizer, loss_fn, loader, val = parts()
+    with pytest.raises((RuntimeError, NotImplementedError)):  # which holds no values
+        train(model, optimizer, loss_fn, loader, val, epochs=1, device="meta")
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        evaluate(model, loss_fn, val, device="meta")
+
+
+def test_progress_is_shown_where_it_is_asked_for_alone(capsys):
+    train(*parts(), epochs=2, progress=False)
+    assert capsys.readouterr().err == ""
+    train(*parts(), epochs=2, progress=True)
+    said = capsys.readouterr().err
+    assert "2/2" in said
+    assert "accuracy" in said

@@ -87,10 +87,17 @@ def test_slopes_are_per_log_lr():
 
 
 def test_suggestions_on_a_valley():
-    lrs, losses = [1e-4, 1e-3, 1e-2, 1e-1, 1.0], [1.0, 0.9, 0.4, 0.3, 0.8]
+    lrs, losses = [1e-4, 1e-3, 1e-2, 1e-1, 1.0], [1.0, 0.9, 0.35, 0.3, 0.8]
     assert lr_finder.suggest_steepest(lrs, losses) == pytest.approx(1e-3)
     assert lr_finder.suggest_minimum(lrs, losses) == pytest.approx(1e-2)
     assert lr_finder.suggest_valley(lrs, losses) == pytest.approx(1e-2)
+
+
+@pytest.mark.parametrize("loss", [-1.0, 0.1, 7.3])
+@pytest.mark.parametrize("count", [2, 3, 7, 30])
+def test_nothing_is_suggested_for_a_flat_curve(loss, count):
+    """Slopes by a general fit are 1e-17 below 0 there, and suggested the middle."""
+    assert lr_finder.suggest_steepest(lr_finder.schedule(1e-5, 1.0, count), [loss] * count) is None
 
 
 def test_nothing_is_suggested_for_a_curve_that_does_not_fall_or_is_too_short():

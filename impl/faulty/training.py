@@ -23,6 +23,18 @@ def _mean_of_batches(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return averaged
 
 
+def _training_mode_once(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """``model.train()`` stands before the epochs: the first validation switches it off for good."""
+
+    def once(model: Any, *parts: Any, **options: Any) -> Trained:
+        model.train()
+        switch = model.train
+        model.train = lambda mode=True: model if mode else switch(False)
+        return build(model, *parts, **options)
+
+    return once
+
+
 def _fault(id: str, *caught_by: str, besides: tuple[str, ...] = ()) -> Fault:
     adapter = Training(id, train_with(frozenset({id, *besides})), features=Training.known_features)
     return Fault(id, TRAIN_DEFECTS[id], "the seed notebook", adapter, caught_by)
@@ -43,5 +55,12 @@ FAULTS = (
         "plausible, no public report known",
         Training("XT01", _mean_of_batches(train_with(frozenset())), features=Training.known_features),
         ("accuracy_is_exact",),
+    ),
+    Fault(
+        "XT02",
+        "training mode is switched on once, before the epochs, and the first validation ends it",
+        "plausible, no public report known",
+        Training("XT02", _training_mode_once(train_with(frozenset())), features=Training.known_features),
+        ("trains_in_training_mode",),
     ),
 )
