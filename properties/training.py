@@ -69,7 +69,7 @@ def evaluation_changes_nothing(loop: Loop, sizes: list[int]) -> None:
 
 @loop_law(
     "the model is in training mode at every step, after a validation too",
-    why="Dropout that stays off after the first validation, or statistics that stand still, train another model.",
+    why="Dropout that stays off, or statistics that stand still, after a validation train another model.",
     source="documentation of torch.nn.Module.train and torch.nn.Module.eval",
     severity="wrong",
 )
