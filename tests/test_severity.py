@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 
 from lawful.impl.contracts import SEVERITIES, LabelSmoothing
 from lawful.properties.harness.report import Implementation, Report, Result, findings, severity_words
@@ -197,3 +199,52 @@ def test_severity_is_in_the_rows():
 
 def _any_epsilon():
     return LabelSmoothing("mine", lambda epsilon: lambda z, y: wrong.any_epsilon(z, y, epsilon))
+
+
+class OneMode:
+    """Smoothed cross-entropy.
+
+    reduction: only supported in binary mode; for others it is always the mean.
+    """
+
+    def __init__(self, smoothing=0.1, reduction="mean"):
+        self.smoothing = smoothing
+
+    def __call__(self, logits, target):
+        return F.cross_entropy(logits.double(), target, label_smoothing=self.smoothing).to(logits.dtype)
+
+
+def test_a_stated_precondition_narrows_the_question():
+    report = check(OneMode, dtypes=["float32"])
+    assert [f.property for f in report.findings() if f.severity == "wrong"] == []
+
+
+def kept_alone(logits, target, padding_idx, smoothing=0.1):
+    """A value for each sample that is no padding."""
+    keep = target != padding_idx
+    losses = F.cross_entropy(logits.double(), target, label_smoothing=smoothing, reduction="none")
+    losses = losses if padding_idx < 0 else losses.clone()
+    log_p = logits.log_softmax(1)
+    log_p.gather(1, target[:, None])  # padding is a class
+    return losses[keep].to(logits.dtype)
+
+
+def test_code_that_leaves_ignored_samples_out_is_not_asked_for_zeros():
+    report = check(kept_alone, dtypes=["float32"])
+    assert [f.property for f in report.findings() if f.severity == "wrong"] == []
+
+
+class OwnGenerator:
+    def __init__(self, alpha=1.0):
+        self.alpha, self.rng = alpha, np.random.default_rng()
+
+    def __call__(self, inputs, target):
+        lam, order = float(self.rng.beta(self.alpha, self.alpha)), torch.randperm(len(inputs))
+        return lam * inputs + (1 - lam) * inputs[order], target, target[order], lam
+
+
+def test_a_generator_that_no_seed_reaches_is_one_finding():
+    report = check(OwnGenerator, technique="mixup")
+    (finding,) = [f for f in report.findings() if f.severity == "wrong" and f.verdict == "broken"]
+    assert finding.property == "seeded_runs_repeat"
+    assert "matches_reference" in finding.also
