@@ -195,3 +195,24 @@ def test_a_notebook_gets_a_fragment():
     assert "<html" not in html
     assert "<script" not in html
     assert 'class="lawful"' in html
+
+
+def test_an_issue_is_ready_to_paste(tmp_path):
+    target = f"{wrong.__file__}:any_epsilon"
+    done = command.lawful("issue", target, "rejects_bad_epsilon", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    title, *_ = done.stdout.splitlines()
+    assert title.startswith("# any_epsilon: took epsilon -0.5")
+    for part in ("**Expected**", "arXiv 1512.00567", "**Found**", "Versions: torch", "severity guard"):
+        assert part in done.stdout
+    program = done.stdout.split("```python\n")[1].split("```")[0]
+    with pytest.raises(AssertionError, match="expected an error"):
+        exec(program, {})
+
+
+def test_there_is_no_issue_where_nothing_is_broken(tmp_path):
+    done = command.lawful("issue", "native.label_smoothing", "rejects_bad_epsilon", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "does not break rejects_bad_epsilon" in done.stderr
+    done = command.lawful("issue", "native.label_smoothing", "rejects_bad_epsilom", cwd=tmp_path)
+    assert (done.returncode, "rejects_bad_epsilon" in done.stderr) == (2, True)

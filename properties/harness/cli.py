@@ -378,6 +378,29 @@ def report(
 
 
 @app.command()
+def issue(
+    target: Annotated[str, typer.Argument(help="as for check")],
+    law: Annotated[str, typer.Argument(metavar="PROPERTY", help="the law that it breaks")],
+    technique: Technique = None,
+    device: Device = "cpu",
+) -> None:
+    """Ask one law, and print what its authors would want to read, as Markdown. Nothing is sent anywhere."""
+    from lawful.properties.harness.outputs import issue as written
+    from lawful.properties.harness.plan import Plan
+    from lawful.properties.harness.processes import Refused, ask
+
+    try:
+        report = ask(Plan([target], technique, device, only=[law], fail_on="guard"))
+    except Refused as error:
+        _refuse(error)
+    text = written(report.to_json())
+    if not text:
+        typer.echo(f"{target} does not break {law}: {report.summary()}", err=True)
+        raise typer.Exit(1)
+    typer.echo(text, nl=False)
+
+
+@app.command()
 def diff(
     old: Annotated[Path, typer.Argument(help="a JSON report")],
     new: Annotated[Path, typer.Argument(help="a later one")],

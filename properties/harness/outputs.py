@@ -123,6 +123,29 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def issue(info: Info) -> str:
+    """Markdown to paste where the code's authors read: each finding, with the program that shows it."""
+    parts = []
+    for each in info["implementations"]:
+        version = f" {each['version']}" if each["version"] else ""
+        for finding in each["findings"]:
+            law = info["laws"].get(f"{each['technique']}.{finding['property']}", {})
+            shown = next((row for row in each["results"] if row["property"] == finding["property"]), {})
+            parts += [
+                f"# {each['name']}{version}: {finding['message']}",
+                f"**Expected**, of any {each['technique'].replace('_', ' ')}: {law.get('formula', '')}. "
+                f"{law.get('why', '')} (Source: {law.get('source', 'unknown')}.)",
+                f"**Found** in {', '.join(finding['cases'])}: {finding['message']}. It was called as "
+                f"`{each['called_as'].split('  (offers')[0]}`.",
+                "This program shows it, without another library:",
+                f"```python\n{(shown.get('reproduce') or '').rstrip()}\n```",
+                f"Versions: torch {info['torch']}, Python {info['python']}, {info['host']}; found by lawful "
+                f"{info['lawful']}, law `{each['technique']}.{finding['property']}`, severity "
+                f"{finding['severity']}.",
+            ]
+    return "\n\n".join(parts) + ("\n" if parts else "")
+
+
 def changes(old: Info, new: Info) -> list[tuple[str, str, str, str]]:
     """What a newer report says otherwise: implementation, law, the verdict before and after, "" for none."""
 
