@@ -130,7 +130,7 @@ def issue(info: Info) -> str:
         version = f" {each['version']}" if each["version"] else ""
         for finding in each["findings"]:
             law = info["laws"].get(f"{each['technique']}.{finding['property']}", {})
-            shown = next((row for row in each["results"] if row["property"] == finding["property"]), {})
+            shown: Any = next((row for row in each["results"] if row["property"] == finding["property"]), {})
             parts += [
                 f"# {each['name']}{version}: {finding['message']}",
                 f"**Expected**, of any {each['technique'].replace('_', ' ')}: {law.get('formula', '')}. "
