@@ -259,3 +259,17 @@ def test_small_alphas_have_their_law_on_both_sides_of_the_change_of_method(alpha
     _, target = mixup(x, torch.zeros(len(x)).long(), alpha=alpha, fold=True, generator=generator)
     right = 1 - float(reference.lam_cdf(0.75, alpha))
     assert (target.lam > 0.75).double().mean().item() == pytest.approx(right, abs=0.01)
+
+
+def test_rows_of_another_number_of_classes_are_refused():
+    with pytest.raises(ValueError, match="target has 6 columns, expected num_classes=5"):
+        mixup(X, X, alpha=1.0, num_classes=5)
+
+
+def test_in_place_it_mixes_samples_and_not_features():
+    inputs = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    plain, placed = (
+        mixup(x, torch.arange(5), alpha=1.0, inplace=inplace, generator=torch.Generator().manual_seed(1))[0]
+        for inplace, x in ((False, inputs), (True, inputs.clone()))
+    )
+    torch.testing.assert_close(placed, plain)
