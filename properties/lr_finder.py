@@ -15,7 +15,7 @@ from lawful.properties.probes import GoesRoundForEver
 from lawful.properties.registry import ACCELERATORS, SINGLE, draws, law
 from lawful.properties.strategies import calm_losses, negative_losses, noises, one_of, rates, valleys
 from lawful.properties.subjects.lr_finder import CRASHES, RELATIVE, Finder, Sweep, steepness, valley
-from lawful.properties.subjects.subject import LawBroken, Raised
+from lawful.properties.subjects.subject import LawBroken, Raised, Unasked
 
 _SMITH = "Smith 2015 (arXiv 1506.01186), section 3.3"
 _FASTAI = "davidtvs/pytorch-lr-finder pull 42"
@@ -25,6 +25,18 @@ finder_law = functools.partial(law, "lr_finder", dtypes=SINGLE, most_examples=12
 RESTORES = ("automatically", "on_reset")
 NOISE = 0.05
 """Standard deviation of the noise on a curve that falls by 0.75."""
+
+
+def _of_so_many_batches(finder: Finder, steps: int, batches: int) -> Sweep:
+    """A calm test; no question where more steps than batches are refused before the first of them."""
+    try:
+        return finder([1.0] * steps, batches=batches)
+    except Raised as error:
+        asked = finder.answers[-1]
+        assert isinstance(asked, Sweep)
+        if steps > batches and isinstance(error.error, ValueError) and not asked.script.steps:
+            raise Unasked("it refuses more steps than there are batches") from error
+        raise
 
 
 def _finished(finder: Finder, answer: Sweep, n: int) -> None:
@@ -81,7 +93,7 @@ def schedule_hits_both_ends(finder: Finder, losses: list[float], span: list[floa
 @draws(losses=calm_losses(), batches=one_of(4, 30))
 def takes_the_steps_asked(finder: Finder, losses: list[float], batches: int) -> None:
     n = len(losses)
-    answer = finder([1.0] * n, batches=batches)
+    answer = _of_so_many_batches(finder, n, batches)
     _finished(finder, answer, n)
     finder.same("number of recorded losses", answer.derive("len(losses)", len(answer.value)), len(answer.lrs))
     if finder.conventions.get("records") != "trimmed":
@@ -387,7 +399,7 @@ def gradients_do_not_accumulate(finder: Finder, losses: list[float]) -> None:
 )
 @draws(losses=calm_losses(), batches=one_of(1, 2))
 def short_loader_is_cycled(finder: Finder, losses: list[float], batches: int) -> None:
-    answer = finder([1.0] * len(losses), batches=batches)
+    answer = _of_so_many_batches(finder, len(losses), batches)
     finder.at_least("number of steps", answer.derive("len(used)", answer.steps), len(losses))
 
 

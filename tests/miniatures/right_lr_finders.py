@@ -94,4 +94,19 @@ def corrected_average(model, optimizer, criterion, loader, start_lr, end_lr, num
     return sweep(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, average)
 
 
-RIGHT = ["plain", "notebook_order", "gives_a_dict", "gives_an_object", "averaged", "corrected_average"]
+def no_more_steps_than_batches(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """It says so before it begins."""
+    if num_iter > len(loader):
+        raise ValueError(f"num_iter is {num_iter}, expected at most the {len(loader)} batches")
+    return sweep(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+
+
+RIGHT = [
+    "plain",
+    "notebook_order",
+    "gives_a_dict",
+    "gives_an_object",
+    "averaged",
+    "corrected_average",
+    "no_more_steps_than_batches",
+]
