@@ -539,9 +539,9 @@ def _explained(law: Any, faults: Any) -> list[str]:
     lines.append(f"asked in {', '.join(law.dtypes)} on {', '.join(law.devices)}")
     if law.technique != "training":
         lines.append(f"formulas reference/{law.technique}.py")
-    lines.append(f"more     lawful study {law.technique}; the chapter docs/{law.technique}.md")
     lines.append("catches")
     lines += [f"  {fault.id}  {fault.statement}" for fault in faults if law.name in fault.caught_by]
+    lines.append(f"more     lawful study {law.technique}; the chapter docs/{law.technique}.md")
     return [law.id, *(f"  {line}" for line in lines)]
 
 
