@@ -132,3 +132,37 @@ def test_features_that_the_signature_lacks_are_refused_and_reported_so():
 def test_an_option_that_is_swallowed_is_accepted_and_ignored():
     report = check(wrong.swallows_options, only=["reductions_agree"])
     assert all("accepted and ignored: reduction" in row.message for row in report.results)
+
+
+def row_by_row(logits, target, smoothing=0.1):
+    """In a running sum, whose error grows with the batch."""
+    total = torch.zeros((), dtype=logits.dtype)
+    for z, y in zip(logits, target, strict=True):
+        log_p = z.log_softmax(0)
+        total = total - (1 - smoothing) * log_p[y] - smoothing * log_p.mean()
+    return total / len(logits)
+
+
+def test_a_running_sum_over_a_large_batch_is_right():
+    report = check(row_by_row, only=["large_batches_are_no_other"])
+    assert [row.verdict for row in report.results] == ["holds"]
+
+
+def looks_at_the_training_set(model, train_loader, optimizer, criterion, epochs=1, val_loader=None):
+    """After each epoch, in evaluation mode."""
+    for _ in range(epochs):
+        model.train()
+        for x, y in train_loader:
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            for loader in (train_loader, val_loader):
+                for x, y in loader:
+                    criterion(model(x), y)
+
+
+def test_a_loop_that_evaluates_on_its_training_set_trains_in_training_mode():
+    report = check(looks_at_the_training_set, technique="training", only=["trains_in_training_mode"])
+    assert [row.verdict for row in report.results] == ["holds"]
