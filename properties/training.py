@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lawful.properties.registry import SINGLE, Drawn, draws, law
 from lawful.properties.strategies import one_of, seeds
-from lawful.properties.subjects.subject import LawBroken
+from lawful.properties.subjects.subject import LawBroken, Unasked
 from lawful.properties.subjects.training import Loop
 
 _ZHANG = "Zhang et al. 2018 (arXiv 1710.09412), equation 1"
@@ -43,6 +43,8 @@ def epoch_loss_is_sample_weighted(loop: Loop, sizes: list[int], epochs: int, sho
     if short and "mix_loader" in loop.features:
         mix = sizes[:1]
     run = loop(sizes, mix_sizes=mix, epochs=epochs, constant=True)
+    if any(call.inputs[:, : sum(sizes)].any() and not call.training for call in run.calls):
+        raise Unasked("it measures the training set in evaluation mode")
     seen = [len(call.inputs) for call in run.calls if call.training]
     batches = len(seen) // epochs
     right = sum(size * (b + 1) for b, size in enumerate(seen[:batches])) / sum(seen[:batches])

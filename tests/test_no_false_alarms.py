@@ -149,7 +149,8 @@ def test_a_running_sum_over_a_large_batch_is_right():
 
 
 def looks_at_the_training_set(model, train_loader, optimizer, criterion, epochs=1, val_loader=None):
-    """After each epoch, in evaluation mode."""
+    """After each epoch, in evaluation mode; its losses are those."""
+    history = {"train_loss": []}
     for _ in range(epochs):
         model.train()
         for x, y in train_loader:
@@ -159,10 +160,14 @@ def looks_at_the_training_set(model, train_loader, optimizer, criterion, epochs=
         model.eval()
         with torch.no_grad():
             for loader in (train_loader, val_loader):
-                for x, y in loader:
-                    criterion(model(x), y)
+                losses = [(criterion(model(x), y).item() * len(x), len(x)) for x, y in loader]
+                if loader is train_loader:
+                    total, seen = map(sum, zip(*losses, strict=True))
+                    history["train_loss"].append(total / seen)
+    return history
 
 
 def test_a_loop_that_evaluates_on_its_training_set_trains_in_training_mode():
-    report = check(looks_at_the_training_set, technique="training", only=["trains_in_training_mode"])
-    assert [row.verdict for row in report.results] == ["holds"]
+    report = check(looks_at_the_training_set, technique="training")
+    assert "broken" not in {row.verdict for row in report.results}
+    assert "trains_in_training_mode" in {row.property for row in report.results if row.verdict == "holds"}
