@@ -430,10 +430,7 @@ def large_batches_are_no_other(mix: Mix, size: int, alpha: float, seed: int) -> 
 )
 @draws(size=sizes(), alpha=alphas(), seed=seeds(), layout=one_of(*probes.LAYOUTS))
 def memory_layout_does_not_matter(mix: Mix, size: int, alpha: float, seed: int, layout: str) -> None:
-    answer = mix.revealed(mix.size(size), alpha, seed, layout=layout)
-    mix.agree("weights of the targets", answer.soft, answer.value, 2 * mix.target_error(answer))
-    sums = answer.derive("{value}.sum(1)", answer.value.sum(axis=1))
-    mix.agree("sum of the weights of a row", sums, np.ones(len(sums)), 2 * mix.weight_error())
+    _any_size(mix, mix.size(size), 0, alpha, seed, layout)
 
 
 @law(
@@ -450,8 +447,9 @@ def odd_and_single_batches(mix: Mix, size: int, before: int, alpha: float, seed:
     _any_size(mix, size, before, alpha, seed)
 
 
-def _any_size(mix: Mix, size: int, before: int, alpha: float, seed: int) -> None:
-    answer = mix.revealed(size, alpha, seed, after_batch_of=before or None, num_classes=max(size, 8))
+def _any_size(mix: Mix, size: int, before: int, alpha: float, seed: int, layout: str | None = None) -> None:
+    given = {"after_batch_of": before or None, "num_classes": max(size, 8), "layout": layout}
+    answer = mix.revealed(size, alpha, seed, **given)
     weights = answer.derive("{soft}[:, :len({value})]", answer.soft[:, :size])
     mix.agree("weights of the targets", weights, answer.value, 2 * mix.target_error(answer))
     sums = answer.derive("{value}.sum(1)", answer.value.sum(axis=1))

@@ -248,3 +248,21 @@ def test_a_generator_that_no_seed_reaches_is_one_finding():
     (finding,) = [f for f in report.findings() if f.severity == "wrong" and f.verdict == "broken"]
     assert finding.property == "seeded_runs_repeat"
     assert "matches_reference" in finding.also
+
+
+class MixesWithTheBatchBefore:
+    def __init__(self, alpha=1.0):
+        self.alpha, self.kept = alpha, None
+
+    def __call__(self, inputs, target):
+        before, labels = (inputs, target) if self.kept is None else self.kept
+        self.kept = inputs.clone(), target.clone()
+        lam, order = float(np.random.beta(self.alpha, self.alpha)), torch.randperm(len(inputs))
+        return lam * inputs + (1 - lam) * before[order], target, labels[order], lam
+
+
+def test_a_snippet_of_a_batch_that_follows_another_makes_both():
+    report = check(MixesWithTheBatchBefore, technique="mixup", only=["ragged_batches"])
+    (finding,) = report.findings()
+    with pytest.raises(IndexError, match="out of bounds"):
+        exec(finding.rows[0].reproduce, {})

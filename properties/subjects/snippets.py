@@ -302,8 +302,6 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
         num_classes=asked["num_classes"],
         features=features,
     )
-    if asked.get("after_batch_of"):
-        lines.append(f"# the same object was called with a batch of {asked['after_batch_of']} first")
     if asked.get("evaluating"):
         lines.append("# after eval()")
     call = f"({inputs}, {target})"
@@ -313,7 +311,16 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
         called = f"copy.deepcopy(mix){call}"
     elif asked.get("copied"):
         lines.append("# on a copy of one object, as a DataLoader worker has it")
-    lines += [f"seed({asked['seed']})", *_in_its_way(asked.get("way"), result, called, [inputs, target])]
+    lines.append(f"seed({asked['seed']})")
+    if before := asked.get("after_batch_of"):
+        if called.endswith(call):  # one object, with another batch of its samples first
+            order = [i % len(rows) for i in range(before)]
+            lines += [f"mix, before = {called.removesuffix(call)}, {order}"]
+            lines += [f"mix({inputs}[before], {target}[before])"]
+            called = f"mix{call}"
+        else:
+            lines.append(f"# the same object was called with a batch of {before} first")
+    lines += _in_its_way(asked.get("way"), result, called, [inputs, target])
     if answer.value is None:
         return lines
     flat = "" if asked["rank"] < 3 else "[:, 0]"
