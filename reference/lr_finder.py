@@ -144,8 +144,8 @@ def suggest_steepest(lrs: ArrayLike, losses: ArrayLike) -> float | None:
     if len(x) < 2:
         return None
     width = min(len(x), max(3, len(x) // 4))
-    means = np.convolve(y, np.ones(width) / width, "valid")
-    falling = fitted_slopes(x, y, width)[: int(np.argmin(means)) + 1]
+    sums = np.convolve(y, np.ones(width), "valid")
+    falling = fitted_slopes(x, y, width)[: int(np.argmin(sums)) + 1]
     return float(x[np.argmin(falling) + width // 2]) if falling.min() < 0 else None
 
 

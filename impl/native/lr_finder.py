@@ -244,7 +244,7 @@ def _steepest(lrs: tuple[float, ...], losses: tuple[float, ...]) -> float | None
     off = xs - xs.mean(axis=1, keepdims=True)
     rises = ys - ys[:, :1]  # a flat window falls by 0, to the bit
     slopes = (off * rises).sum(axis=1) / (off * off).sum(axis=1)
-    falling = slopes[: int(ys.mean(axis=1).argmin()) + 1]
+    falling = slopes[: int(ys.sum(axis=1).argmin()) + 1]
     found = int(falling.argmin())
     return lrs[found + width // 2] if falling[found] < 0 else None
 
