@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, ClassVar
 
-from lawful.impl.shown import standing_alone
+from lawful.impl.shown import FUTURE, standing_alone
 
 TECHNIQUES = ("label_smoothing", "mixup", "lr_finder", "training")
 
@@ -114,6 +114,9 @@ class Adapter:
     """Features that it says it does not have, with where it says so: their laws are not asked."""
     called_as: str = ""
     """The call as an expression for such a snippet; the technique's class names its variables."""
+    arrays: str = "torch"
+    """``"numpy"`` where what ``build`` gives takes and returns NumPy arrays. A loss may have
+    ``gradient(logits, target)`` then: of the sum of its result, in the logits' shape."""
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.features) - self.known_features)
@@ -121,6 +124,11 @@ class Adapter:
             raise ValueError(
                 f"{type(self).__name__}(name={self.name!r}): features has {unknown}, "
                 f"expected some of {sorted(self.known_features)}"
+            )
+        if self.arrays not in ("torch", "numpy"):
+            raise ValueError(
+                f"{type(self).__name__}(name={self.name!r}): arrays is {self.arrays!r}, "
+                "expected 'torch' or 'numpy'"
             )
         if not callable(self.build):
             raise TypeError(
@@ -134,6 +142,10 @@ class Adapter:
         if self.called_as:
             return self.imports
         alone = standing_alone(self.build)
+        if alone and self.arrays == "numpy":
+            from lawful.impl.arrays import taking_tensors
+
+            alone = f"{alone}\n{standing_alone(taking_tensors)}".replace(f"\n{FUTURE}", "")
         return (self.imports + alone if alone else None) or (
             f"# through the adapter {self.name!r}, whose build cannot be shown alone: put it here\n"
             "from your_adapter import adapter\nbuild = adapter.build"
@@ -143,6 +155,8 @@ class Adapter:
     def shown_call(self) -> str:
         """The call as an expression of such a snippet."""
         name = getattr(self.build, "__name__", "build") if standing_alone(self.build) else "build"
+        if self.arrays == "numpy":
+            name = f"taking_tensors({name})"
         return self.called_as or self.call.replace("build", name, 1)
 
     def version(self) -> str | None:

@@ -17,13 +17,13 @@ from typing import Any
 _PLAIN = (int, float, str, bool, tuple, list, dict, type(None))
 _RECORDS = ("Swept", "Trained")
 """Of ``contracts``: in a snippet, a plain namespace holds the same fields."""
-_FUTURE = "from __future__ import annotations"
+FUTURE = "from __future__ import annotations"
 
 
 def standing_alone(function: Callable[..., Any]) -> str | None:
     """Source that defines the function anew; None where that cannot be: a closure, a lambda, no source."""
     lines = _defined(function, set())
-    return None if lines is None else "\n".join([_FUTURE, *lines])
+    return None if lines is None else "\n".join([FUTURE, *lines])
 
 
 def in_one_line(function: Callable[..., Any]) -> str | None:

@@ -178,6 +178,7 @@ def bounded_below_by_entropy(loss: Loss, batch: Batch, epsilon: float) -> None:
     "dL/dz = (p - q)/N for the mean",
     why="The derivative of log-sum-exp is softmax; so the gradient's sum over classes is 0.",
     source=f"{_SZEGEDY} (the gradient of section 7's loss)",
+    needs=("gradient",),
     dtypes=FLOATS,
     severity="wrong",
     rests_on=("matches_reference",),
@@ -353,7 +354,8 @@ def ignored_targets_do_not_count(
     struck = pick(ignored, batch.size)
     target = [index if out else y for y, out in zip(batch.target, struck, strict=True)]
     kept = [i for i, y in enumerate(target) if y != index]
-    answer = loss(batch.logits, target, epsilon, with_gradient=True, ignore_index=index)
+    slopes = "gradient" in loss.features
+    answer = loss(batch.logits, target, epsilon, with_gradient=slopes, ignore_index=index)
     right, bound = loss.expected(batch.logits, target, epsilon, ignore_index=index)
     if not kept:
         # what a mean of nothing is, is a convention: where none was detected, the others tell more
@@ -361,13 +363,15 @@ def ignored_targets_do_not_count(
             loss.agree("loss of ignored samples alone", answer.value, right, bound)
         return
     logits = [batch.logits[i] for i in kept]
-    alone = loss(logits, [target[i] for i in kept], epsilon, with_gradient=True, ignore_index=index)
+    alone = loss(logits, [target[i] for i in kept], epsilon, with_gradient=slopes, ignore_index=index)
     share = len(kept) / batch.size if loss.counts_ignored else 1.0
     value = share * alone.value
     if loss.adapter.default_reduction == "none":
         value = np.zeros(batch.size)
         value[kept] = alone.value
     loss.agree("loss beside ignored samples", answer.value, value, 2 * bound)
+    if not slopes:
+        return
     slope = np.zeros(answer.gradient.shape)
     slope[kept] = share * alone.gradient
     _, bound = loss.expected_gradient(batch.logits, target, epsilon, ignore_index=index)
@@ -500,12 +504,13 @@ def large_batches_are_no_other(loss: Loss, shape: tuple[int, int]) -> None:
     logits, target = np.zeros(shape), [0] * size
     logits[-3:, 1] = 40.0  # the last rows cost more, and the last class less
     logits[:, -1] = 2.0
-    answer = loss(logits, target, epsilon, with_gradient=True)
+    answer = loss(logits, target, epsilon, with_gradient="gradient" in loss.features)
     right, bound = loss.expected(logits, target, epsilon)
     running = size * tolerances.UNIT_ROUNDOFF[loss.dtype] * np.abs(right)  # a sum, row by row
     loss.agree(f"loss of {size} samples", answer.value, right, bound + running)
-    right, bound = loss.expected_gradient(logits, target, epsilon)
-    loss.agree(f"gradient of {size} samples", answer.gradient, right, bound)
+    if "gradient" in loss.features:
+        right, bound = loss.expected_gradient(logits, target, epsilon)
+        loss.agree(f"gradient of {size} samples", answer.gradient, right, bound)
 
 
 @law(
@@ -520,11 +525,13 @@ def large_batches_are_no_other(loss: Loss, shape: tuple[int, int]) -> None:
 @draws(batch=batches(), epsilon=epsilons(), layout=one_of(*LAYOUTS))
 def memory_layout_does_not_matter(loss: Loss, batch: Batch, epsilon: float, layout: str) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
-    answer = loss(batch.logits, batch.target, epsilon, with_gradient=True, layout=layout)
+    slopes = "gradient" in loss.features
+    answer = loss(batch.logits, batch.target, epsilon, with_gradient=slopes, layout=layout)
     right, bound = loss.expected(batch.logits, batch.target, epsilon)
     loss.agree(f"loss of {layout} logits", answer.value, right, bound)
-    right, bound = loss.expected_gradient(batch.logits, batch.target, epsilon)
-    loss.agree(f"gradient of {layout} logits", answer.gradient, right, bound)
+    if slopes:
+        right, bound = loss.expected_gradient(batch.logits, batch.target, epsilon)
+        loss.agree(f"gradient of {layout} logits", answer.gradient, right, bound)
 
 
 @law(
@@ -708,6 +715,7 @@ _WAYS = (
     "L under vmap, func.grad, autocast, inference mode, deterministic algorithms, and pickled, is L",
     why="PyTorch may call a loss in another way; where it works, the value is the same.",
     source=_WAYS,
+    needs=("tensors",),
     dtypes=SINGLE,
     devices=("cpu",),
     most_examples=3,
@@ -725,6 +733,7 @@ def matches_reference_under_transforms(loss: Loss, batch: Batch, epsilon: float)
     "L compiled, and exported, is L",
     why="A compiler may reorder what a loss does, not change it.",
     source=_WAYS,
+    needs=("tensors",),
     dtypes=SINGLE,
     devices=("cpu",),
     most_examples=1,

@@ -99,7 +99,7 @@ class Loss(Subject):
         if keywords.get("weight") is not None:
             keywords["weight"] = self.logits(keywords["weight"])
         with self.asking():
-            loss = self.adapter.build(epsilon, **keywords)
+            loss = self.build(epsilon, **keywords)
             result = (loss if way is None else under(way, loss))(z, y)
         if result is None:
             raise Raised(TypeError("it returned None"))
@@ -109,7 +109,9 @@ class Loss(Subject):
         answer.places = (result.device.type,)
         if with_gradient:
             with self.asking():
-                if z.grad is None:
+                if self.adapter.arrays == "numpy":
+                    z.grad = loss.gradient(z, y)
+                elif z.grad is None:
                     torch.autograd.backward(result.sum())
             answer.gradient = np.zeros(z.shape) if z.grad is None else to_float64(z.grad)
         if along is not None:
@@ -264,6 +266,8 @@ class Loss(Subject):
             subject.narrow_epsilons = not all(
                 subject._takes(e, k) for e in (0.0, 2.0**-20, 1.0) for k in CLASS_COUNTS
             )
+            if adapter.arrays == "torch" or hasattr(subject.build(subject.allowed(0.1, 3)), "gradient"):
+                subject.features |= {"gradient"}
             subject.conventions = {**subject._detect(), **subject._quick_ways()}
             subject.look_at_the_twin(
                 lambda there: there.waited(
@@ -273,6 +277,8 @@ class Loss(Subject):
         return subject
 
     def _quick_ways(self) -> dict[str, str]:
+        if self.adapter.arrays == "numpy":
+            return {}
         twice = self.offers("double_backward") is None
         if twice:
             self.features |= {"double_backward"}
@@ -395,6 +401,9 @@ class Loss(Subject):
         return tolerances.worst_ratio(value, right, 10 * np.asarray(bound)) <= 1
 
     def offers(self, feature: str) -> str | None:
+        says = {"tensors": "takes NumPy arrays", "gradient": "gives no gradient"}
+        if feature in says:
+            return says[feature]
         fixed = self.adapter.fixed_epsilon
         if fixed is not None and feature.startswith("epsilon"):
             return f"no other epsilon than {fixed:g} can be passed"

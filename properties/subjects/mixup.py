@@ -147,7 +147,7 @@ class Mix(Subject):
         features: dict[str, Any] = {}
         if generator is not None:
             features["generator"] = twin.generator(self.device, generator)
-        mix = self.adapter.build(alpha, classes, **features)
+        mix = self.build(alpha, classes, **features)
         if evaluating:
             mix.eval()
         return mix
@@ -328,6 +328,8 @@ class Mix(Subject):
         return subject
 
     def _quick_ways(self) -> dict[str, str]:
+        if self.adapter.arrays == "numpy":
+            return {}
         found = self.looks_at_ways(self.probed, [way for way in QUICK if way in self.convention_values])
         made = self.adapter.build(1.0, 4)
         if not isinstance(made, torch.nn.Module) and not modules_held(made):
@@ -421,8 +423,9 @@ class Mix(Subject):
         return "folded" if folded else "beta"
 
     def offers(self, feature: str) -> str | None:
-        if feature in ("alpha", "num_classes", "eval_mode", "gradient"):
+        if feature in ("alpha", "num_classes", "eval_mode", "gradient", "tensors"):
             says = {
+                "tensors": "takes NumPy arrays",
                 "alpha": "has no alpha",
                 "num_classes": "does not use the number of classes",
                 "eval_mode": "does not say that eval() stops it",

@@ -45,7 +45,10 @@ def label_smoothing_snippet(
             logits=logits, target=target, epsilon=literal(asked["epsilon"]), features=features
         )
         lines += _in_its_way(asked["way"], result, called, [logits, target])
-        if asked["with_gradient"] and asked["way"] != "func_grad":
+        if asked["with_gradient"] and subject.adapter.arrays == "numpy":
+            made = called.removesuffix(f"({logits}, {target})")
+            lines.append(f"{logits}.grad = {made}.gradient({logits}, {target})")
+        elif asked["with_gradient"] and asked["way"] != "func_grad":
             lines.append(f"{result}.sum().backward()")
         if asked["along"] is not None:
             lines += tensor_lines("along", asked["along"], subject.dtype, subject.shown_device)

@@ -238,6 +238,14 @@ class Subject(abc.ABC):
         with _asking(), CudaAsCpu() if self.cuda_as_cpu else contextlib.nullcontext():
             yield
 
+    def build(self, *arguments: Any, **features: Any) -> Any:
+        """What the adapter builds, of tensors whatever arrays it takes."""
+        if self.adapter.arrays == "numpy":
+            from lawful.impl.arrays import taking_tensors
+
+            return taking_tensors(self.adapter.build)(*arguments, **features)
+        return self.adapter.build(*arguments, **features)
+
     def on(self, device: str, dtype: str) -> Self:
         return replace(self, device=device, dtype=dtype, answers=[], worst_error=0.0)
 
@@ -288,9 +296,11 @@ class Subject(abc.ABC):
 
         ``call`` makes the call on the subject that it is given, and returns the number of waits.
         """
+        if self.adapter.arrays == "torch":
+            self.features |= {"tensors"}
         if "devices" not in self.adapter.declines:
             self.features |= {"devices"}
-        if twin.why_absent() or self.not_on_the_twin:
+        if twin.why_absent() or self.not_on_the_twin or self.adapter.arrays == "numpy":
             return
         try:
             count = call(self.on(twin.NAME, "float32"))
