@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: test deep matrix docs lint setup bench bench-compare mutants test-lowest
+.PHONY: test deep matrix matrix-more matrix-frameworks matrix-all docs lint setup bench bench-compare mutants test-lowest
 
 test: $(READY)
 	$(BIN)/pytest -n auto
@@ -39,6 +39,35 @@ mutants: $(READY)
 
 matrix: $(READY)
 	$(BIN)/lawful matrix --json matrix.json --html matrix.html
+
+# What more people use, in environments of their own: other PyTorch libraries, and losses of other frameworks.
+MORE := .venv-more
+FRAMEWORKS := .venv-frameworks
+MORE_LIBRARIES := monai torch_uncertainty pytorch_toolbelt catalyst classy_vision torchtoolbox torchaug \
+	torchbearer holocron mmpretrain speechbrain
+# tinygrad compiles its kernels with clang: without one it is left out.
+FRAMEWORK_LIBRARIES := optax tensorflow mlx paddle thinc $(if $(shell command -v clang),tinygrad)
+
+matrix-more: $(MORE)/.ready
+	$(MORE)/bin/lawful matrix $(MORE_LIBRARIES) --json matrix-more.json --html matrix-more.html
+
+matrix-frameworks: $(FRAMEWORKS)/.ready
+	$(FRAMEWORKS)/bin/lawful matrix $(FRAMEWORK_LIBRARIES) --json .frameworks.json
+	KERAS_BACKEND=jax $(FRAMEWORKS)/bin/lawful matrix keras --json .keras-jax.json
+	KERAS_BACKEND=tensorflow $(FRAMEWORKS)/bin/lawful matrix keras --json .keras-tensorflow.json
+	$(FRAMEWORKS)/bin/lawful merge .frameworks.json .keras-jax.json .keras-tensorflow.json \
+		--json matrix-frameworks.json --html matrix-frameworks.html
+
+# One page of all three.
+matrix-all: matrix matrix-more matrix-frameworks
+	$(BIN)/lawful merge matrix.json matrix-more.json matrix-frameworks.json \
+		--json matrix-all.json --html matrix-all.html
+
+$(MORE)/.ready $(FRAMEWORKS)/.ready: .venv-%/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install -q -c constraints.txt torch
+	.venv-$*/bin/python -m pip install -q -c constraints.txt -e ".[$*]"
+	touch $@
 
 # The site: docs/_build/html/index.html. Its page of verdicts is that of make matrix, made first where there is none.
 docs: $(VENV)/.docs matrix.html

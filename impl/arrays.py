@@ -1,4 +1,4 @@
-"""Implementations that take NumPy arrays: tensors become arrays on the way in, and are tensors on the way out.
+"""Implementations that take NumPy arrays: tensors become arrays on the way in, and tensors on the way out.
 
 bfloat16 arrays are ml_dtypes', which JAX and TensorFlow bring along: NumPy has none of its own.
 """

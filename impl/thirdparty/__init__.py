@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from importlib import metadata
 
 from lawful.impl.contracts import Adapter
 
@@ -19,11 +20,44 @@ LIBRARIES = (
     "torch_lr_finder",
     "segmentation_models_pytorch",
 )
+"""Those that come with the extra ``thirdparty``, and so with the first command."""
+MORE = {
+    "monai": "monai",
+    "torch_uncertainty": "torch-uncertainty",
+    "pytorch_toolbelt": "pytorch-toolbelt",
+    "catalyst": "catalyst",
+    "classy_vision": "classy-vision",
+    "torchtoolbox": "torchtoolbox",
+    "torchaug": "torchaug",
+    "torchbearer": "torchbearer",
+    "holocron": "pylocron",
+    "mmpretrain": "mmpretrain",
+    "speechbrain": "speechbrain",
+    "optax": "optax",
+    "tensorflow": "tensorflow-cpu",
+    "mlx": "mlx",
+    "tinygrad": "tinygrad",
+    "paddle": "paddlepaddle",
+    "thinc": "thinc",
+}
+"""Those of the extras ``more`` and ``frameworks``, with their distributions: asked where they are."""
+
+
+def installed() -> list[str]:
+    """The libraries of the first command, and of the others those that are here."""
+    return [*LIBRARIES, *(library for library, name in MORE.items() if _is_here(name))]
+
+
+def _is_here(distribution: str) -> bool:
+    try:
+        return bool(metadata.version(distribution))
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def adapters(library: str) -> tuple[Adapter, ...]:
     """The shipped adapters of a library. Raises KeyError where there are none."""
-    if library not in LIBRARIES:
+    if library not in LIBRARIES and library not in MORE:
         raise KeyError(library)
     make_torchvision_importable()
     found: tuple[Adapter, ...] = importlib.import_module(f"{__name__}.{library}").ADAPTERS

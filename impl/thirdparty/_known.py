@@ -64,6 +64,16 @@ def infinite_alpha_is_taken(message: str, seen_in: str) -> Deviation:
     )
 
 
+def mixed_in_place(seen_in: str) -> Deviation:
+    return Deviation(
+        "inputs_not_modified",
+        "the batch that it is given is written over, which nothing says",
+        r"inputs after the call is ",
+        {"size": 2, "alpha": 1.0, "seed": 0},
+        seen_in=seen_in,
+    )
+
+
 _FLAT = [1.0] * 6
 
 

@@ -1,5 +1,5 @@
-"""keras with the torch backend: ``keras.losses.CategoricalCrossentropy(label_smoothing=)`` and
-``keras.layers.MixUp``.
+"""keras with its torch backend, or with that of KERAS_BACKEND: ``keras.losses.CategoricalCrossentropy`` with
+``label_smoothing``, and ``keras.layers.MixUp``.
 
 Both take probabilities, so class targets are one-hot encoded with torch first. The layer draws from a seed
 of its own, given when it is built: here from Python's generator, as one would who wants runs to repeat.
@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from lawful.impl.contracts import Deviation, LabelSmoothing, Mixup
+from lawful.impl.contracts import Adapter, Deviation, LabelSmoothing, Mixup
 from lawful.impl.thirdparty import _known
 
 _REDUCTIONS = {"mean": "sum_over_batch_size", "sum": "sum", "none": "none"}
@@ -57,9 +57,45 @@ class _Mix:
         return mixed["images"], mixed["labels"]
 
 
+BACKEND = os.environ.get("KERAS_BACKEND", "torch")
+
+
+def _loss_of_arrays(epsilon: float, **features: Any) -> Any:
+    import keras
+
+    if "reduction" in features:
+        features["reduction"] = _REDUCTIONS[features["reduction"]]
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=epsilon, **features)
+
+    def call(logits: Any, target: Any) -> Any:
+        rows = target if target.ndim == 2 else keras.ops.one_hot(target, logits.shape[1])
+        return keras.ops.convert_to_numpy(loss(rows, keras.ops.convert_to_tensor(logits)))
+
+    return call
+
+
+def _mixup_of_arrays(alpha: float, num_classes: int) -> Any:
+    import keras
+
+    return _MixOfArrays(keras.layers.MixUp(alpha, seed=random.getrandbits(31)), num_classes)
+
+
+@dataclass
+class _MixOfArrays:
+    layer: Any
+    num_classes: int
+
+    def __call__(self, inputs: Any, target: Any) -> Any:
+        import keras
+
+        rows = target if target.ndim == 2 else keras.ops.one_hot(target, self.num_classes)
+        mixed = self.layer({"images": keras.ops.convert_to_tensor(inputs), "labels": rows}, training=True)
+        return tuple(keras.ops.convert_to_numpy(mixed[part]) for part in ("images", "labels"))
+
+
 _MOVES = {"twin": "Keras moves what it is given to the accelerator that it knows by name, or to the CPU"}
 
-ADAPTERS = (
+ADAPTERS: tuple[Adapter, ...] = (
     LabelSmoothing(
         "keras",
         _label_smoothing,
@@ -104,3 +140,9 @@ ADAPTERS = (
         declines=_MOVES,
     ),
 )
+
+if BACKEND != "torch":
+    ADAPTERS = tuple(
+        replace(adapter, name=f"keras_{BACKEND}", build=build, arrays="numpy", declines={})
+        for adapter, build in zip(ADAPTERS, (_loss_of_arrays, _mixup_of_arrays), strict=True)
+    )

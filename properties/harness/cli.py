@@ -186,9 +186,9 @@ def matrix(
     n: Workers = "auto",
 ) -> None:
     """Put every shipped adapter whose library is installed under the laws."""
-    from lawful.impl.thirdparty import LIBRARIES
+    from lawful.impl import thirdparty
 
-    targets = library or list(LIBRARIES)
+    targets = library or thirdparty.installed()
     plan = _plan(
         targets,
         technique,
@@ -371,6 +371,32 @@ def report(
         outputs.check()
         info = _stored(file)
     except Refused as error:
+        _refuse(error)
+    for name, words in sentences(info["implementations"]):
+        typer.echo(f"{name}: {words}")
+    outputs.write(info)
+
+
+@app.command()
+def merge(
+    files: Annotated[list[Path], typer.Argument(metavar="REPORT...", help="JSON reports of check or matrix")],
+    json: JsonFile = None,
+    html: HtmlFile = None,
+    markdown: MarkdownFile = None,
+    badge: BadgeFile = None,
+    junit: JunitFile = None,
+    format: Format = "text",
+) -> None:
+    """Join reports, of several environments say, into one. Nothing is asked again."""
+    from lawful.properties.harness.outputs import merged
+    from lawful.properties.harness.page import sentences
+    from lawful.properties.harness.processes import Refused
+
+    outputs = _Outputs(json, html, markdown, badge, junit, format)
+    try:
+        outputs.check()
+        info = merged([_stored(file) for file in files])
+    except (Refused, ValueError) as error:
         _refuse(error)
     for name, words in sentences(info["implementations"]):
         typer.echo(f"{name}: {words}")

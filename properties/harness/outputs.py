@@ -175,6 +175,33 @@ def versions(old: Info, new: Info) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def merged(infos: list[Info]) -> Info:
+    """Several reports as one, which may be of several environments: its head is the first one's.
+
+    Raises ValueError where two of them hold the same implementation.
+    """
+    first, *others = infos
+    seen = {(each["name"], each["technique"]): 1 for each in first["implementations"]}
+    together: Info = {**first, "command": " && ".join(dict.fromkeys(info["command"] for info in infos))}
+    for part in ("implementations", "notes"):
+        together[part] = list(first[part])
+    together["laws"] = {**first["laws"]}
+    for number, info in enumerate(others, 2):
+        for each in info["implementations"]:
+            key = (each["name"], each["technique"])
+            if key in seen:
+                raise ValueError(f"{' '.join(key)} is in report {seen[key]} and in report {number}")
+            seen[key] = number
+        together["implementations"] += info["implementations"]
+        together["notes"] += [note for note in info["notes"] if note not in together["notes"]]
+        together["laws"] |= info["laws"]
+        for name in ("lawful", "torch", "python", "host", "profile", "seed"):
+            if info[name] != first[name]:
+                note = f"{name} is {info[name]} in report {number}, and {first[name]} in the first"
+                together["notes"].append(note)
+    return together
+
+
 def write(info: Info, path: Path, kind: str) -> None:
     texts = {
         "markdown": lambda: markdown(info),

@@ -9,11 +9,13 @@ finds in the modules loaded, so that a target's source code would change the que
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
+from hypothesis.internal.conjecture import providers
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 
 
@@ -22,6 +24,17 @@ class SameQuestionsProvider(HypothesisProvider):
 
     def _maybe_draw_constant(self, *args: Any, **kwargs: Any) -> None:
         return None
+
+
+def pass_over_modules_that_fail() -> None:
+    """Hypothesis looks at the file of every module that is loaded; one that is imported lazily, and cannot
+    be, would end the law that is asked."""
+    for module in list(sys.modules.values()):
+        if id(module) not in providers._seen_modules:
+            try:
+                getattr(module, "__file__", None)
+            except Exception:
+                providers._seen_modules.add(id(module))
 
 
 # by name: some versions of Hypothesis take nothing else

@@ -109,11 +109,11 @@ class Loss(Subject):
         answer.places = (result.device.type,)
         if with_gradient:
             with self.asking():
-                if self.adapter.arrays == "numpy":
-                    z.grad = loss.gradient(z, y)
-                elif z.grad is None:
+                own = self.adapter.arrays == "numpy"
+                if not own and z.grad is None:
                     torch.autograd.backward(result.sum())
-            answer.gradient = np.zeros(z.shape) if z.grad is None else to_float64(z.grad)
+                slope = loss.gradient(z, y) if own else z.grad
+            answer.gradient = np.zeros(z.shape) if slope is None else to_float64(slope)
         if along is not None:
             with self.asking():
                 (slope,) = torch.autograd.grad(result.sum(), z, create_graph=True)

@@ -47,7 +47,7 @@ def label_smoothing_snippet(
         lines += _in_its_way(asked["way"], result, called, [logits, target])
         if asked["with_gradient"] and subject.adapter.arrays == "numpy":
             made = called.removesuffix(f"({logits}, {target})")
-            lines.append(f"{logits}.grad = {made}.gradient({logits}, {target})")
+            lines.append(f"gradient_{number} = {made}.gradient({logits}, {target})")
         elif asked["with_gradient"] and asked["way"] != "func_grad":
             lines.append(f"{result}.sum().backward()")
         if asked["along"] is not None:
@@ -58,7 +58,8 @@ def label_smoothing_snippet(
             ]
         names.learn(answer.second, "second.double().cpu()")
         names.learn(answer.value, f"{result}.detach().double().cpu()")
-        names.learn(answer.gradient, f"{logits}.grad.double().cpu()")
+        own = f"gradient_{number}" if subject.adapter.arrays == "numpy" else f"{logits}.grad"
+        names.learn(answer.gradient, f"{own}.double().cpu()")
         names.learn(answer.dtype, f'str({result}.dtype).removeprefix("torch.")')
         for name, after in answer.after.items():
             names.learn(after, f"{name}_{number}.detach().double().cpu()")

@@ -62,7 +62,7 @@ class Definition:
 
 
 def shipped() -> list[str]:
-    return ["native", "notebook", *thirdparty.LIBRARIES]
+    return ["native", "notebook", *thirdparty.LIBRARIES, *thirdparty.MORE]
 
 
 def find(target: str, technique: str | None = None) -> Found:

@@ -1,0 +1,277 @@
+"""Is every fault caught under every seed, and after how many examples?  python benchmarks/teeth.py --seeds 30
+
+Each law is asked of each fault of its technique, standard profile. A law that the fault names is asked under
+every seed; the others, which may see it too, under the first --others. Then everything that is known to be
+right (our own implementations in every option, and F.cross_entropy in a wider dtype) is asked under seed
+after seed, until --right examples were completed: nothing may break.
+
+Writes teeth.json, and teeth.svg: rows are faults, columns laws, a cell the examples until it is caught, as
+the median over the seeds. Exit status 1 where a fault escapes under a seed, or something right breaks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from lawful.impl import native
+from lawful.impl.contracts import TECHNIQUES, Adapter, LabelSmoothing
+from lawful.impl.faulty import Fault, faults
+from lawful.properties import twin
+from lawful.properties.harness.cases import Case, LawTest, cases
+from lawful.properties.harness.profiles import PROFILES
+from lawful.properties.harness.questions import generators_kept, questions
+from lawful.properties.registry import laws_of
+from lawful.properties.subjects import understand
+from lawful.properties.subjects.subject import LawBroken, Raised, Subject, global_state_kept, silence
+
+STANDARD = PROFILES["standard"]
+
+
+def until_caught(case: Case, seed: int) -> tuple[int | None, int]:
+    """How many examples it took until one broke the law, None if none did; and how many were completed."""
+    test = LawTest(case.law, STANDARD, seed)
+    asked, _ = questions(case.law, STANDARD, seed)
+    with global_state_kept(), silence(), generators_kept() as restart:
+        for number, drawn in enumerate(asked, 1):
+            restart()
+            try:
+                test.ask(case, drawn)
+            except (LawBroken, Raised):
+                return number, test.record.completed
+    return None, test.record.completed
+
+
+def _row(fault: Fault, seeds: int, others: int) -> dict[str, Any]:
+    """By law, the examples until the fault was caught under each seed."""
+    torch.set_num_threads(1)
+    subject = understand(fault.adapter)
+    found: dict[str, dict[str, Any]] = {}
+    completed = 0
+    for law in laws_of(subject.technique):
+        named = law.name in fault.caught_by
+        for case in _asked(subject, law.name, fault.device):
+            first, count = until_caught(case, 0)
+            completed += count
+            if first is not None or not named:
+                break
+        else:
+            if named:  # in no dtype under seed 0: the others are asked in the last
+                case = _asked(subject, law.name, fault.device)[-1]
+            else:
+                continue
+        counts = [first]
+        if first is not None or named:
+            for seed in range(1, seeds if named else others):
+                number, count = until_caught(case, seed)
+                completed += count
+                counts.append(number)
+        found[law.name] = {"dtype": case.subject.dtype, "examples": counts}
+    return {"technique": subject.technique, "fault": fault.id, "laws": found, "completed": completed}
+
+
+def _asked(subject: Subject, law: str, device: str) -> list[Case]:
+    """Of a law, float32 first: one dtype that shows a fault is enough."""
+    found = [case for case in cases(subject, devices=[device], only=[law]) if _is_asked(case)]
+    return sorted(found, key=lambda case: case.subject.dtype != "float32")
+
+
+def _is_asked(case: Case) -> bool:
+    from lawful.properties.harness.cases import why_unsupported
+
+    return why_unsupported(case)[0] is None
+
+
+def _upcasting(epsilon: float, **features: Any) -> Any:
+    """F.cross_entropy in float32 at least, with epsilon checked."""
+    if not 0 <= epsilon <= 1:
+        raise ValueError(f"epsilon is {epsilon}")
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        wide = logits if logits.dtype == torch.float64 else logits.float()
+        options = dict(features)
+        if options.get("weight") is not None:
+            options["weight"] = options["weight"].to(wide.dtype)
+        given = target.to(wide.dtype) if target.is_floating_point() else target
+        return F.cross_entropy(wide, given, label_smoothing=epsilon, **options).to(logits.dtype)
+
+    return loss
+
+
+RIGHT: list[Adapter] = [
+    *native.adapters(),
+    LabelSmoothing("torch_upcasting", _upcasting, features=LabelSmoothing.known_features),
+]
+
+
+def _right(index: int, seed: int) -> tuple[int, list[str]]:
+    """All of it asked under one seed: the examples, and what broke."""
+    torch.set_num_threads(1)
+    adapter = RIGHT[index]
+    broken, completed = [], 0
+    with silence():
+        subject = understand(adapter)
+    for case in cases(subject, devices=["cpu"]):
+        if case.law.dear or not _is_asked(case):
+            continue
+        number, count = until_caught(case, seed)
+        completed += count
+        if number is not None:
+            broken.append(f"{case.id}, seed {seed}, example {number}")
+    return completed, broken
+
+
+def _all_right(pool: ProcessPoolExecutor, wanted: int) -> Iterator[tuple[int, list[str]]]:
+    seed = completed = 0
+    while completed < wanted:
+        futures = [pool.submit(_right, index, seed) for index in range(len(RIGHT))]
+        for future in as_completed(futures):
+            count, broken = future.result()
+            completed += count
+            yield completed, broken
+        seed += 1
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Rows are faults, columns laws; the darker, the sooner it was caught."""
+    from matplotlib import pyplot as plt
+    from matplotlib.colors import LogNorm
+
+    techniques = [t for t in TECHNIQUES if any(row["technique"] == t for row in rows)]
+    of = {t: [row for row in rows if row["technique"] == t] for t in techniques}
+    plt.rcParams.update({"font.size": 7, "svg.fonttype": "none"})
+    figure, all_axes = plt.subplots(
+        len(techniques),
+        1,
+        figsize=(13, sum(len(each) for each in of.values()) * 0.17 + 3.2 * len(techniques)),
+        gridspec_kw={"height_ratios": [len(of[t]) + 3 for t in techniques]},
+        layout="constrained",
+        squeeze=False,
+    )
+    for axes, technique in zip(all_axes[:, 0], techniques, strict=True):
+        laws = [law.name for law in laws_of(technique)]
+        grid = [
+            [_median(row["laws"].get(law, {}).get("examples", [])) for law in laws] for row in of[technique]
+        ]
+        drawn = axes.imshow(grid, norm=LogNorm(1, 120), cmap="Blues_r", aspect="auto")
+        for y, row in enumerate(of[technique]):
+            for x, law in enumerate(laws):
+                if grid[y][x] == grid[y][x]:
+                    dark = grid[y][x] < 6
+                    text = f"{grid[y][x]:.0f}"
+                    weight = "bold" if _named(row, law) else "normal"
+                    axes.text(
+                        x,
+                        y,
+                        text,
+                        ha="center",
+                        va="center",
+                        weight=weight,
+                        color="white" if dark else "#1b1f24",
+                    )
+        axes.set_xticks(range(len(laws)), laws, rotation=90)
+        axes.set_yticks(range(len(of[technique])), [row["fault"] for row in of[technique]])
+        axes.xaxis.tick_top()
+        axes.set_title(f"{technique}: examples until a fault is caught", loc="left", weight="bold", size=9)
+        figure.colorbar(drawn, ax=axes, shrink=0.4, label="examples (median over seeds)")
+    figure.savefig(path)
+
+
+def _named(row: dict[str, Any], law: str) -> bool:
+    (fault,) = (each for each in faults(row["technique"]) if each.id == row["fault"])
+    return law in fault.caught_by
+
+
+def _median(counts: list[int | None]) -> float:
+    caught = [count for count in counts if count is not None]
+    return statistics.median(caught) if caught else float("nan")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("technique", nargs="*", help=f"of {', '.join(TECHNIQUES)}; all where left out")
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--others", type=int, default=1, help="seeds of the laws that a fault does not name")
+    parser.add_argument("--right", type=int, default=1_000_000, help="examples for what is right")
+    parser.add_argument("--json", type=Path, default=Path("teeth.json"))
+    parser.add_argument("--svg", type=Path, default=Path("teeth.svg"))
+    chosen = parser.parse_args()
+    unknown = set(chosen.technique) - set(TECHNIQUES)
+    if unknown:
+        parser.error(f"technique is {unknown.pop()!r}, expected {', '.join(TECHNIQUES)}")
+    for name in ("seeds", "others"):
+        if getattr(chosen, name) < 1:
+            parser.error(f"{name} is {getattr(chosen, name)}, expected 1 or more")
+
+    twin.registered()
+    started = time.perf_counter()
+    todo = [fault for technique in chosen.technique or TECHNIQUES for fault in faults(technique)]
+    escaped: list[str] = []
+    rows: list[dict[str, Any]] = []
+    context = multiprocessing.get_context("forkserver")  # autograd's threads do not survive a fork
+    context.set_forkserver_preload(["torch"])
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+        futures = {}
+        for technique in chosen.technique or TECHNIQUES:
+            for index in range(len(faults(technique))):
+                futures[pool.submit(_row_of, technique, index, chosen.seeds, chosen.others)] = None
+        for count, future in enumerate(as_completed(futures), 1):
+            rows.append(future.result())
+            print(f"\r{count}/{len(todo)} faults", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
+        order = {(fault.adapter.technique, fault.id): place for place, fault in enumerate(todo)}
+        rows.sort(key=lambda row: order[row["technique"], row["fault"]])
+        completed, broken = 0, []
+        for completed, more in _all_right(pool, chosen.right) if chosen.right else ():
+            broken += more
+            print(f"\r{completed}/{chosen.right} examples", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
+    for technique in chosen.technique or TECHNIQUES:
+        own = [row for row in rows if row["technique"] == technique]
+        cells = []
+        for row in own:
+            for law, seen in row["laws"].items():
+                if _named(row, law):
+                    cells += seen["examples"]
+                    missed = [seed for seed, count in enumerate(seen["examples"]) if count is None]
+                    if missed:
+                        escaped.append(f"{technique} {row['fault']} escapes {law} under seeds {missed}")
+        caught = sum(count is not None for count in cells)
+        first = statistics.median(count for count in cells if count is not None)
+        worst = max(count for count in cells if count is not None)
+        print(
+            f"{technique:16} {len(own):3} faults: {caught} of {len(cells)} (law it names, seed) caught; "
+            f"examples until then: median {first:.0f}, at most {worst}"
+        )
+    print(f"right code: {completed} examples, {len(broken)} broken")
+    print(f"{sum(row['completed'] for row in rows)} more of faults; {time.perf_counter() - started:.0f} s")
+    for each in escaped + broken:
+        print(each)
+    chosen.json.write_text(
+        json.dumps({"seeds": chosen.seeds, "faults": rows, "right": completed, "broken": broken}, indent=1)
+        + "\n"
+    )
+    draw(rows, chosen.svg)
+    raise SystemExit(1 if escaped or broken else 0)
+
+
+def _row_of(technique: str, index: int, seeds: int, others: int) -> dict[str, Any]:
+    return _row(faults(technique)[index], seeds, others)
+
+
+if __name__ == "__main__":
+    main()

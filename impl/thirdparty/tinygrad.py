@@ -1,0 +1,76 @@
+"""tinygrad: ``cross_entropy`` and ``sparse_categorical_crossentropy`` of tensors, smoothed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lawful.impl.contracts import Deviation, LabelSmoothing
+
+
+class _Loss:
+    method = "cross_entropy"
+
+    def __init__(self, epsilon: float, **options: Any):
+        self.options = {"label_smoothing": epsilon, **options}
+
+    def of(self, logits: Any, target: Any) -> Any:
+        from tinygrad import Tensor
+
+        return getattr(logits, self.method)(Tensor(target), **self.options)
+
+    def __call__(self, logits: Any, target: Any) -> Any:
+        from tinygrad import Tensor
+
+        return self.of(Tensor(logits), target).numpy()
+
+    def gradient(self, logits: Any, target: Any) -> Any:
+        from tinygrad import Tensor
+
+        z = Tensor(logits)
+        (found,) = self.of(z, target).sum().gradient(z)
+        return found.numpy()
+
+
+class _Sparse(_Loss):
+    method = "sparse_categorical_crossentropy"
+
+
+def _cross_entropy(epsilon: float, **features: Any) -> Any:
+    return _Loss(epsilon, **features)
+
+
+def _sparse(epsilon: float, **features: Any) -> Any:
+    return _Sparse(epsilon, **features)
+
+
+ADAPTERS = (
+    LabelSmoothing(
+        "tinygrad",
+        _cross_entropy,
+        features=frozenset({"reduction", "soft_targets", "dense"}),
+        library="tinygrad",
+        arrays="numpy",
+    ),
+    LabelSmoothing(
+        "tinygrad_sparse",
+        _sparse,
+        features=frozenset({"reduction", "ignore_index"}),
+        library="tinygrad",
+        arrays="numpy",
+        ignored=-1,
+        deviations=(
+            Deviation(
+                "ignored_targets_do_not_count",
+                "the mean of two ignored samples is NaN, that of one is -0: x * 0 / 0 is simplified to x",
+                r"loss of ignored samples alone is -0, expected about nan",
+                {
+                    "batch": {"logits": [[0.0, 0.0]], "target": [0]},
+                    "epsilon": 0.0,
+                    "ignored": [True],
+                    "index": -1,
+                },
+                seen_in="0.14.0",
+            ),
+        ),
+    ),
+)
