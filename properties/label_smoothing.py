@@ -397,6 +397,37 @@ def class_weights_follow_convention(loss: Loss, batch: Batch, epsilon: float, we
 
 @law(
     "label_smoothing",
+    "L with class weights is that of the samples kept, beside ignored ones too",
+    why="An ignored sample has no weight: neither in the sum nor in what the mean divides by.",
+    source=f"{_TORCH}, weight and ignore_index",
+    needs=("weight", "ignore_index"),
+    when={"ignored_mean": "kept"},
+    severity="wrong",
+    rests_on=("matches_reference", "ignored_targets_do_not_count", "class_weights_follow_convention"),
+)
+@draws(batch=batches(), epsilon=epsilons(), ignored=masks(), index=ignore_indices(), weight=class_weights())
+def weights_leave_ignored_targets_out(
+    loss: Loss, batch: Batch, epsilon: float, ignored: list[bool], index: int, weight: list[float]
+) -> None:
+    epsilon, index = loss.allowed(epsilon, batch.num_classes), loss.ignorable(index)
+    struck = pick(ignored, batch.size)
+    target = [index if out else y for y, out in zip(batch.target, struck, strict=True)]
+    kept = [i for i, y in enumerate(target) if y != index]
+    if not kept:
+        raise Unasked("nothing is kept")
+    features = {"ignore_index": index, "weight": weight[: batch.num_classes]}
+    answer = loss(batch.logits, target, epsilon, **features)
+    alone = loss([batch.logits[i] for i in kept], [target[i] for i in kept], epsilon, **features)
+    _, bound = loss.expected(batch.logits, target, epsilon, **features)
+    value = alone.value
+    if loss.adapter.default_reduction == "none":
+        value = np.zeros(batch.size)
+        value[kept] = alone.value
+    loss.agree("weighted loss beside ignored samples", answer.value, value, 2 * bound)
+
+
+@law(
+    "label_smoothing",
     "L of (N, K, d...) is L of its flattening to (N d..., K)",
     why="Dimension 1 holds the classes, whatever follows.",
     source=f"{_TORCH}, shape",

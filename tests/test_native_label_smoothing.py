@@ -258,3 +258,61 @@ def test_ignored_samples_cost_nothing_in_blocks(blocks):
     torch.testing.assert_close(
         losses[kept], F.cross_entropy(logits[kept], target[kept], label_smoothing=0.1, reduction="none")
     )
+
+
+def test_of_a_single_class_nothing_is_left_to_others():
+    z = torch.tensor([[3.0], [-1.0]], requires_grad=True)
+    loss = label_smoothed_cross_entropy(z, torch.tensor([0, 0]), epsilon=0.1, off_target="others")
+    assert loss == 0
+    assert not torch.autograd.grad(loss, z)[0].any()
+
+
+def test_another_error_of_pytorch_is_not_said_to_be_about_the_target():
+    with pytest.raises(RuntimeError, match="not implemented"):
+        label_smoothed_cross_entropy(LOGITS.to(torch.float8_e4m3fn), TARGET)
+
+
+def test_a_module_without_options_is_pytorchs_loss_at_a_tenth():
+    target = torch.tensor([2, -100])
+    right = F.cross_entropy(LOGITS, target, label_smoothing=0.1)
+    torch.testing.assert_close(LabelSmoothedCrossEntropy()(LOGITS, target), right)
+    with pytest.raises(ValueError, match=r"epsilon is 2, expected a number in \[0, 1\]"):
+        LabelSmoothedCrossEntropy(epsilon=2)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("soft", [False, True])
+def test_weights_beside_ignored_samples_and_soft_targets_are_pytorchs(reduction, soft):
+    z = torch.randn(4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    target = z.softmax(0) if soft else torch.tensor([0, -100, 2, 1])
+    options = {"weight": torch.tensor([0.5, 2.0, 3.0], dtype=torch.float64), "reduction": reduction}
+    right = F.cross_entropy(z, target, label_smoothing=0.25, **options)
+    torch.testing.assert_close(label_smoothed_cross_entropy(z, target, epsilon=0.25, **options), right)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_every_reduction_of_blocks_is_pytorchs(reduction, blocks):
+    z = torch.randn(300, 1000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = torch.arange(300)
+    assert native._is_plain(z)
+    right = F.cross_entropy(z, y, label_smoothing=0.1, reduction=reduction)
+    torch.testing.assert_close(label_smoothed_cross_entropy(z, y, reduction=reduction), right)
+
+
+def test_in_blocks_a_term_of_no_weight_is_left_out_beside_minus_infinity(blocks):
+    z, y = torch.zeros(300, 1000), torch.zeros(300, dtype=torch.int64)
+    z[:, 1] = -math.inf
+    assert native._is_plain(z)
+    assert label_smoothed_cross_entropy(z, y, epsilon=0.0).item() == pytest.approx(math.log(999))
+    assert label_smoothed_cross_entropy(z, y + 1, epsilon=1.0) == math.inf
+
+
+def test_classes_are_looked_through_on_demand():
+    empty = torch.zeros(0, dtype=torch.int64)
+    assert label_smoothed_cross_entropy(LOGITS[:0], empty, check_target=True, reduction="sum") == 0
+    ignored = label_smoothed_cross_entropy(
+        LOGITS[:, :1], torch.tensor([-100, 0]), check_target=True, reduction="sum"
+    )
+    assert ignored == 0
+    with pytest.raises(ValueError, match="target has classes from 1 to 3"):
+        label_smoothed_cross_entropy(LOGITS, TARGET + torch.tensor([1, 0]), check_target=True)

@@ -2,7 +2,10 @@
 
 import itertools
 import math
+import random
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,6 +16,8 @@ from torch import nn
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from lawful.impl.native import RangeTest, lr_range_test
+from lawful.impl.native import lr_finder as native
+from lawful.properties import twin
 from lawful.properties.probes import changed, scripted, snapshot, watched
 from lawful.reference import lr_finder as reference
 
@@ -290,3 +295,173 @@ def test_the_plot_names_its_axes_and_draws_where_it_is_told():
     suggestion = test.suggest()
     assert any(line.get_xdata()[0] == suggestion for line in axes.lines if len(set(line.get_xdata())) == 1)
     plt.close(figure)
+
+
+def test_trimming_leaves_points_out_at_both_ends():
+    test = curve([9.0, 3.0, 2.0, 1.5, 1.0, 0.5, -9.0])
+    assert test.suggest("minimum") == pytest.approx(test.lrs[-1] / 10)
+    assert test.suggest("minimum", skip_end=1) == pytest.approx(test.lrs[-2] / 10)
+    assert test.suggest("valley", skip_start=3) == pytest.approx(test.lrs[3 + 2])
+    assert test.suggest("minimum", skip_start=1, skip_end=4) == pytest.approx(
+        test.lrs[2] / 10
+    )  # two are left
+    assert test.suggest("minimum", skip_start=1, skip_end=5) == pytest.approx(test.lrs[-1] / 10)
+
+
+@pytest.mark.parametrize("method", ["steepest", "minimum", "valley"])
+def test_a_single_point_suggests_nothing(method):
+    assert RangeTest((0.1,), (1.0,), (1.0,), True, 5).suggest(method) is None
+
+
+def test_a_curve_that_never_falls_is_plotted_and_printed_without_a_suggestion():
+    test = curve([1.0, 2.0, 3.0])
+    axes = test.plot()
+    assert axes.figure.get_size_inches().tolist() == [6.4, 4.0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["loss", "smoothed"]
+    plt.close(axes.figure)
+    assert "steepest none" in repr(test)
+    empty = RangeTest((), (), (), True, 5).plot()
+    plt.close(empty.figure)
+
+
+def test_the_plot_marks_the_suggestion_and_leaves_an_explosion_out():
+    test = curve([3.0, 2.9, 2.5, 1.0, 0.9, 4e3])
+    axes = test.plot()
+    vertical = [line for line in axes.lines if line.get_linestyle() == "--"]
+    assert [line.get_xdata()[0] for line in vertical] == [test.suggest()]
+    low, high = axes.get_ylim()
+    assert low == pytest.approx(0.9 - 0.2 * 2.1)
+    assert high == pytest.approx(3.0 + 0.6 * 2.1)
+    plt.close(axes.figure)
+    flat = curve([1.0, 1.0, 1.0]).plot()
+    assert flat.get_ylim() == pytest.approx((1 - 0.02, 1 + 0.06))
+    plt.close(flat.figure)
+
+
+def test_the_defaults_are_those_that_are_documented():
+    import inspect
+
+    given = inspect.signature(lr_range_test).parameters
+    numbers = {name: given[name].default for name in ("start_lr", "end_lr", "num_iter", "smoothing")}
+    assert numbers == {"start_lr": 1e-7, "end_lr": 10.0, "num_iter": 100, "smoothing": 0.9}
+    assert (given["divergence"].default, given["accumulate"].default) == (4.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("losses", "stopped"),
+    [
+        ([1.0] * 6, False),
+        ([1.0, 4.0, 1.0], False),
+        ([0.0] * 6, False),
+        ([1.0, 4.1], True),
+        ([math.nan], True),
+    ],
+)
+def test_it_says_whether_it_stopped_early(losses, stopped):
+    """A loss of exactly divergence times the best has not diverged yet."""
+    script, model, optimizer, loader = scripted(losses, batches=3)
+    with watched(script):
+        test = lr_range_test(model, optimizer, script.criterion, loader, num_iter=6, smoothing=0.0)
+    assert test.stopped_early is stopped
+    assert (len(test.lrs) == 6) is not stopped
+
+
+def test_the_model_runs_under_the_autocast_that_is_asked_for():
+    model, optimizer, criterion, loader = small()
+    seen = []
+
+    def compute_loss(model, batch):
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return criterion(model(batch[0]).float(), batch[1])
+
+    for autocast in (None, torch.bfloat16):
+        options = {"compute_loss": compute_loss, "autocast": autocast, "num_iter": 2, "end_lr": 1e-3}
+        lr_range_test(model, optimizer, None, loader, **options)
+    assert seen == [False, False, True, True]
+
+
+def test_scaled_gradients_are_unscaled_before_the_step():
+    script, model, optimizer, loader = scripted([1.0] * 4, batches=4)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    with watched(script):
+        lr_range_test(model, optimizer, script.criterion, loader, num_iter=4, scaler=scaler)
+    plain, model, optimizer, loader = scripted([1.0] * 4, batches=4)
+    with watched(plain):
+        lr_range_test(model, optimizer, plain.criterion, loader, num_iter=4)
+    assert [grads for _, grads, _ in script.steps] == [grads for _, grads, _ in plain.steps]
+
+
+def test_the_bar_follows_the_steps_to_the_end(capfd, monkeypatch):
+    model, optimizer, criterion, loader = small()
+    lr_range_test(model, optimizer, criterion, loader, num_iter=3, end_lr=1e-3, progress=True)
+    assert "100%" in capfd.readouterr().err
+    monkeypatch.setattr(native.sys.stderr, "isatty", lambda: True)
+    lr_range_test(model, optimizer, criterion, loader, num_iter=3, end_lr=1e-3)
+    assert "learning rates" in capfd.readouterr().err
+
+
+def test_batches_of_three_and_losses_of_many_are_refused():
+    model, optimizer, criterion, loader = small()
+    x, y = next(iter(loader))
+    with pytest.raises(TypeError, match=r"loader gave a tuple, expected \(inputs, targets\)"):
+        lr_range_test(model, optimizer, criterion, [(x, y, y)])
+    with pytest.raises(ValueError, match=r"the loss has shape \(8,\), expected a scalar"):
+        lr_range_test(model, optimizer, nn.CrossEntropyLoss(reduction="none"), [(x, y)])
+
+
+def test_other_random_states_and_what_a_step_replaced_are_put_back():
+    model, optimizer, criterion, loader = small()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    def compute_loss(model, batch):
+        random.random(), np.random.random()
+        optimizer.param_groups[0]["momentum"] = torch.tensor(0.5)
+        return criterion(model(batch[0]), batch[1])
+
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    lr_range_test(model, optimizer, None, loader, num_iter=3, compute_loss=compute_loss)
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+    assert optimizer.param_groups[0]["momentum"] == 0.9
+    assert not isinstance(optimizer.param_groups[0]["momentum"], torch.Tensor)
+
+
+def test_a_loader_of_no_length_that_gives_nothing_is_refused():
+    class Nothing:
+        def __iter__(self):
+            return iter(())
+
+    model, optimizer, criterion, _ = small()
+    with pytest.raises(ValueError, match="loader is empty"):
+        lr_range_test(model, optimizer, criterion, Nothing())
+
+
+class Pair(NamedTuple):
+    x: object
+    y: object
+
+
+@pytest.mark.skipif(bool(twin.why_absent()), reason="no twin")
+def test_tensors_are_moved_wherever_they_are_in_a_batch():
+    tensor = torch.ones(2)
+    batch = Pair({"a": tensor, "b": "name"}, [tensor, (tensor, 3)])
+    moved = native._moved(batch, torch.device(twin.NAME))
+    assert type(moved) is Pair
+    assert (moved.x["b"], moved.y[1][1], type(moved.y), type(moved.y[1])) == ("name", 3, list, tuple)
+    assert {each.device.type for each in (moved.x["a"], moved.y[0], moved.y[1][0])} == {twin.NAME}
+
+
+@pytest.mark.parametrize(("rates", "ratio"), [((0.0, 0.5), 1.0), ((1.0, 0.5), 0.5), ((0.5, 0.0), 0.0)])
+def test_a_first_group_at_rate_zero_leaves_no_ratio(rates, ratio):
+    groups = [{"params": [nn.Parameter(torch.ones(1))], "lr": rate} for rate in rates]
+    assert native._ratios(torch.optim.SGD(groups, lr=0.1), "ratio") == [1.0, ratio]
+
+
+def test_a_rate_kept_in_a_tensor_is_swept():
+    model, seen = nn.Linear(1, 1), []
+    optimizer = torch.optim.Adam(model.parameters(), lr=torch.tensor(0.1), foreach=False)
+    optimizer.register_step_pre_hook(
+        lambda optimizer, *_: seen.append(float(optimizer.param_groups[0]["lr"]))
+    )
+    batches = [(torch.ones(2, 1), torch.zeros(2, 1))]
+    test = lr_range_test(model, optimizer, nn.MSELoss(), batches, num_iter=4, end_lr=1e-3)
+    assert seen == pytest.approx(test.lrs)

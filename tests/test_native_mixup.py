@@ -273,3 +273,51 @@ def test_in_place_it_mixes_samples_and_not_features():
         for inplace, x in ((False, inputs), (True, inputs.clone()))
     )
     torch.testing.assert_close(placed, plain)
+
+
+def test_a_reducing_loss_of_soft_targets_is_refused():
+    _, soft = mixup(X, Y, alpha=1.0, num_classes=6)
+    with pytest.raises(ValueError, match="expected a loss for each of 6"):
+        mixup_loss(F.cross_entropy, X, soft)
+
+
+def test_lambda_is_drawn_in_double_precision():
+    inputs = torch.eye(6, dtype=torch.float64)
+    lam = mixup(inputs, Y, alpha=1.0, targets="pair", generator=torch.Generator().manual_seed(0))[1].lam
+    assert lam.dtype == torch.float64
+    assert not torch.equal(lam, lam.float().double())
+
+
+def test_an_alpha_below_the_change_of_method_has_its_law_in_detail():
+    """Gamma(alpha + 2) in place of Gamma(alpha + 1) moves these shares by 1 %."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.zeros(1_000_000, 1)
+    y = torch.zeros(len(x)).long()
+    lam = mixup(x, y, alpha=0.099, fold=False, targets="pair", generator=generator)[1].lam
+    for place in (0.01, 0.1, 0.3):
+        right = float(reference.lam_cdf(place, 0.099, folded=False))
+        assert (lam < place).double().mean().item() == pytest.approx(right, abs=0.0025)
+
+
+def test_pairs_with_a_number_of_classes_work_under_vmap():
+    def mixed(x, y):
+        return mixup(x, y, alpha=1.0, num_classes=6, targets="pair")[1][0]
+
+    twice = torch.func.vmap(mixed, randomness="different")(torch.stack([X, X]), torch.stack([Y, Y]))
+    assert torch.equal(twice, torch.stack([Y, Y]))
+
+
+def test_rows_of_integers_are_refused():
+    with pytest.raises(
+        TypeError, match=r"target has dtype torch.int64, expected floating point for \(N, K\)"
+    ):
+        mixup(X, torch.eye(6, dtype=torch.int64), alpha=1.0)
+
+
+def test_no_samples_and_a_single_class_are_no_error():
+    mixed, rows = mixup(X[:0], Y[:0], alpha=1.0, num_classes=6)
+    assert (mixed.shape, rows.shape) == ((0, 6), (0, 6))
+    pair = mixup(X[:0], Y[:0], alpha=1.0, num_classes=6, targets="pair")[1]
+    assert len(pair.lam) == 0
+    rows = mixup(X, torch.zeros_like(Y), alpha=1.0, num_classes=1)[1]
+    assert torch.equal(rows, torch.ones(6, 1))

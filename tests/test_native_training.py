@@ -10,6 +10,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lawful.impl.native import LabelSmoothedCrossEntropy, evaluate, lr_range_test, train
+from lawful.impl.native import training as native
+from lawful.properties import twin
 
 
 def per_sample(logits, target):
@@ -175,3 +177,30 @@ def test_progress_is_shown_where_it_is_asked_for_alone(capsys):
     said = capsys.readouterr().err
     assert "2/2" in said
     assert "accuracy" in said
+
+
+@pytest.mark.skipif(bool(twin.why_absent()), reason="no twin")
+def test_the_model_goes_where_it_is_told():
+    model, *rest = parts()
+    train(model, *rest, epochs=1, device=twin.NAME)
+    assert {each.device.type for each in model.parameters()} == {twin.NAME}
+
+
+def test_no_batch_of_partners_is_drawn_before_it_is_needed():
+    drawn = []
+
+    class Loader:
+        def __iter__(self):
+            for number in range(9):
+                drawn.append(number)
+                yield torch.full((4, 1), float(number)), torch.full((4,), number)
+
+    take = native._samples(Loader(), torch.device("cpu"))
+    assert [take(size)[1].tolist() for size in (4, 2, 2)] == [[0] * 4, [1] * 2, [1] * 2]
+    assert drawn == [0, 1]
+
+
+def test_progress_is_shown_where_somebody_looks(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    train(*parts(), epochs=2)
+    assert "2/2" in capsys.readouterr().err

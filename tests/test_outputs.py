@@ -123,11 +123,30 @@ def test_the_difference_of_two_reports(stored, info, tmp_path):
     assert (same.returncode, same.stdout) == (0, "no verdict changed\n")
 
 
+def test_reports_are_joined_and_none_twice(stored, info, tmp_path):
+    other = copy.deepcopy(info)
+    other["implementations"] = other["implementations"][:1]
+    other["implementations"][0]["name"] = "elsewhere"
+    other["notes"], other["torch"], other["laws"] = ["not here"], "99", {"mixup.new": {}}
+    later = tmp_path / "later.json"
+    later.write_text(json.dumps(other))
+    done = command.lawful("merge", stored, later, "--json", tmp_path / "all.json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    both = json.loads((tmp_path / "all.json").read_text())
+    names = [each["name"] for each in info["implementations"]]
+    assert [each["name"] for each in both["implementations"]] == [*names, "elsewhere"]
+    assert {"mixup.new", *info["laws"]} == both["laws"].keys()
+    assert "not here" in both["notes"]
+    assert f"torch is 99 in report 2, and {info['torch']} in the first" in both["notes"]
+    twice = command.lawful("merge", stored, stored, cwd=tmp_path)
+    assert (twice.returncode, "is in report 1 and in report 2" in twice.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("text", ["", "{}", '{"schema": 1, "implementations": []}', "[1]"])
 def test_what_is_no_report_is_refused_by_name(text, tmp_path):
     file = tmp_path / "no.json"
     file.write_text(text)
-    for asked in (("report", file), ("diff", file, file)):
+    for asked in (("report", file), ("diff", file, file), ("merge", file)):
         done = command.lawful(*asked, cwd=tmp_path)
         assert done.returncode == 2
         assert str(file) in done.stderr

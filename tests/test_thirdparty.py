@@ -117,7 +117,7 @@ def test_every_deviation_can_be_reproduced_without_lawful(report):
         assert type(caught.value).__name__ == (raised[1] if raised else "AssertionError"), row.reproduce
 
 
-@pytest.mark.parametrize("library", thirdparty.LIBRARIES)
+@pytest.mark.parametrize("library", [*thirdparty.LIBRARIES, *thirdparty.MORE])
 def test_every_deviation_says_why_and_where_it_was_seen(library):
     for adapter in thirdparty.adapters(library):
         for deviation in adapter.deviations:

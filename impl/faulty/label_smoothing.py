@@ -308,6 +308,13 @@ class LabelsDisturbedAtRandom(Right):
         return super().smoothed(onehot, num_classes)
 
 
+class IgnoredWeigh(Right):
+    def counted(self, target: Tensor, kept: Tensor, losses: Tensor) -> Tensor:
+        if self.weight is None or target.is_floating_point():
+            return kept.sum()
+        return self.weight[target.masked_fill(~kept, 0)].sum()
+
+
 def _fault(
     id: str, kind: Any, statement: str, source: str, *caught_by: str, less: set[str] | None = None
 ) -> Fault:
@@ -582,6 +589,13 @@ FAULTS = (
         "the logits are read row by row, whatever their strides",
         _PLAUSIBLE,
         "memory_layout_does_not_matter",
+    ),
+    _fault(
+        "X16",
+        IgnoredWeigh,
+        "with class weights, the mean's divisor counts ignored samples as of class 0",
+        _PLAUSIBLE,
+        "weights_leave_ignored_targets_out",
     ),
     *devices.LABEL_SMOOTHING,
     *ways.LABEL_SMOOTHING,

@@ -36,7 +36,7 @@ ADAPTERS = (
                 "ignored_targets_do_not_count",
                 "an ignored sample has no one-hot target left, and the smoothing makes it a uniform one, "
                 "which counts",
-                r"loss beside ignored samples is ",
+                r"beside ignored samples is ",
                 {
                     "batch": {"logits": [[0.0, 0.0], [0.0, 0.0]], "target": [0, 0]},
                     "epsilon": 0.1,
