@@ -520,6 +520,43 @@ def many_classes_do_not_overflow(
 
 @law(
     "label_smoothing",
+    "d(c L)/dz = c dL/dz",
+    why="A loss is scaled, weighted and added before backward: its gradient follows what comes after.",
+    source="documentation of torch.autograd.Function: backward is given the gradient of the output",
+    needs=("gradient", "tensors"),
+    dtypes=SINGLE,
+    severity="wrong",
+    most_examples=12,
+    rests_on=("matches_reference", "gradient_is_softmax_minus_target"),
+)
+@draws(batch=batches(), epsilon=epsilons(), scale=one_of(2.0, -0.5, 1024.0))
+def scaled_loss_scales_its_gradient(loss: Loss, batch: Batch, epsilon: float, scale: float) -> None:
+    epsilon = loss.allowed(epsilon, batch.num_classes)
+    answer = loss(batch.logits, batch.target, epsilon, with_gradient=True, scale=scale)
+    right, bound = loss.expected_gradient(batch.logits, batch.target, epsilon)
+    loss.agree(f"gradient of {scale} L", answer.gradient, scale * right, 2 * abs(scale) * bound)
+
+
+@law(
+    "label_smoothing",
+    "L of a batch does not depend on the batches before it",
+    why="A criterion is made once and called for every batch of a training run.",
+    source=_SZEGEDY,
+    dtypes=SINGLE,
+    most_examples=1,
+    severity="wrong",
+    rests_on=("matches_reference",),
+)
+@draws(batch=batches(), earlier=one_of(1, 100))
+def earlier_batches_leave_no_trace(loss: Loss, batch: Batch, earlier: int) -> None:
+    epsilon = loss.allowed(0.1, batch.num_classes)
+    answer = loss(batch.logits, batch.target, epsilon, earlier=earlier)
+    right = loss.expected(batch.logits, batch.target, epsilon)
+    loss.agree(f"loss after {earlier} other batches", answer.value, *right)
+
+
+@law(
+    "label_smoothing",
     "L and dL/dz of 2^20 logits and more are what they are of few",
     why="Code for large batches works in blocks; the last one is often a part of one.",
     source=_SZEGEDY,

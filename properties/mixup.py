@@ -47,6 +47,8 @@ _LAMBDAS = 2000
 """P(sup |F_n - F| > t) <= 2 exp(-2 n t^2) = 1e-13 at t = 0.0875. A uniform lambda is off by 0.15 at alpha
 0.4, by 0.24 at 0.1 and by 0.27 at 8; Beta(alpha, 1) by more; an alpha clamped to 1, by one of these."""
 _PAIRINGS = 600
+_PAIRS = 1600
+"""Of lambdas, of which the covariance is taken: at so many, it is allowed a fifth of r^2; see below."""
 PERMUTES = ("permutation", "roll", "flip", "other")
 """Pairings in which every sample is meant to be a partner once."""
 
@@ -218,6 +220,48 @@ def partners_are_a_permutation(mix: Mix, size: int, alpha: float, seed: int) -> 
     expression = "(({value} - {value}.diagonal().diag()) > 0).sum(0).amax()"
     most = shown.derive(expression, int((shares > 0).sum(axis=0).max(initial=0)))
     mix.at_most("rows that have one sample for a partner", most, 1)
+
+
+@law(
+    "mixup",
+    "Cov(lam, lam') = 0 for two rows of a batch, or two batches one after the other",
+    why="Draws that follow each other mix alike again, whatever the law of each one is.",
+    source=f"{_ZHANG}, section 2: lambda is drawn anew; Hoeffding 1963",
+    when={"lambda": ("beta", "folded")},
+    dtypes=SINGLE,
+    most_examples=1,
+    severity="wrong",
+    rests_on=("lambda_varies", "lambda_follows_beta", "seeded_runs_repeat"),
+)
+@draws(alpha=one_of(1.0), seed=stream_seeds())
+def lambdas_are_independent(mix: Mix, alpha: float, seed: int) -> None:
+    """At alpha 1, lambda is uniform, or uniform above 1/2: its mean m is known, and |lam - m| <= r.
+
+    Hoeffding for the mean of n products of disjoint pairs, each within r^2: P(|mean| > t) is at most
+    2 exp(-n t^2 / (2 r^4)) = 1e-13. What is the same twice has the variance, r^2 / 3, as its mean.
+    """
+    if not mix.adapter.alpha_known:
+        raise Unasked("its alpha cannot be passed")
+    scope = mix.conventions.get("lambda_scope", "sample")
+    size, calls = (4, _PAIRS * 2) if scope == "batch" else (16, _PAIRS // 4)
+    looks = mix.stream(size, alpha, seed, calls)
+    answer = mix.answers[-1]
+    middle, reach = (0.75, 0.25) if mix.conventions.get("lambda") == "folded" else (0.5, 0.5)
+    own = np.stack([np.diag(look.value) for look in looks])
+    lams = own.min(axis=1, keepdims=True) if scope == "batch" else own[:, : size // 2]
+    if not np.any(lams < 1):
+        raise LawBroken("lambdas that could be seen", "at least", 1, 0, text="no row shows a partner")
+    shown = f"lams.reshape(-1, {size})"
+    shown += ".amin(1, keepdim=True)" if scope == "batch" else f"[:, :{size // 2}]"
+    off = np.where(lams < 1, lams - middle, 0.0)  # a row that is its own partner shows no lambda
+    pairs = {"batches one after the other": (off[::2], off[1::2], "[::2]", "[1::2]")}
+    if scope != "batch":
+        pairs["rows beside each other"] = (off[:, ::2], off[:, 1::2], "[:, ::2]", "[:, 1::2]")
+    for name, (first, second, some, others) in pairs.items():
+        left, right = (f"({shown}{part} - {middle}).where({shown}{part} < 1, 0)" for part in (some, others))
+        product = answer.derive(f"({left} * {right}).mean()", float((first * second).mean()))
+        allowed = reach**2 * np.sqrt(2 * np.log(2 / 1e-13) / first.size)
+        mix.agree(f"covariance of the lambdas of {name}", product, 0.0, allowed)
 
 
 @law(

@@ -32,6 +32,7 @@ MIXUP_VALUE_LAWS = {
     "lambda_varies",
     "lambda_follows_beta",
     "pairing_is_uniform",
+    "lambdas_are_independent",
     "seeds_differ",
 }
 """Those that see whether anything is mixed: of a batch that is left alone, the others hold."""

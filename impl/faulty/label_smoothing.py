@@ -315,6 +315,34 @@ class IgnoredWeigh(Right):
         return self.weight[target.masked_fill(~kept, 0)].sum()
 
 
+class _GradientOfL(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor, logits: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(slope)
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx: Any, after: Tensor) -> Any:
+        return None, *ctx.saved_tensors, None
+
+
+class DeafToWhatComesAfter(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        loss = super().__call__(logits, target)
+        if not logits.requires_grad or not logits.is_leaf:
+            return loss
+        (slope,) = torch.autograd.grad(loss.sum(), logits, create_graph=True)
+        return _GradientOfL.apply(loss.detach(), logits, slope)
+
+
+class TargetsOfTheFirstBatch(Right):
+    """By shape, as long as the object lives."""
+
+    def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
+        seen = self.__dict__.setdefault("seen", {})
+        return seen.setdefault(logits.shape, super().encoded(target, kept, logits))
+
+
 def _fault(
     id: str, kind: Any, statement: str, source: str, *caught_by: str, less: set[str] | None = None
 ) -> Fault:
@@ -596,6 +624,21 @@ FAULTS = (
         "with class weights, the mean's divisor counts ignored samples as of class 0",
         _PLAUSIBLE,
         "weights_leave_ignored_targets_out",
+    ),
+    _fault(
+        "X17",
+        DeafToWhatComesAfter,
+        "a backward of its own that ignores the gradient of its output, as of a loss that is scaled",
+        _PLAUSIBLE,
+        "scaled_loss_scales_its_gradient",
+        less={"reduction"},
+    ),
+    _fault(
+        "X18",
+        TargetsOfTheFirstBatch,
+        "the smoothed targets of the first batch of a shape are kept for those after it",
+        _PLAUSIBLE,
+        "earlier_batches_leave_no_trace",
     ),
     *devices.LABEL_SMOOTHING,
     *ways.LABEL_SMOOTHING,

@@ -365,6 +365,22 @@ def _blended_in_second_term(logits: Tensor, mixed_target: Pair) -> Tensor:
     return (lam * first + (1 - lam) * second).mean()
 
 
+class DrawnForTwoBatches(Right):
+    """The second of two batches gets what is left of the first one's draw."""
+
+    def lam(self, size: int, inputs: Tensor) -> Tensor:
+        kept = self.__dict__.pop("kept", None)
+        if kept is not None and len(kept) == size:
+            return 1 - kept
+        self.kept = super().lam(size, inputs)
+        return self.kept
+
+
+class DrawnForTwoRows(Right):
+    def lam(self, size: int, inputs: Tensor) -> Tensor:
+        return super().lam((size + 1) // 2, inputs).repeat_interleave(2)[:size]
+
+
 def _fault(
     id: str,
     build: Callable[..., Any],
@@ -630,6 +646,20 @@ FAULTS = (
         "the inputs are read row by row, whatever their strides",
         _PLAUSIBLE,
         "memory_layout_does_not_matter",
+    ),
+    _fault(
+        "XM18",
+        DrawnForTwoBatches,
+        "lambda is drawn for two batches: the second one gets 1 - lambda",
+        _PLAUSIBLE,
+        "lambdas_are_independent",
+    ),
+    _fault(
+        "XM19",
+        DrawnForTwoRows,
+        "lambda is drawn for two neighbouring samples",
+        _PLAUSIBLE,
+        "lambdas_are_independent",
     ),
     *devices.MIXUP,
     *ways.MIXUP,

@@ -72,12 +72,16 @@ class Loss(Subject):
         look_after: bool = False,
         way: str | None = None,
         layout: str | None = None,
+        scale: float = 1.0,
+        earlier: int = 0,
         **features: Any,
     ) -> Answer:
         """One call of the implementation. ``features`` as in the contract; weight as a list.
 
         ``along`` (N, K) asks for the second derivative in that direction; ``way`` calls it in one of
-        ``properties.ways``; ``layout``, one of ``probes.LAYOUTS``, is how the logits lie in memory.
+        ``properties.ways``; ``layout``, one of ``probes.LAYOUTS``, is how the logits lie in memory;
+        ``scale`` multiplies the result before its gradient is taken; ``earlier`` calls the same object so
+        often with another batch of that shape first.
         """
         self.answers.append(
             answer := Answer(
@@ -90,6 +94,8 @@ class Loss(Subject):
                     "along": along,
                     "way": way,
                     "layout": layout,
+                    "scale": scale,
+                    "earlier": earlier,
                 }
             )
         )
@@ -100,6 +106,8 @@ class Loss(Subject):
             keywords["weight"] = self.logits(keywords["weight"])
         with self.asking():
             loss = self.build(epsilon, **keywords)
+            for _ in range(earlier):
+                loss(torch.zeros_like(z), (y + 1) % z.shape[1])
             result = (loss if way is None else under(way, loss))(z, y)
         if result is None:
             raise Raised(TypeError("it returned None"))
@@ -111,7 +119,7 @@ class Loss(Subject):
             with self.asking():
                 own = self.adapter.arrays == "numpy"
                 if not own and z.grad is None:
-                    torch.autograd.backward(result.sum())
+                    torch.autograd.backward((result if scale == 1 else result * scale).sum())
                 slope = loss.gradient(z, y) if own else z.grad
             answer.gradient = np.zeros(z.shape) if slope is None else to_float64(slope)
         if along is not None:

@@ -44,12 +44,24 @@ def label_smoothing_snippet(
         called = subject.adapter.shown_call.format(
             logits=logits, target=target, epsilon=literal(asked["epsilon"]), features=features
         )
+        call = f"({logits}, {target})"
+        if asked["earlier"] and called.endswith(call):  # one object, with other batches before
+            other = f"torch.zeros_like({logits}), ({target} + 1) % {logits}.shape[1]"
+            lines += [
+                f"loss = {called.removesuffix(call)}",
+                f"for _ in range({asked['earlier']}):",
+                f"    loss({other})",
+            ]
+            called = f"loss{call}"
+        elif asked["earlier"]:
+            lines.append(f"# the same object was called with {asked['earlier']} other batches first")
         lines += _in_its_way(asked["way"], result, called, [logits, target])
         if asked["with_gradient"] and subject.adapter.arrays == "numpy":
             made = called.removesuffix(f"({logits}, {target})")
             lines.append(f"gradient_{number} = {made}.gradient({logits}, {target})")
         elif asked["with_gradient"] and asked["way"] != "func_grad":
-            lines.append(f"{result}.sum().backward()")
+            scaled = result if asked["scale"] == 1 else f"({literal(asked['scale'])} * {result})"
+            lines.append(f"{scaled}.sum().backward()")
         if asked["along"] is not None:
             lines += tensor_lines("along", asked["along"], subject.dtype, subject.shown_device)
             lines += [
@@ -357,10 +369,14 @@ def _stream_lines(subject: Subject, answer: Answer, names: _Names) -> list[str]:
     )
     for expression, value in answer.derived:
         names.learn(value, expression)
+    call = "(inputs.clone(), target)"
+    made = [f"mix = {called.removesuffix(call)}"] if called.endswith(call) else []
+    called = f"mix{call}" if made else called
     return [
         f"inputs = torch.eye({size}).reshape({view}).expand({shape}).contiguous()",
         f"target = torch.arange({size})",
         f"seed({asked['seed']})",
+        *made,  # once: what a draw leaves in it is seen by the next
         "lams = []",
         f"for _ in range({asked['stream']}):",
         f"    mixed = {called}[0]",
