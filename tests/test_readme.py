@@ -17,17 +17,27 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BEGIN, END = "<!-- libraries: written and compared by tests/test_readme.py -->\n", "<!-- end of libraries -->"
 
+OTHERS = (
+    "What `make matrix-more` and `make matrix-frameworks` ask, each in an environment of its own, on a page of "
+    "its own; `make matrix-all` joins the three. Beyond PyTorch a loss takes NumPy arrays, and gives its gradient "
+    "itself. Of these, what deviates at its edges or takes bad input is on the page, and not in this table."
+)
+
 
 def libraries():
     """A row a library: pinned version, techniques, and what of it deviates."""
     pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
     pins = {name.lower().replace("-", "_"): version for name, version in pins.items()}
-    lines = ["", "| library | version | techniques | known deviations |", "| --- | --- | --- | --- |"]
-    for library in thirdparty.LIBRARIES:
+    lines = [""]
+    for library in (*thirdparty.LIBRARIES, *thirdparty.MORE):
+        if library in (thirdparty.LIBRARIES[0], *list(thirdparty.MORE)[:1]):
+            lines += ["", OTHERS, ""] if library in thirdparty.MORE else []
+            lines += ["| library | version | techniques | known deviations |", "| --- | --- | --- | --- |"]
         adapters = thirdparty.adapters(library)
         techniques = ", ".join(dict.fromkeys(adapter.technique for adapter in adapters))
         known = dict.fromkeys(f"`{d.property}`" for adapter in adapters for d in adapter.deviations)
-        version = pins.get(library) or pins[f"pytorch_{library}"]
+        distribution = thirdparty.MORE.get(library, library).replace("-", "_")
+        version = pins.get(distribution) or pins[f"pytorch_{library}"]
         lines.append(f"| {library} | {version} | {techniques} | {', '.join(known) or 'none'} |")
     return "\n".join([*lines, "", ""])
 
@@ -73,6 +83,17 @@ def test_the_tour_has_every_defect_of_the_notebook_and_each_has_a_test():
     tests = "".join(path.read_text() for path in (ROOT / "tests" / "regression").glob("*.py"))
     assert set(re.findall(r"def test_nb(\d\d)", tests)) == {each.id[2:] for each in DEFECTS}
     assert all(all(part.strip() for part in each) for each in DEFECTS)
+
+
+@pytest.mark.parametrize("technique", written_techniques())
+def test_it_is_written_what_each_law_holds_fixed(technique):
+    page = (ROOT / "docs" / "reference" / "fixed.md").read_text()
+    own = page.split(f"## {technique}\n")[1].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in own.splitlines() if line.startswith("| `")]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(named) == sorted(law.name for law in laws_of(technique))
+    others = {name for row in own.splitlines() for name in re.findall(r"`([a-z]+_[a-z_]+)`", row)}
+    assert others <= {law.name for each in written_techniques() for law in laws_of(each)}
 
 
 @pytest.mark.parametrize("technique", written_techniques())

@@ -44,6 +44,7 @@ ADAPTERS = (
                 "the loss is the squared length of the gradient, and no cross-entropy; the gradient is one",
                 r"^loss is 0\.5, expected about 0\.693147",
                 {"batch": {"logits": [[0.0, 0.0]], "target": [0]}, "epsilon": 0.0},
+                link="https://github.com/explosion/thinc/pull/647",
                 seen_in="8.3.14",
             ),
         ),
