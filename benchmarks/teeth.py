@@ -231,15 +231,14 @@ def main() -> None:
                 futures[pool.submit(_row_of, technique, index, chosen.seeds, chosen.others)] = None
         for count, future in enumerate(as_completed(futures), 1):
             rows.append(future.result())
-            print(f"\r{count}/{len(todo)} faults", end="", file=sys.stderr, flush=True)
-        print(file=sys.stderr)
+            _progress(f"{count} of {len(todo)} faults")
         order = {(fault.adapter.technique, fault.id): place for place, fault in enumerate(todo)}
         rows.sort(key=lambda row: order[row["technique"], row["fault"]])
         completed, broken = 0, []
         for completed, more in _all_right(pool, chosen.right) if chosen.right else ():
             broken += more
-            print(f"\r{completed}/{chosen.right} examples", end="", file=sys.stderr, flush=True)
-        print(file=sys.stderr)
+            _progress(f"{completed} of {chosen.right} examples")
+        _progress("")
     for technique in chosen.technique or TECHNIQUES:
         own = [row for row in rows if row["technique"] == technique]
         cells = []
@@ -267,6 +266,11 @@ def main() -> None:
     )
     draw(rows, chosen.svg)
     raise SystemExit(1 if escaped or broken else 0)
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{text:<40}", end="" if text else "\n", file=sys.stderr, flush=True)
 
 
 def _row_of(technique: str, index: int, seeds: int, others: int) -> dict[str, Any]:

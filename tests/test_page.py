@@ -155,3 +155,16 @@ def test_it_goes_without_a_mouse(chromium, address):
     assert seen[0] == "skip"
     assert {"technique", "verdict", "severity", "library", "text"} <= set(seen)
     assert page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_the_names_of_laws_keep_their_room_beside_many_columns(chromium, address):
+    page, _ = opened(chromium, address)
+    page.evaluate(
+        """() => document.querySelectorAll(".grid tr").forEach(row => {
+          for (let i = 0; i < 20; i += 1) row.append(row.lastElementChild.cloneNode(true));
+        })"""
+    )
+    names = page.locator(".grid tbody th code")
+    heights = names.evaluate_all("all => all.filter(e => e.checkVisibility()).map(e => e.offsetHeight)")
+    assert heights
+    assert max(heights) < 60  # two lines at most
