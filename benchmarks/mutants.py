@@ -7,6 +7,7 @@ those run a test command a mutant, which imports torch each time, and know nothi
 
 Results are kept in mutants.json, and a run goes on where the last one ended. Survivors that change nothing
 stand in equivalent.toml with their reason; one that is listed there and is caught fails the run.
+``reference.mixup`` and its like change the specification: our own code must then disagree with it, or its tests.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-NATIVE = ROOT / "impl" / "native"
 TECHNIQUES = ("label_smoothing", "mixup", "lr_finder", "training")
+REFERENCES = tuple(f"reference.{technique}" for technique in TECHNIQUES[:3])
 SECONDS = 120
 SWAPS = {
     ast.Add: ast.Sub,
@@ -131,8 +132,15 @@ def _change(node: Any, kind: str) -> None:
         node.value = ast.Constant(None)
 
 
+def place(technique: str) -> tuple[Path, str]:
+    """The file that is changed, and its module."""
+    if technique in REFERENCES:
+        return ROOT / f"{technique.replace('.', '/')}.py", f"lawful.{technique}"
+    return ROOT / "impl" / "native" / f"{technique}.py", f"lawful.impl.native.{technique}"
+
+
 def mutants(technique: str) -> list[Mutant]:
-    source = (NATIVE / f"{technique}.py").read_text()
+    source = place(technique)[0].read_text()
     count = len(list(places(ast.parse(source))))
     found: list[Mutant] = []
     seen: Counter[str] = Counter()
@@ -183,9 +191,10 @@ def _noticed(mutant: Mutant, promised: dict[str, dict[str, str]]) -> str:
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
-    source = (NATIVE / f"{mutant.technique}.py").read_text()
+    file, name = place(mutant.technique)
+    source = file.read_text()
     tree = ast.parse(source) if mutant.index < 0 else mutated(source, mutant.index)[0]
-    module = importlib.import_module(f"lawful.impl.native.{mutant.technique}")
+    module = importlib.import_module(name)
     try:
         exec(compile(tree, module.__file__ or "", "exec"), vars(module))
         for name in ("training", ""):  # what took names from it takes them again
@@ -207,7 +216,9 @@ def _promised(technique: str) -> dict[str, dict[str, str]]:
 
     with silence():
         return {
-            a.name: dict(understand(a).conventions) for a in native.adapters() if a.technique == technique
+            a.name: dict(understand(a).conventions)
+            for a in native.adapters()
+            if a.technique == technique.removeprefix("reference.")
         }
 
 
@@ -221,9 +232,9 @@ def _by_laws(technique: str, promised: dict[str, dict[str, str]]) -> str:
     from lawful.properties.subjects import understand
     from lawful.properties.subjects.subject import NotUnderstood, silence
 
-    plan = Plan([], technique, "cpu", profile="quick")
+    plan = Plan([], technique.removeprefix("reference."), "cpu", profile="quick")
     for adapter in native.adapters():
-        if adapter.technique != technique:
+        if adapter.technique != technique.removeprefix("reference."):
             continue
         try:
             with silence():
@@ -246,7 +257,8 @@ def _by_laws(technique: str, promised: dict[str, dict[str, str]]) -> str:
 def _by_tests(technique: str) -> str:
     import pytest
 
-    files = [ROOT / "tests" / f"test_native_{technique}.py"]
+    kind = "" if technique in REFERENCES else "native_"
+    files = [ROOT / "tests" / f"test_{kind}{technique.replace('.', '_')}.py"]
     if technique == "label_smoothing":
         files.append(ROOT / "tests" / "test_ways.py")
     status = pytest.main(
@@ -259,15 +271,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("technique", nargs="*", help=f"of {', '.join(TECHNIQUES)}; all where left out")
+    parser.add_argument(
+        "technique",
+        nargs="*",
+        help=f"of {', '.join(TECHNIQUES + REFERENCES)}; all of our code where left out",
+    )
     parser.add_argument("--sample", type=int, help="so many of each technique, drawn by --seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, default=ROOT / "mutants.json")
     parser.add_argument("--afresh", action="store_true", help="forget what a run before found")
     chosen = parser.parse_args()
-    unknown = set(chosen.technique) - set(TECHNIQUES)
+    unknown = set(chosen.technique) - set(TECHNIQUES + REFERENCES)
     if unknown:
-        parser.error(f"technique is {unknown.pop()!r}, expected {', '.join(TECHNIQUES)}")
+        parser.error(f"technique is {unknown.pop()!r}, expected {', '.join(TECHNIQUES + REFERENCES)}")
 
     import torch
 
@@ -281,7 +297,9 @@ def main() -> None:
         if chosen.sample and chosen.sample < len(found):
             found = random.Random(chosen.seed).sample(found, chosen.sample)
         todo += found
-    promised = {technique: _forked(lambda t=technique: _promised(t)) for technique in TECHNIQUES}
+    promised = {
+        technique: _forked(lambda t=technique: _promised(t)) for technique in chosen.technique or TECHNIQUES
+    }
     known = {} if chosen.afresh or not chosen.json.exists() else json.loads(chosen.json.read_text())
     waiting = [each for each in todo if each.id not in known]
     context = multiprocessing.get_context("fork")
@@ -320,7 +338,7 @@ def _report(asked: list[Mutant], known: dict[str, Any]) -> int:
         survivors += [each for each in real if not known[each.id]["noticed"]]
         wrong += [each for each in same if known[each.id]["noticed"]]
     for each in survivors:
-        print(f"survives  impl/native/{each.technique}.py:{each.line}  {each.id}")
+        print(f"survives  {place(each.technique)[0].relative_to(ROOT)}:{each.line}  {each.id}")
     for each in wrong:
         print(f"is said to change nothing, and is noticed by {known[each.id]['noticed']}:  {each.id}")
     return 1 if survivors or wrong else 0

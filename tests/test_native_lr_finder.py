@@ -333,8 +333,8 @@ def test_the_plot_marks_the_suggestion_and_leaves_an_explosion_out():
     assert low == pytest.approx(0.9 - 0.2 * 2.1)
     assert high == pytest.approx(3.0 + 0.6 * 2.1)
     plt.close(axes.figure)
-    flat = curve([1.0, 1.0, 1.0]).plot()
-    assert flat.get_ylim() == pytest.approx((1 - 0.02, 1 + 0.06))
+    flat = curve([2.0, 2.0, 2.0]).plot()
+    assert flat.get_ylim() == pytest.approx((2 - 0.04, 2 + 0.12))
     plt.close(flat.figure)
 
 

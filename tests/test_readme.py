@@ -18,9 +18,9 @@ README = (ROOT / "README.md").read_text()
 BEGIN, END = "<!-- libraries: written and compared by tests/test_readme.py -->\n", "<!-- end of libraries -->"
 
 OTHERS = (
-    "What `make matrix-more` and `make matrix-frameworks` ask, each in an environment of its own, on a page of "
-    "its own; `make matrix-all` joins the three. Beyond PyTorch a loss takes NumPy arrays, and gives its gradient "
-    "itself. Of these, what deviates at its edges or takes bad input is on the page, and not in this table."
+    "What `make matrix-more` and `make matrix-frameworks` ask, each in an environment of its own, on a page "
+    "of its own; `make matrix-all` joins the three. Beyond PyTorch a loss takes NumPy arrays, and gives its "
+    "gradient itself. Of these, what deviates at its edges or takes bad input is on the page, and not in this table."
 )
 
 

@@ -35,6 +35,28 @@ def _training_mode_once(build: Callable[..., Trained]) -> Callable[..., Trained]
     return once
 
 
+def _loss_of_batches(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """The validation loss of an epoch as the mean of its batches' means."""
+
+    def averaged(model: Any, optimizer: Any, loss_fn: Any, train: Any, val: Any, **options: Any) -> Trained:
+        trained = build(model, optimizer, loss_fn, train, val, **options)
+        means = [loss_fn(model(x), y).mean().item() for x, y in val]
+        epochs = len(trained.val_loss or ())
+        return Trained(trained.train_loss, [sum(means) / len(means)] * epochs, trained.accuracy)
+
+    return averaged
+
+
+def _whole_batches_alone(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """A batch of another size than the first one is skipped."""
+
+    def skipping(model: Any, optimizer: Any, loss_fn: Any, train: Any, *rest: Any, **options: Any) -> Trained:
+        size = len(next(iter(train))[0])
+        return build(model, optimizer, loss_fn, [b for b in train if len(b[0]) == size], *rest, **options)
+
+    return skipping
+
+
 def _fault(id: str, *caught_by: str, besides: tuple[str, ...] = ()) -> Fault:
     adapter = Training(id, train_with(frozenset({id, *besides})), features=Training.known_features)
     return Fault(id, TRAIN_DEFECTS[id], "the seed notebook", adapter, caught_by)
@@ -62,5 +84,19 @@ FAULTS = (
         "plausible, no public report known",
         Training("XT02", _training_mode_once(train_with(frozenset())), features=Training.known_features),
         ("trains_in_training_mode",),
+    ),
+    Fault(
+        "XT03",
+        "the mean of the batches' mean losses is called validation loss",
+        "plausible, no public report known",
+        Training("XT03", _loss_of_batches(train_with(frozenset())), features=Training.known_features),
+        ("accuracy_is_exact",),
+    ),
+    Fault(
+        "XT04",
+        "a batch of another size than the first one is skipped",
+        "plausible, no public report known",
+        Training("XT04", _whole_batches_alone(train_with(frozenset())), features=Training.known_features),
+        ("unequal_loaders_are_safe",),
     ),
 )
