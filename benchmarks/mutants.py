@@ -7,7 +7,8 @@ those run a test command a mutant, which imports torch each time, and know nothi
 
 Results are kept in mutants.json, and a run goes on where the last one ended. Survivors that change nothing
 stand in equivalent.toml with their reason; one that is listed there and is caught fails the run.
-``reference.mixup`` and its like change the specification: our own code must then disagree with it, or its tests.
+``reference.mixup`` and its like change the specification: our own code must then disagree with it, or its
+tests must.
 """
 
 from __future__ import annotations
