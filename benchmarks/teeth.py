@@ -56,7 +56,6 @@ def until_caught(case: Case, seed: int) -> tuple[int | None, int]:
 
 def _row(fault: Fault, seeds: int, others: int) -> dict[str, Any]:
     """By law, the examples until the fault was caught under each seed."""
-    torch.set_num_threads(1)
     subject = understand(fault.adapter)
     found: dict[str, dict[str, Any]] = {}
     completed = 0
@@ -118,7 +117,6 @@ RIGHT: list[Adapter] = [
 
 def _right(index: int, seed: int) -> tuple[int, list[str]]:
     """All of it asked under one seed: the examples, and what broke."""
-    torch.set_num_threads(1)
     adapter = RIGHT[index]
     broken, completed = [], 0
     with silence():
@@ -224,7 +222,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     context = multiprocessing.get_context("forkserver")  # autograd's threads do not survive a fork
     context.set_forkserver_preload(["torch"])
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_begin) as pool:
         futures = {}
         for technique in chosen.technique or TECHNIQUES:
             for index in range(len(faults(technique))):
@@ -266,6 +264,12 @@ def main() -> None:
     )
     draw(rows, chosen.svg)
     raise SystemExit(1 if escaped or broken else 0)
+
+
+def _begin() -> None:
+    """In each process: the twin is there before anything is differentiated."""
+    torch.set_num_threads(1)
+    twin.registered()
 
 
 def _progress(text: str) -> None:

@@ -335,6 +335,17 @@ class DeafToWhatComesAfter(Right):
         return _GradientOfL.apply(loss.detach(), logits, slope)
 
 
+class FewerBits(Right):
+    """Of what is computed, in any dtype: errors of a few dozen roundings, up or down, and no more."""
+
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        loss = super().__call__(logits, target)
+        values = logits.detach().double()
+        places = torch.arange(1, values.numel() + 1, device=logits.device).reshape(values.shape)
+        up_or_down = torch.sign(torch.sin(values.nan_to_num() * places + 1).sum())
+        return loss * (1 + 48 * torch.finfo(logits.dtype).eps * up_or_down).to(loss.dtype)
+
+
 class TargetsOfTheFirstBatch(Right):
     """By shape, as long as the object lives."""
 
@@ -639,6 +650,35 @@ FAULTS = (
         "the smoothed targets of the first batch of a shape are kept for those after it",
         _PLAUSIBLE,
         "earlier_batches_leave_no_trace",
+    ),
+    _fault(
+        "X19",
+        FewerBits,
+        "the loss is off by a few dozen roundings, as of an operation in fewer bits: it pins the bounds",
+        _PLAUSIBLE,
+        "matches_reference",
+        "zero_epsilon_is_cross_entropy",
+        "zero_epsilon_ignores_masked_classes",
+        "equals_kl_plus_entropy",
+        "bounded_below_by_entropy",
+        "gradient_is_softmax_minus_target",
+        "shift_invariant",
+        "class_permutation_equivariant",
+        "sample_order_does_not_matter",
+        "reductions_agree",
+        "ignored_targets_do_not_count",
+        "class_weights_follow_convention",
+        "weights_leave_ignored_targets_out",
+        "class_dimension_is_one",
+        "soft_target_agrees_with_hard",
+        "extreme_logits_stay_finite",
+        "many_classes_do_not_overflow",
+        "scaled_loss_scales_its_gradient",
+        "earlier_batches_leave_no_trace",
+        "large_batches_are_no_other",
+        "memory_layout_does_not_matter",
+        "float64_keeps_float64",
+        "matches_reference_under_transforms",
     ),
     *devices.LABEL_SMOOTHING,
     *ways.LABEL_SMOOTHING,
