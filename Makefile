@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: test deep matrix matrix-more matrix-frameworks matrix-all docs lint setup bench bench-compare mutants test-lowest
+.PHONY: test deep matrix matrix-more matrix-frameworks matrix-all docs lint setup bench bench-compare mutants teeth test-lowest
 
 test: $(READY)
 	$(BIN)/pytest -n auto
@@ -36,6 +36,10 @@ bench-compare: $(READY)
 # Small changes of impl/native/, and who notices. ARGS="mixup --sample 60" for some of them.
 mutants: $(READY)
 	$(BIN)/python benchmarks/mutants.py $(ARGS)
+
+# Every fault under thirty seeds, and what is right under as many as it takes: the picture of docs/reference/teeth.md.
+teeth: $(READY)
+	$(BIN)/python benchmarks/teeth.py --json teeth.json --svg docs/_static/teeth.svg $(ARGS)
 
 matrix: $(READY)
 	$(BIN)/lawful matrix --json matrix.json --html matrix.html

@@ -34,7 +34,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 TECHNIQUES = ("label_smoothing", "mixup", "lr_finder", "training")
 REFERENCES = tuple(f"reference.{technique}" for technique in TECHNIQUES[:3])
-SECONDS = 120
+SECONDS = 300
 SWAPS = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,

@@ -415,7 +415,7 @@ def weights_leave_ignored_targets_out(
     kept = [i for i, y in enumerate(target) if y != index]
     if not kept:
         raise Unasked("nothing is kept")
-    features = {"ignore_index": index, "weight": weight[: batch.num_classes]}
+    features: dict[str, Any] = {"ignore_index": index, "weight": weight[: batch.num_classes]}
     answer = loss(batch.logits, target, epsilon, **features)
     alone = loss([batch.logits[i] for i in kept], [target[i] for i in kept], epsilon, **features)
     _, bound = loss.expected(batch.logits, target, epsilon, **features)

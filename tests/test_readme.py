@@ -1,6 +1,7 @@
 """README, CONTRIBUTING and the files for CI say what is so."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,22 @@ def test_the_tour_has_every_defect_of_the_notebook_and_each_has_a_test():
     tests = "".join(path.read_text() for path in (ROOT / "tests" / "regression").glob("*.py"))
     assert set(re.findall(r"def test_nb(\d\d)", tests)) == {each.id[2:] for each in DEFECTS}
     assert all(all(part.strip() for part in each) for each in DEFECTS)
+
+
+def test_the_makefile_asks_every_library_of_the_other_environments():
+    text = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    named = " ".join(re.findall(r"^(?:MORE|FRAMEWORK)_LIBRARIES := (.*)$", text, re.MULTILINE))
+    assert set(thirdparty.MORE) <= set(re.findall(r"\w+", named))
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    asked = {re.split(r"[\[=<>]", name)[0] for name in (*extras["more"], *extras["frameworks"])}
+    assert set(thirdparty.MORE.values()) <= asked
+
+
+def test_every_night_the_newest_releases_are_asked():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "newest.yml").read_text())
+    steps = " ".join(step.get("run", "") for step in workflow["jobs"]["matrix"]["steps"])
+    assert "constraints" not in steps
+    assert set(re.findall(r"lawful (\w+)", steps)) == {"matrix", "diff"}
 
 
 @pytest.mark.parametrize("technique", written_techniques())

@@ -6,7 +6,7 @@ that every law has a fault of its own. "Reproduced" names the library in which i
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -332,7 +332,8 @@ class DeafToWhatComesAfter(Right):
         if not logits.requires_grad or not logits.is_leaf:
             return loss
         (slope,) = torch.autograd.grad(loss.sum(), logits, create_graph=True)
-        return _GradientOfL.apply(loss.detach(), logits, slope)
+        found: Tensor = cast(Any, _GradientOfL).apply(loss.detach(), logits, slope)
+        return found
 
 
 class FewerBits(Right):
@@ -350,7 +351,7 @@ class TargetsOfTheFirstBatch(Right):
     """By shape, as long as the object lives."""
 
     def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
-        seen = self.__dict__.setdefault("seen", {})
+        seen: dict[Any, Tensor] = self.__dict__.setdefault("seen", {})
         return seen.setdefault(logits.shape, super().encoded(target, kept, logits))
 
 

@@ -369,7 +369,7 @@ class DrawnForTwoBatches(Right):
     """The second of two batches gets what is left of the first one's draw."""
 
     def lam(self, size: int, inputs: Tensor) -> Tensor:
-        kept = self.__dict__.pop("kept", None)
+        kept: Tensor | None = self.__dict__.pop("kept", None)
         if kept is not None and len(kept) == size:
             return 1 - kept
         self.kept = super().lam(size, inputs)

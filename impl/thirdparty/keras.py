@@ -140,9 +140,9 @@ ADAPTERS: tuple[Adapter, ...] = (
         declines=_MOVES,
     ),
 )
-
+_OF_ARRAYS: tuple[Callable[..., Any], ...] = (_loss_of_arrays, _mixup_of_arrays)
 if BACKEND != "torch":
     ADAPTERS = tuple(
         replace(adapter, name=f"keras_{BACKEND}", build=build, arrays="numpy", declines={})
-        for adapter, build in zip(ADAPTERS, (_loss_of_arrays, _mixup_of_arrays), strict=True)
+        for adapter, build in zip(ADAPTERS, _OF_ARRAYS, strict=True)
     )

@@ -175,14 +175,15 @@ def versions(old: Info, new: Info) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def merged(infos: list[Info]) -> Info:
+def merged(infos: list[dict[str, Any]]) -> dict[str, Any]:
     """Several reports as one, which may be of several environments: its head is the first one's.
 
     Raises ValueError where two of them hold the same implementation.
     """
     first, *others = infos
     seen = {(each["name"], each["technique"]): 1 for each in first["implementations"]}
-    together: Info = {**first, "command": " && ".join(dict.fromkeys(info["command"] for info in infos))}
+    commands = dict.fromkeys(info["command"] for info in infos)
+    together: dict[str, Any] = {**first, "command": " && ".join(commands)}
     for part in ("implementations", "notes"):
         together[part] = list(first[part])
     together["laws"] = {**first["laws"]}
