@@ -39,7 +39,7 @@ mutants: $(READY)
 
 # Every fault under thirty seeds, and what is right under as many as it takes: the picture of docs/reference/teeth.md.
 teeth: $(READY)
-	$(BIN)/python benchmarks/teeth.py --json teeth.json --svg docs/_static/teeth.svg $(ARGS)
+	$(BIN)/python benchmarks/teeth.py --json docs/_static/teeth.json --svg docs/_static/teeth.svg $(ARGS)
 
 matrix: $(READY)
 	$(BIN)/lawful matrix --json matrix.json --html matrix.html

@@ -258,10 +258,8 @@ def main() -> None:
     print(f"{sum(row['completed'] for row in rows)} more of faults; {time.perf_counter() - started:.0f} s")
     for each in escaped + broken:
         print(each)
-    chosen.json.write_text(
-        json.dumps({"seeds": chosen.seeds, "faults": rows, "right": completed, "broken": broken}, indent=1)
-        + "\n"
-    )
+    found = {"seeds": chosen.seeds, "faults": rows, "right": completed, "broken": broken}
+    chosen.json.write_text(json.dumps(found, separators=(",", ":")) + "\n")
     draw(rows, chosen.svg)
     raise SystemExit(1 if escaped or broken else 0)
 
