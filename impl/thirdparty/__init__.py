@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib import metadata
 
 from lawful.impl.contracts import Adapter
 
@@ -40,19 +39,7 @@ MORE = {
     "paddle": "paddlepaddle",
     "thinc": "thinc",
 }
-"""Those of the extras ``more`` and ``frameworks``, with their distributions: asked where they are."""
-
-
-def installed() -> list[str]:
-    """The libraries of the first command, and of the others those that are here."""
-    return [*LIBRARIES, *(library for library, name in MORE.items() if _is_here(name))]
-
-
-def _is_here(distribution: str) -> bool:
-    try:
-        return bool(metadata.version(distribution))
-    except metadata.PackageNotFoundError:
-        return False
+"""Those of the extras ``more`` and ``frameworks``, with their distributions: asked where they are named."""
 
 
 def adapters(library: str) -> tuple[Adapter, ...]:

@@ -164,7 +164,9 @@ def check(
 
 @app.command()
 def matrix(
-    library: Annotated[list[str] | None, typer.Argument(help="shipped adapters; all where left out")] = None,
+    library: Annotated[
+        list[str] | None, typer.Argument(help="shipped adapters; those of the first command where left out")
+    ] = None,
     technique: Technique = None,
     device: Device = "auto",
     dtype: Dtypes = None,
@@ -185,10 +187,10 @@ def matrix(
     database: Database = None,
     n: Workers = "auto",
 ) -> None:
-    """Put every shipped adapter whose library is installed under the laws."""
-    from lawful.impl import thirdparty
+    """Put shipped adapters under the laws: of the libraries named, or of those of the first command."""
+    from lawful.impl.thirdparty import LIBRARIES
 
-    targets = library or thirdparty.installed()
+    targets = library or list(LIBRARIES)
     plan = _plan(
         targets,
         technique,
