@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from lawful.impl import native
-from lawful.impl.contracts import LabelSmoothing
+from lawful.impl.contracts import LabelSmoothing, Mixup
 from lawful.properties.subjects import understand
 
 from .asked import QUICK, ask
@@ -171,3 +171,31 @@ def test_a_loop_that_evaluates_on_its_training_set_trains_in_training_mode():
     report = check(looks_at_the_training_set, technique="training")
     assert "broken" not in {row.verdict for row in report.results}
     assert "trains_in_training_mode" in {row.property for row in report.results if row.verdict == "holds"}
+
+
+class NeighboursSwapped:
+    """Each two neighbours are each other's partners, and share one lambda; a last one is left alone."""
+
+    def __init__(self, alpha, num_classes):
+        if not 0 < alpha < float("inf"):
+            raise ValueError(f"alpha is {alpha}")
+        self.alpha, self.num_classes = alpha, num_classes
+
+    def __call__(self, inputs, target):
+        if not inputs.is_floating_point() or len(inputs) != len(target):
+            raise ValueError(f"inputs of {inputs.dtype}, {len(target)} targets")
+        size = len(inputs)
+        lam = torch.distributions.Beta(self.alpha, self.alpha).sample(((size + 1) // 2,))
+        lam = lam.repeat_interleave(2)[:size].to(inputs.dtype)
+        partner = (torch.arange(size) ^ 1).clamp(max=size - 1)
+        rows = F.one_hot(target, self.num_classes).to(inputs.dtype)
+        share = lam.reshape(-1, *[1] * (inputs.ndim - 1))
+        mixed = share * inputs + (1 - share) * inputs[partner]
+        return mixed, lam[:, None] * rows + (1 - lam[:, None]) * rows[partner]
+
+
+def test_partners_may_share_their_lambda():
+    results = ask(understand(Mixup("swapped", NeighboursSwapped)), profile=QUICK)
+    assert [row for row in results.values() if row.verdict == "broken" and row.severity == "wrong"] == []
+    (row,) = (row for row in results.values() if row.property == "lambdas_are_independent")
+    assert row.verdict == "holds"

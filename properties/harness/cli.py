@@ -6,6 +6,7 @@ or a target that is not importable or not understood.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -365,18 +366,7 @@ def report(
     format: Format = "text",
 ) -> None:
     """Write a stored report as something else, or say what came of it. Nothing is asked again."""
-    from lawful.properties.harness.page import sentences
-    from lawful.properties.harness.processes import Refused
-
-    outputs = _Outputs(None, html, markdown, badge, junit, format)
-    try:
-        outputs.check()
-        info = _stored(file)
-    except Refused as error:
-        _refuse(error)
-    for name, words in sentences(info["implementations"]):
-        typer.echo(f"{name}: {words}")
-    outputs.write(info)
+    _retell(_Outputs(None, html, markdown, badge, junit, format), lambda: _stored(file))
 
 
 @app.command()
@@ -391,13 +381,19 @@ def merge(
 ) -> None:
     """Join reports, of several environments say, into one. Nothing is asked again."""
     from lawful.properties.harness.outputs import merged
+
+    outputs = _Outputs(json, html, markdown, badge, junit, format)
+    _retell(outputs, lambda: merged([_stored(file) for file in files]))
+
+
+def _retell(outputs: _Outputs, read: Callable[[], dict[str, Any]]) -> None:
+    """Says in a sentence each what stands in a report, and writes it as asked."""
     from lawful.properties.harness.page import sentences
     from lawful.properties.harness.processes import Refused
 
-    outputs = _Outputs(json, html, markdown, badge, junit, format)
     try:
         outputs.check()
-        info = merged([_stored(file) for file in files])
+        info = read()
     except (Refused, ValueError) as error:
         _refuse(error)
     for name, words in sentences(info["implementations"]):
