@@ -299,6 +299,47 @@ def test_every_reduction_of_blocks_is_pytorchs(reduction, blocks):
     torch.testing.assert_close(label_smoothed_cross_entropy(z, y, reduction=reduction), right)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_in_blocks_an_ignored_sample_has_no_derivative_whatever_its_logits_are(reduction, blocks):
+    z = torch.randn(40, 1000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    z[3], z[4] = math.nan, math.inf
+    y = torch.arange(40).masked_fill(torch.isin(torch.arange(40), torch.tensor([3, 4])), -1)
+    z.requires_grad_()
+    options = {"ignore_index": -1, "reduction": reduction}
+    (gradient,) = torch.autograd.grad(label_smoothed_cross_entropy(z, y, **options), z)
+    (right,) = torch.autograd.grad(F.cross_entropy(z, y, label_smoothing=0.1, **options), z)
+    assert not gradient[3:5].any()
+    torch.testing.assert_close(gradient[5:], right[5:])
+
+
+def test_in_blocks_a_mean_of_nothing_has_no_derivative(blocks):
+    z = torch.randn(40, 1000, requires_grad=True)
+    loss = label_smoothed_cross_entropy(z, torch.full((40,), -100))
+    assert loss.isnan()
+    assert not torch.autograd.grad(loss, z)[0].any()
+
+
+def test_in_blocks_a_scaled_loss_keeps_what_float16_would_lose(blocks):
+    """Probabilities from 8e-7 down, whose derivatives are scaled up before they are rounded."""
+    z = torch.linspace(-14.0, -16.0, 1000).repeat(40, 1).half()
+    z[:, 0] = 0.0
+    z.requires_grad_()
+    y, scale = torch.zeros(40, dtype=torch.int64), 2.0**15
+    (gradient,) = torch.autograd.grad(label_smoothed_cross_entropy(z, y, epsilon=0.0).float() * scale, z)
+    exact = z.detach().double().requires_grad_()
+    (right,) = torch.autograd.grad(F.cross_entropy(exact, y) * scale, exact)
+    torch.testing.assert_close(gradient[:, 1:].double(), right[:, 1:], rtol=2e-3, atol=0.0)
+
+
+def test_in_blocks_no_more_than_the_derivative_is_made(blocks):
+    z, y = torch.randn(40, 1000, requires_grad=True), torch.arange(40)
+    loss = label_smoothed_cross_entropy(z, y)
+    waits = loss.grad_fn.gradient.data_ptr()
+    assert torch.autograd.grad(loss, z)[0].data_ptr() == waits
+    with torch.no_grad():
+        assert label_smoothed_cross_entropy(z, y).grad_fn is None
+
+
 def test_in_blocks_a_term_of_no_weight_is_left_out_beside_minus_infinity(blocks):
     z, y = torch.zeros(300, 1000), torch.zeros(300, dtype=torch.int64)
     z[:, 1] = -math.inf

@@ -8,7 +8,7 @@ float16 sum over 20 000 classes overflows (transformers issue 10674).
 
 There are two ways to the same numbers. ``_loss`` writes the formula in PyTorch's operations, which is what
 every transform and device can follow. ``_InBlocks`` is for many logits on the CPU: rows are taken in blocks
-that stay in the cache, log p is never written down as a whole, and the derivative is worked out by hand.
+that stay in the cache, and the derivative is worked out by hand beside the loss.
 """
 
 from __future__ import annotations
@@ -73,10 +73,9 @@ def label_smoothed_cross_entropy(
         _check_classes(target, ignore_index, logits.shape[1])
     try:
         if weight is None and off_target == "uniform" and _is_plain(logits):
-            ignored = target == ignore_index
-            losses = cast(Any, _InBlocks).apply(logits, target.masked_fill(ignored, 0), epsilon)
-            losses = losses.masked_fill(ignored, 0.0)
-            return _reduced(losses, (~ignored).sum(), reduction).to(logits.dtype)
+            followed = logits if torch.is_grad_enabled() else logits.detach()
+            loss = cast(Any, _InBlocks).apply(followed, target, (epsilon, ignore_index, reduction))
+            return cast(Tensor, loss).to(logits.dtype)
         options = (weight, ignore_index, reduction, off_target)
         return _loss(logits, target, epsilon, *options).to(logits.dtype)
     except (RuntimeError, IndexError) as error:
@@ -187,52 +186,91 @@ def _reduced(losses: Tensor, count: Tensor | int, reduction: Reduction) -> Tenso
 
 
 class _InBlocks(torch.autograd.Function):
-    """:func:`_loss` a sample by blocks of rows, for the uniform spread without weights.
+    """:func:`_loss` for the uniform spread without weights. With d = z - max z and t = sum exp d:
 
-        dL/dz = p - e/K - (1 - e) onehot(y)
+        L = log t - (1 - e) d_y - e/K sum_k d_k        dL/dz = exp(d) / t - e/K - (1 - e) onehot(y)
 
-    Beside the gradient, nothing of the logits' size is made, and they are read twice in all.
+    Both are worked out in one go while a block of rows is in the cache, so that each exponential is taken
+    once. The derivative waits for its slope in the logits' dtype, and is scaled and given away where it
+    lies: beside it, nothing of the logits' size is made.
     """
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, classes: Tensor, epsilon: float) -> Tensor:
-        ctx.save_for_backward(logits, classes)
-        ctx.epsilon = epsilon
-        classes = classes.unsqueeze(1)
-        losses = torch.zeros(classes.shape, dtype=_working_dtype(logits))
-        for rows in _blocks(logits):
-            log_p = _log_softmax(logits[rows])
-            if epsilon < 1.0:
-                losses[rows].sub_(log_p.gather(1, classes[rows]), alpha=1.0 - epsilon)
-            if epsilon > 0.0:
-                losses[rows].sub_(log_p.sum(1, keepdim=True), alpha=epsilon / logits.shape[1])
-        return losses.squeeze(1)
+    def forward(ctx: Any, logits: Tensor, target: Tensor, options: tuple[float, int, Reduction]) -> Tensor:
+        epsilon, ignore_index, reduction = options
+        gradient = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
+        losses, count = _in_blocks(logits, target, epsilon, ignore_index, gradient)
+        ctx.save_for_backward(logits, target)
+        ctx.options, ctx.count, ctx.gradient = options, count, gradient
+        return _reduced(losses, count, reduction)
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> Any:
-        logits, classes = ctx.saved_tensors
+        logits, target = ctx.saved_tensors
+        epsilon, ignore_index, reduction = ctx.options
         if torch.is_grad_enabled() or _is_batched(slope):  # a second derivative, or many slopes at once
             again = torch.is_grad_enabled()
             with torch.enable_grad():
-                losses = _loss(logits, classes, ctx.epsilon, None, -1, "none", "uniform")
-                (gradient,) = torch.autograd.grad(losses, logits, slope, create_graph=again)
+                loss = _loss(logits, target, epsilon, None, ignore_index, reduction, "uniform")
+                (gradient,) = torch.autograd.grad(loss, logits, slope, create_graph=again)
             return gradient, None, None
-        slope, classes = slope.unsqueeze(1), classes.unsqueeze(1)
-        everywhere, on_target = slope * (-ctx.epsilon / logits.shape[1]), slope * (ctx.epsilon - 1.0)
-        gradient, dtype = torch.empty_like(logits), _working_dtype(logits)
-        for rows in _blocks(logits):
-            into = gradient[rows] if dtype == logits.dtype else None
-            p = torch.softmax(logits[rows], 1, dtype=dtype, out=into)
-            torch.addcmul(everywhere[rows], p, slope[rows], out=p)
-            p.scatter_add_(1, classes[rows], on_target[rows])
-            if into is None:
-                gradient[rows] = p
-        return gradient, None, None
+        gradient, ctx.gradient = ctx.gradient, None
+        if gradient is None:  # given away before
+            gradient = torch.empty_like(logits)
+            _in_blocks(logits, target, epsilon, ignore_index, gradient)
+        if reduction == "mean":
+            slope = slope / max(ctx.count, 1)
+        scale = slope / _HELD_AT.get(logits.dtype, 1.0)
+        return gradient.mul_(scale.unsqueeze(1) if reduction == "none" else scale), None, None
 
 
-_IN_BLOCKS_FROM = 2**20
-"""Logits: fewer stay in the cache of themselves."""
-_BLOCK = 2**18
+def _in_blocks(
+    logits: Tensor, target: Tensor, epsilon: float, ignore_index: int, gradient: Tensor | None
+) -> tuple[Tensor, int]:
+    """A loss a sample, and how many count; dL/dz of a slope of 1 is written into ``gradient``."""
+    ignored = target == ignore_index
+    count = target.numel() - int(ignored.sum())
+    classes = target.masked_fill(ignored, 0).unsqueeze(1)
+    losses = torch.empty(classes.shape, dtype=_working_dtype(logits))
+    for rows in _blocks(logits):
+        into = None if gradient is None else gradient[rows]
+        losses[rows] = _block(logits[rows], classes[rows], epsilon, into)
+    losses = losses.squeeze(1)
+    if count < target.numel():
+        losses.masked_fill_(ignored, 0.0)
+        if gradient is not None:
+            gradient.masked_fill_(ignored.unsqueeze(1), 0.0)
+    return losses, count
+
+
+def _block(logits: Tensor, classes: Tensor, epsilon: float, gradient: Tensor | None) -> Tensor:
+    """Losses of a few rows, shaped as ``classes``; dL/dz is written into ``gradient``."""
+    num_classes, dtype = logits.shape[1], _working_dtype(logits)
+    top = logits.amax(1, keepdim=True)
+    d = torch.sub(logits, top, out=gradient) if dtype == logits.dtype else logits.to(dtype).sub_(top)
+    losses = torch.zeros(classes.shape, dtype=dtype)
+    if epsilon < 1.0:  # of -inf there may be 0 parts
+        losses.sub_(d.gather(1, classes), alpha=1.0 - epsilon)
+    if epsilon > 0.0:
+        losses.sub_(d.sum(1, keepdim=True), alpha=epsilon / num_classes)
+    t = d.exp_().sum(1, keepdim=True)
+    losses.add_(t.log())
+    if gradient is not None:
+        held_at = _HELD_AT.get(logits.dtype, 1.0)
+        d.mul_(held_at / t)
+        if epsilon > 0.0:
+            d.sub_(held_at * epsilon / num_classes)
+        d.scatter_add_(1, classes, torch.full_like(t, held_at * (epsilon - 1.0)))
+        if d.dtype != gradient.dtype:
+            gradient.copy_(d)
+    return losses
+
+
+_IN_BLOCKS_FROM = 2**17
+"""Logits: of fewer, the single operations take as long."""
+_BLOCK = 2**19
+_HELD_AT = {torch.float16: 2.0**15}
+"""What a waiting derivative, at most 1, is multiplied by: float16 has nothing below 6e-8."""
 
 
 def _blocks(logits: Tensor) -> Iterator[slice]:
