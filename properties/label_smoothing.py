@@ -36,7 +36,7 @@ from lawful.properties.strategies import (
 )
 from lawful.properties.subjects.label_smoothing import Loss
 from lawful.properties.subjects.subject import Answer, LawBroken, Raised, Unasked, dtype_name
-from lawful.properties.ways import AUTOCAST, COMPILED, QUICK
+from lawful.properties.ways import AUTOCAST, COMPILED
 from lawful.reference import label_smoothing as reference
 
 _SZEGEDY = "Szegedy et al. 2016 (arXiv 1512.00567), section 7"
@@ -793,7 +793,7 @@ _WAYS = (
 @draws(batch=batches(), epsilon=epsilons())
 def matches_reference_under_transforms(loss: Loss, batch: Batch, epsilon: float) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
-    _agrees_under([way for way in QUICK if way in loss.conventions], loss, batch, epsilon)
+    _agrees_under(loss.quick_ways(), loss, batch, epsilon)
 
 
 @law(

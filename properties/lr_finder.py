@@ -443,7 +443,7 @@ def scale_invariant(finder: Finder, steepest: int, scale: float, explodes: bool)
     losses = valley(steepest)
     if explodes:
         losses = [*losses[:30], *[1e4 * losses[0]] * 10]
-    first, second = finder(losses), finder([scale * loss for loss in losses])
+    first, second = (finder([c * loss for loss in losses], suggests=True) for c in (1.0, scale))
     finder.same("number of steps", second.derive("len(used)", second.steps), first.steps)
     if first.suggestion is not None and second.suggestion is not None:
         found = second.derive("suggestion", second.suggestion)
@@ -459,7 +459,7 @@ def scale_invariant(finder: Finder, steepest: int, scale: float, explodes: bool)
 )
 @draws(steepest=valleys(), span=rates())
 def suggestion_in_range(finder: Finder, steepest: int, span: list[float]) -> None:
-    answer = finder(valley(steepest), rates=span)
+    answer = finder(valley(steepest), rates=span, suggests=True)
     found = _suggested(answer)
     finder.at_least("suggestion", answer.derive("suggestion", found), span[0] / 10 * (1 - RELATIVE))
     finder.at_most("suggestion", answer.derive("suggestion", found), span[1] * (1 + RELATIVE))
@@ -475,7 +475,7 @@ def suggestion_in_range(finder: Finder, steepest: int, span: list[float]) -> Non
 )
 @draws(steepest=valleys(), span=rates())
 def suggestion_precedes_minimum(finder: Finder, steepest: int, span: list[float]) -> None:
-    answer = finder(valley(steepest), rates=span)
+    answer = finder(valley(steepest), rates=span, suggests=True)
     found = _suggested(answer)
     limit = answer.lrs[int(np.argmin(answer.value))]
     finder.at_most("suggestion", answer.derive("suggestion", found), limit * (1 + RELATIVE))
@@ -491,7 +491,7 @@ def suggestion_precedes_minimum(finder: Finder, steepest: int, span: list[float]
 )
 @draws(steepest=valleys())
 def suggestion_is_steepest(finder: Finder, steepest: int) -> None:
-    answer = finder(valley(steepest), rates=[1e-5, 10.0], **finder.unsmoothed())
+    answer = finder(valley(steepest), rates=[1e-5, 10.0], suggests=True, **finder.unsmoothed())
     _suggested(answer)
     share = answer.derive("steepness(lrs, losses, suggestion)", steepness(answer))
     finder.at_least("slope at the suggestion, as a share of the steepest,", share, 0.9)
@@ -507,7 +507,7 @@ def suggestion_is_steepest(finder: Finder, steepest: int) -> None:
 @draws(n=one_of(2, 3, 5, 6), span=rates())
 def too_few_points_is_loud(finder: Finder, n: int, span: list[float]) -> None:
     try:
-        answer = finder([1.0] * n, rates=span)
+        answer = finder([1.0] * n, rates=span, suggests=True)
     except Raised:
         return
     finder.at_least("number of recorded losses", answer.derive("len(losses)", len(answer.value)), 1)
@@ -580,10 +580,10 @@ def one_batch_or_step_is_no_crash(finder: Finder, single: object) -> None:
 @draws(steepest=valleys(), noise=noises())
 def suggestion_survives_noise(finder: Finder, steepest: int, noise: int) -> None:
     span, clean = [1e-5, 10.0], valley(steepest)
-    answer = finder(clean, rates=span)
+    answer = finder(clean, rates=span, suggests=True)
     right, limit = _suggested(answer), answer.used[int(np.argmin(clean))]
     noisy = np.asarray(clean) + NOISE * np.random.default_rng(noise).standard_normal(len(clean))
-    answer = finder([float(x) for x in np.round(noisy * 4096) / 4096], rates=span)
+    answer = finder([float(x) for x in np.round(noisy * 4096) / 4096], rates=span, suggests=True)
     found = answer.derive("suggestion", _suggested(answer))
     finder.at_least("suggestion beside noise", found, right / 10 * (1 - RELATIVE))
     finder.at_most("suggestion beside noise", found, min(10 * right, limit) * (1 + RELATIVE))

@@ -35,7 +35,7 @@ from lawful.properties.subjects.subject import (
     to_float64,
     torch_dtype,
 )
-from lawful.properties.ways import AUTOCAST, COMPILED, QUICK
+from lawful.properties.ways import AUTOCAST, COMPILED
 from lawful.reference import label_smoothing as smoothing
 from lawful.reference import mixup as reference
 
@@ -576,7 +576,7 @@ _WAYS = (
 )
 @draws(size=sizes(), alpha=alphas(), seed=seeds())
 def mixes_alike_under_transforms(mix: Mix, size: int, alpha: float, seed: int) -> None:
-    _mixes_alike_under([way for way in QUICK if way in mix.conventions], mix, size, alpha, seed)
+    _mixes_alike_under(mix.quick_ways(), mix, size, alpha, seed)
 
 
 @law(

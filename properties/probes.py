@@ -253,6 +253,7 @@ def scripted(
 def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """What a range test must put back, by part."""
     params = list(model.parameters())
+    version, words, gauss = random.getstate()
     return {
         "model": {name: value.detach().cpu().clone() for name, value in model.state_dict().items()},
         "optimizer": copy.deepcopy(
@@ -267,7 +268,7 @@ def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, An
         "mode": [module.training for module in model.modules()],
         "requires_grad": [p.requires_grad for p in params],
         "grads": [None if p.grad is None else p.grad.detach().cpu().clone() for p in params],
-        "random": [random.getstate(), np.random.get_state(), torch.get_rng_state()],
+        "random": [version, np.asarray(words), gauss, np.random.get_state(), torch.get_rng_state()],
     }
 
 

@@ -22,7 +22,7 @@ from lawful.impl.contracts import WAYS
 Call = Callable[..., Any]
 
 COMPILED = ("compile", "export")
-"""Ways that take seconds to start: looked at where a law about them is asked, or one is required."""
+"""Ways that take seconds to start."""
 QUICK = tuple(way for way in WAYS if way not in ("double_backward", *COMPILED))
 """Ways that cost a call."""
 AUTOCAST = torch.bfloat16

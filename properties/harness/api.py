@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import pytest
 import torch
 
 from lawful.impl.contracts import SEVERITIES, WAYS, Adapter
@@ -301,6 +300,8 @@ def _tests(planned: Iterable[Case], profile: Profile, seed: int, fail_on: str = 
     by_law: dict[str, list[Case]] = {}
     for case in planned:
         by_law.setdefault(case.law.id, []).append(case)
+    import pytest
+
     tests = []
     for group in by_law.values():
         function = LawTest(group[0].law, profile, seed, fail_on=fail_on).function()
@@ -311,6 +312,8 @@ def _tests(planned: Iterable[Case], profile: Profile, seed: int, fail_on: str = 
 
 def _marks(case: Case, profile: Profile) -> list[Any]:
     """A time limit; and one worker a device, as a device-side assertion ruins the CUDA context."""
+    import pytest
+
     marks = [pytest.mark.timeout(profile.time_limit)]
     if case.subject.device not in ("cpu", twin.NAME):
         marks += [pytest.mark.accelerator, pytest.mark.xdist_group(case.subject.device)]
@@ -320,6 +323,8 @@ def _marks(case: Case, profile: Profile) -> list[Any]:
 def _requirement_test(row: Result) -> Callable[[], None]:
     def test() -> None:
         if row.verdict != "holds":
+            import pytest
+
             pytest.fail(row.message or "", pytrace=False)
 
     return test

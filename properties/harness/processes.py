@@ -89,7 +89,9 @@ def _pictures(
 def smoked(targets: list[str], technique: str | None) -> dict[str, list[Any]]:
     """How targets are understood: implementations and notes. Raises Refused."""
     with _Team() as team:
-        understood = _understood(team, Plan(targets, technique), os.cpu_count() or 1).values()
+        understood = _understood(
+            team, Plan(targets, technique), min(os.cpu_count() or 1, len(targets))
+        ).values()
     keys = ("implementations", "notes")
     return {key: [one for each in understood for one in each[key]] for key in keys}
 
@@ -307,8 +309,12 @@ class _Team:
 
 
 def _understood(team: _Team, plan: Plan, count: int) -> dict[str, dict[str, Any]]:
-    """By target, in the plan's order. Nothing is asked before all are understood. Raises Refused."""
-    tasks = [_Task("understand", (plan, target), _SMOKE_LIMIT, target) for target in plan.targets]
+    """By target, in the plan's order. Nothing is asked before all are understood. Raises Refused.
+
+    Where there are fewer targets than children, several understand the same: all are to ask about it.
+    """
+    each = max(1, count // max(1, len(plan.targets)))
+    tasks = [_Task("understand", (plan, target), _SMOKE_LIMIT, target) for target in plan.targets * each]
     found = {task.target: team.granted(task, answer) for task, answer in team.work(tasks, count)}
     if plan.require:
         known = {name: values for each in found.values() for name, values in each["conventions"].items()}

@@ -29,7 +29,7 @@ from lawful.properties.subjects.subject import (
     to_float64,
     torch_dtype,
 )
-from lawful.properties.ways import QUICK, modules_held, under
+from lawful.properties.ways import under
 from lawful.reference import label_smoothing as reference
 
 _PROBE_LOGITS = [[1.5, -0.5, 0.25], [0.5, 2.0, -1.0]]
@@ -276,7 +276,7 @@ class Loss(Subject):
             )
             if adapter.arrays == "torch" or hasattr(subject.build(subject.allowed(0.1, 3)), "gradient"):
                 subject.features |= {"gradient"}
-            subject.conventions = {**subject._detect(), **subject._quick_ways()}
+            subject.conventions = {**subject._detect(), **subject._twice(), **adapter.documented}
             subject.look_at_the_twin(
                 lambda there: there.waited(
                     lambda: there(_PROBE_LOGITS, _PROBE_TARGET, there.allowed(0.1, 3), with_gradient=True)
@@ -284,17 +284,16 @@ class Loss(Subject):
             )
         return subject
 
-    def _quick_ways(self) -> dict[str, str]:
+    def _twice(self) -> dict[str, str]:
         if self.adapter.arrays == "numpy":
             return {}
         twice = self.offers("double_backward") is None
         if twice:
             self.features |= {"double_backward"}
-        found = self.looks_at_ways(self.probed, QUICK)
-        made = self.adapter.build(self.allowed(0.1, 3))
-        if not isinstance(made, torch.nn.Module) and not modules_held(made):
-            del found["pickle"]
-        return {**found, "double_backward": "works" if twice else "fails", **self.adapter.documented}
+        return {"double_backward": "works" if twice else "fails"}
+
+    def quick_ways(self) -> list[str]:
+        return self.ways_for(self.adapter.build(self.allowed(0.1, 3)))
 
     def probed(self, way: str) -> Answer:
         return self(_PROBE_LOGITS, _PROBE_TARGET, self.allowed(0.1, 3), way=way)

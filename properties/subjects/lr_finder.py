@@ -89,10 +89,12 @@ class Finder(Subject):
         groups: int = 1,
         raises_at: int | None = None,
         training: bool = False,
+        suggests: bool = False,
         **features: Any,
     ) -> Sweep:
         """``batches`` of the loader, as many as steps where None; ``groups`` of the optimizer, 1 or 2;
-        ``training``: the mode in which the model is handed over."""
+        ``training``: the mode in which the model is handed over; ``suggests``: read its suggestion too, for
+        which some draw a plot."""
         steps = len(losses) if num_iter is None else num_iter
         if num_iter is None and steps < self.adapter.least_steps:
             raise Unasked(f"it wants {self.adapter.least_steps} steps")
@@ -121,10 +123,10 @@ class Finder(Subject):
                 device=self.device,
             )
             with probes.watched(parts[0]):
-                self._run(answer, parts, rates, steps, features)
+                self._run(answer, parts, rates, steps, suggests, features)
         return answer
 
-    def _run(self, answer: Sweep, parts: Any, rates: Any, steps: int, features: Any) -> None:
+    def _run(self, answer: Sweep, parts: Any, rates: Any, steps: int, suggests: bool, features: Any) -> None:
         answer.script, model, optimizer, loader = parts
         before = probes.snapshot(model, optimizer)
         swept: Swept | None = None
@@ -148,7 +150,7 @@ class Finder(Subject):
             answer.raised = error.error
         answer.used = np.asarray([rates[0] for rates, _, _ in answer.script.steps])
         if swept is not None:
-            self._read(answer, swept)
+            self._read(answer, swept, suggests)
             reset = getattr(swept, "reset", None)
             if reset is not None:
                 with self.asking(), silence():
@@ -164,7 +166,7 @@ class Finder(Subject):
         kept = (value for state in optimizer.state.values() for value in state.values())
         self.look_at_places(answer, *model.state_dict().values(), *kept)
 
-    def _read(self, answer: Sweep, swept: Any) -> None:
+    def _read(self, answer: Sweep, swept: Any, suggests: bool) -> None:
         lrs, losses = getattr(swept, "lrs", None), getattr(swept, "losses", None)
         if lrs is None or losses is None:
             answer.lrs = answer.used
@@ -173,7 +175,7 @@ class Finder(Subject):
         else:
             answer.lrs, answer.value = _numbers("learning rates", lrs), _numbers("losses", losses)
         suggest = getattr(swept, "suggest", None)
-        if suggest is not None:
+        if suggest is not None and suggests:
             try:
                 with silence():
                     found = suggest()
@@ -287,7 +289,7 @@ class Finder(Subject):
                 found["explosion"] = "recorded" if answer.value.max() >= 4 else "left_out"
         if "suggestion" in self.features:
             with contextlib.suppress(Raised, LawBroken):
-                rules = {_method(self(valley(at), **self.unsmoothed())) for at in (20, 17)}
+                rules = {_method(self(valley(at), suggests=True, **self.unsmoothed())) for at in (20, 17)}
                 found["suggestion"] = rules.pop() if len(rules) == 1 else "other"
         return found
 

@@ -29,7 +29,7 @@ from lawful.properties.subjects.subject import (
     to_float64,
     torch_dtype,
 )
-from lawful.properties.ways import QUICK, modules_held, under
+from lawful.properties.ways import under
 from lawful.reference import mixup as reference
 
 _RANKS = (4, 2, 3, 1, 5)
@@ -323,18 +323,12 @@ class Mix(Subject):
             with contextlib.suppress(Raised, LawBroken):
                 if np.any(subject.revealed(4, 1.0, 0, along=np.ones((4, 4))).gradient):
                     subject.features |= {"gradient"}
-            subject.conventions = {**subject._detect(), **subject._quick_ways()}
+            subject.conventions = {**subject._detect(), **adapter.documented}
             subject.look_at_the_twin(lambda there: there.waited(lambda: there.revealed(4, 1.0, 0)))
         return subject
 
-    def _quick_ways(self) -> dict[str, str]:
-        if self.adapter.arrays == "numpy":
-            return {}
-        found = self.looks_at_ways(self.probed, [way for way in QUICK if way in self.convention_values])
-        made = self.adapter.build(1.0, 4)
-        if not isinstance(made, torch.nn.Module) and not modules_held(made):
-            del found["pickle"]
-        return {**found, **self.adapter.documented}
+    def quick_ways(self) -> list[str]:
+        return self.ways_for(self.adapter.build(1.0, 4))
 
     def probed(self, way: str) -> Mixed:
         return self.revealed(4, 1.0, 0, way=way)

@@ -21,6 +21,7 @@ from torch.distributions import Distribution
 from lawful.impl.contracts import Adapter
 from lawful.properties import tolerances, twin
 from lawful.properties.cuda_as_cpu import CudaAsCpu
+from lawful.properties.ways import QUICK, modules_held
 
 
 class NotUnderstood(Exception):
@@ -330,6 +331,11 @@ class Subject(abc.ABC):
                 break
         return found
 
+    def ways_for(self, made: Any) -> list[str]:
+        """Those that cost a call, for what ``build`` made: pickle is for modules."""
+        pickles = isinstance(made, torch.nn.Module) or bool(modules_held(made))
+        return [way for way in QUICK if way in self.convention_values and (way != "pickle" or pickles)]
+
     def way(self, name: str) -> str:
         """The convention of a way, looked at now where it was not before."""
         if name not in self.conventions and name not in self.found_late:
@@ -457,7 +463,8 @@ def global_state_kept() -> Iterator[None]:
 def silence() -> Iterator[None]:
     """Keeps what somebody else's code prints, logs and warns of out of our output."""
     before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
+    if before < logging.CRITICAL:  # each change goes through every logger that there is
+        logging.disable(logging.CRITICAL)
     try:
         with (
             contextlib.redirect_stdout(io.StringIO()),
@@ -467,7 +474,8 @@ def silence() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(before)
+        if logging.root.manager.disable != before:
+            logging.disable(before)
 
 
 def torch_dtype(name: str) -> torch.dtype:
