@@ -224,8 +224,8 @@ def partners_are_a_permutation(mix: Mix, size: int, alpha: float, seed: int) -> 
 
 @law(
     "mixup",
-    "Cov(lam, lam') = 0 for two rows of a batch, or two batches one after the other",
-    why="Draws that follow each other mix alike again, whatever the law of each one is.",
+    "Cov(lam, lam') = 0 for two rows, or two batches one after the other; lam says nothing of who is mixed",
+    why="Draws that follow each other, or give lambda and partner at once, favour some mixtures.",
     source=f"{_ZHANG}, section 2: lambda is drawn anew; Hoeffding 1963",
     when={"lambda": ("beta", "folded")},
     dtypes=SINGLE,
@@ -239,6 +239,11 @@ def lambdas_are_independent(mix: Mix, alpha: float, seed: int) -> None:
 
     Hoeffding for the mean of n products of disjoint pairs, each within r^2: P(|mean| > t) is at most
     2 exp(-n t^2 / (2 r^4)) = 1e-13. What is the same twice has the variance, r^2 / 3, as its mean.
+
+    Of the first row, lambda is set beside the side of the batch that its partner is on, s = -1 or 1, and that
+    whose partner it is. Uniform on m - r .. m + r, lambda has E exp(x (lam - m)) <= exp(x^2 r^2 / 6), as
+    (2k + 1)! >= 6^k k!; so P(|mean of s (lam - m)| > t) is at most 2 exp(-3 n t^2 / (2 r^2)), where they are
+    independent. Where lambda gives the partner, it is r / 2.
     """
     if not mix.adapter.alpha_known:
         raise Unasked("its alpha cannot be passed")
@@ -264,6 +269,20 @@ def lambdas_are_independent(mix: Mix, alpha: float, seed: int) -> None:
         product = answer.derive(f"({left} * {right}).mean()", float((first * second).mean()))
         allowed = reach**2 * np.sqrt(2 * np.log(2 / 1e-13) / first.size)
         mix.agree(f"covariance of the lambdas of {name}", product, 0.0, allowed)
+    partners = np.stack([probes.partners(look.value) for look in looks])
+    found = {"its partner": (partners[:, 0], "partners[:, 0]")}
+    if mix.conventions.get("pairing") in PERMUTES:
+        found["the row whose partner it is"] = ((partners == 0).argmax(axis=1), "(partners == 0).long().argmax(1)")
+    own_lams = f"lams.reshape(-1, {size})[:, 0]"
+    for name, (who, text) in found.items():
+        side = np.where(who < size // 2, 1.0, -1.0)
+        text = (
+            f"({own_lams} - {middle}).where({own_lams} < 1, 0) * (1 - 2 * ({text} >= {size // 2}).double())"
+        )
+        first_off = np.where(own[:, 0] < 1, own[:, 0] - middle, 0.0)
+        product = answer.derive(f"({text}).mean()", float((first_off * side).mean()))
+        allowed = reach * np.sqrt(2 * np.log(2 / 1e-13) / (3 * len(looks)))
+        mix.agree(f"covariance of a lambda and the side of {name}", product, 0.0, allowed)
 
 
 @law(

@@ -376,6 +376,17 @@ class DrawnForTwoBatches(Right):
         return self.kept
 
 
+class PartnersByLambda(Right):
+    """The lambdas are what the permutation is sorted by: one array of random numbers for both."""
+
+    def lam(self, size: int, inputs: Tensor) -> Tensor:
+        self.keys = super().lam(size, inputs)
+        return self.keys
+
+    def partner(self, size: int) -> Tensor:
+        return torch.maximum(self.keys, 1 - self.keys).argsort().cpu()
+
+
 class DrawnForTwoRows(Right):
     def lam(self, size: int, inputs: Tensor) -> Tensor:
         return super().lam((size + 1) // 2, inputs).repeat_interleave(2)[:size]
@@ -658,6 +669,13 @@ FAULTS = (
         "XM19",
         DrawnForTwoRows,
         "lambda is drawn for two neighbouring samples",
+        _PLAUSIBLE,
+        "lambdas_are_independent",
+    ),
+    _fault(
+        "XM20",
+        PartnersByLambda,
+        "partners are sorted by the lambdas: who is mixed a lot is mixed with the same side of the batch",
         _PLAUSIBLE,
         "lambdas_are_independent",
     ),

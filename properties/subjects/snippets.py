@@ -372,16 +372,24 @@ def _stream_lines(subject: Subject, answer: Answer, names: _Names) -> list[str]:
     call = "(inputs.clone(), target)"
     made = [f"mix = {called.removesuffix(call)}"] if called.endswith(call) else []
     called = f"mix{call}" if made else called
+    reads_partners = any("partners" in expression for expression, _ in answer.derived)
+    partner_lines = [
+        f"    rows = mixed.double().reshape({size}, -1)[:, :{size}]",
+        "    others = rows - rows.diagonal().diag()",
+        f"    partners.append(others.argmax(1).where(others.amax(1) > 0, torch.arange({size})))",
+    ]
     return [
         f"inputs = torch.eye({size}).reshape({view}).expand({shape}).contiguous()",
         f"target = torch.arange({size})",
         f"seed({asked['seed']})",
         *made,  # once: what a draw leaves in it is seen by the next
-        "lams = []",
+        "lams, partners = [], []" if reads_partners else "lams = []",
         f"for _ in range({asked['stream']}):",
         f"    mixed = {called}[0]",
         f"    lams.append(mixed.double().reshape({size}, -1)[:, :{size}].diagonal())",
+        *(partner_lines if reads_partners else []),
         "lams = torch.cat(lams)",
+        *(["partners = torch.stack(partners)"] if reads_partners else []),
     ]
 
 
