@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from lawful.properties.probes import GoesRoundForEver
+from lawful.properties.probes import SETTINGS, GoesRoundForEver
 from lawful.properties.registry import ACCELERATORS, SINGLE, draws, law
 from lawful.properties.strategies import calm_losses, negative_losses, noises, one_of, rates, valleys
 from lawful.properties.subjects.lr_finder import CRASHES, RELATIVE, Finder, Sweep, steepness, valley
@@ -355,6 +355,33 @@ def restores_after_error(finder: Finder, losses: list[float], at: int) -> None:
     if answer.raised is None:
         raise LawBroken("the error of the loss", "an error, not", "no error", "no error")
     _restores(finder, answer, "model", "optimizer")
+
+
+@finder_law(
+    "all is put back also where Ctrl-C ends the test",
+    why="Who has seen enough of the curve stops the test, and trains on.",
+    source="Python's documentation of KeyboardInterrupt: it is no Exception, and passes their handlers",
+    when={"restores": "automatically"},
+    severity="edge",
+    rests_on=("restores_model", "restores_optimizer", "restores_after_error"),
+)
+@draws(losses=calm_losses(), at=one_of(3, 0, 5))
+def restores_after_interrupt(finder: Finder, losses: list[float], at: int) -> None:
+    _restores(finder, finder(losses, raises_at=at, interrupts=True), "model", "optimizer")
+
+
+@finder_law(
+    "what is frozen stays so, each module is in the mode that it was in, an unused optimizer is unused",
+    why="In fine-tuning, some layers are frozen and some stay in evaluation mode, as batch statistics do.",
+    source="PyTorch's documentation of Module.train: it sets the mode of every child",
+    when={"restores": RESTORES},
+    severity="edge",
+    rests_on=("restores_model", "restores_optimizer", "restores_mode_and_grads"),
+)
+@draws(losses=calm_losses(), setting=one_of(*SETTINGS))
+def restores_any_model(finder: Finder, losses: list[float], setting: str) -> None:
+    answer = finder(losses, setting=setting, training=setting == "modules of two modes")
+    _restores(finder, answer, "model", "optimizer", "mode", "requires_grad")
 
 
 @finder_law(

@@ -272,7 +272,10 @@ def lambdas_are_independent(mix: Mix, alpha: float, seed: int) -> None:
     partners = np.stack([probes.partners(look.value) for look in looks])
     found = {"its partner": (partners[:, 0], "partners[:, 0]")}
     if mix.conventions.get("pairing") in PERMUTES:
-        found["the row whose partner it is"] = ((partners == 0).argmax(axis=1), "(partners == 0).long().argmax(1)")
+        found["the row whose partner it is"] = (
+            (partners == 0).argmax(axis=1),
+            "(partners == 0).long().argmax(1)",
+        )
     own_lams = f"lams.reshape(-1, {size})[:, 0]"
     for name, (who, text) in found.items():
         side = np.where(who < size // 2, 1.0, -1.0)

@@ -102,6 +102,18 @@ class ScriptEnd(Exception):
     """Raised by the criterion where the script says so."""
 
 
+class ScriptInterrupt(KeyboardInterrupt):
+    """What the criterion raises for Ctrl-C."""
+
+
+SETTINGS = {
+    "a frozen parameter": "model.first.requires_grad_(False).grad = None",
+    "modules of two modes": "model.part = torch.nn.Identity().eval()",
+    "an unused optimizer": "optimizer.state.clear(), model.zero_grad()",
+}
+"""What a model and an optimizer may be like beside the plainest, as source."""
+
+
 class _Mark:
     """A hook that does nothing but live as long as the graph that it is hung on."""
 
@@ -115,6 +127,8 @@ class Script:
 
     losses: list[float]
     raises_at: int | None = None
+    interrupts: bool = False
+    """Whether it is interrupted where it would raise."""
     asked: int = 0
     """Calls of the criterion."""
     training: list[bool] = field(default_factory=list)
@@ -142,6 +156,8 @@ class Script:
         step = self.asked
         self.asked += 1
         if step == self.raises_at:
+            if self.interrupts:
+                raise ScriptInterrupt
             raise ScriptEnd(f"the loss of step {step} raises")
         return self.losses[min(step, len(self.losses) - 1)]
 
@@ -226,12 +242,15 @@ def scripted(
     batches: int,
     groups: int = 1,
     raises_at: int | None = None,
+    interrupts: bool = False,
     training: bool = False,
+    setting: str | None = None,
     device: str = "cpu",
 ) -> tuple[Script, ScriptedModel, torch.optim.Optimizer, Any]:
     """A script, a model, its optimizer and a loader. The model has been trained for a step: there is
-    momentum, there are gradients, and it is in evaluation mode unless ``training``."""
-    script = Script(losses, raises_at)
+    momentum, there are gradients, and it is in evaluation mode unless ``training``; then comes one of
+    ``SETTINGS``."""
+    script = Script(losses, raises_at, interrupts)
     model = ScriptedModel(script).to(device)
     params: Any = [model.first, model.second]
     if groups == 2:
@@ -241,6 +260,8 @@ def scripted(
     model(torch.full((2, 1), 3.0, device=device)).mean().backward()
     optimizer.step()
     model.train(training)
+    if setting is not None:
+        exec(SETTINGS[setting], {"torch": torch, "model": model, "optimizer": optimizer})
     script.means.clear()
     script.batches.clear()
     inputs = torch.arange(1.0, batches + 1, device=device).repeat_interleave(2)[:, None] / 8

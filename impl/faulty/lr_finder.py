@@ -332,6 +332,41 @@ class NotRestoredAfterAnError(Right):
             super().restore(model, optimizer, saved)
 
 
+class NotRestoredAfterAnInterrupt(Right):
+    """As by ``except Exception``, restored and raised again."""
+
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        import sys
+
+        kind = sys.exc_info()[0]
+        if kind is None or issubclass(kind, Exception):
+            super().restore(model, optimizer, saved)
+
+
+class ModeOfTheWhole(Right):
+    """The model's own mode is put back, with those of all its children."""
+
+    def restore_rest(self, model: Any, modes: Any, grads: Any, seeds: Any) -> None:
+        super().restore_rest(model, modes, grads, seeds)
+        model.train(modes[0])
+
+
+class Unfreezes(Right):
+    def set_mode(self, model: Any) -> None:
+        super().set_mode(model)
+        model.requires_grad_(True)
+
+
+class UnusedOptimizerKept(Right):
+    """Where there was no state, none is put back."""
+
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        weights, state, *rest = saved
+        if not state["state"]:
+            state = {**state, "state": optimizer.state_dict()["state"]}
+        super().restore(model, optimizer, (weights, state, *rest))
+
+
 class AbsoluteThreshold(Right):
     def diverged(self, loss: float, best: float, step: int) -> bool:
         return loss > best + 12.0
@@ -605,6 +640,34 @@ FAULTS = (
         "nothing is put back where a step raises",
         _PLAUSIBLE,
         "restores_after_error",
+    ),
+    _fault(
+        "XR13",
+        NotRestoredAfterAnInterrupt,
+        "nothing is put back where an interrupt from the keyboard ends it",
+        _PLAUSIBLE,
+        "restores_after_interrupt",
+    ),
+    _fault(
+        "XR14",
+        ModeOfTheWhole,
+        "a module that was in evaluation mode is put into the model's",
+        _PLAUSIBLE,
+        "restores_any_model",
+    ),
+    _fault(
+        "XR15",
+        Unfreezes,
+        "frozen parameters are trained, and stay unfrozen",
+        _PLAUSIBLE,
+        "restores_any_model",
+    ),
+    _fault(
+        "XR16",
+        UnusedOptimizerKept,
+        "an optimizer that was unused keeps the momentum of the test",
+        _PLAUSIBLE,
+        "restores_any_model",
     ),
     _fault(
         "XR03",

@@ -88,12 +88,15 @@ class Finder(Subject):
         batches: int | None = None,
         groups: int = 1,
         raises_at: int | None = None,
+        interrupts: bool = False,
         training: bool = False,
+        setting: str | None = None,
         suggests: bool = False,
         **features: Any,
     ) -> Sweep:
         """``batches`` of the loader, as many as steps where None; ``groups`` of the optimizer, 1 or 2;
-        ``training``: the mode in which the model is handed over; ``suggests``: read its suggestion too, for
+        ``training``: the mode in which the model is handed over, and ``setting`` what else it is like;
+        ``interrupts``: it is interrupted where it would raise; ``suggests``: read its suggestion too, for
         which some draw a plot."""
         steps = len(losses) if num_iter is None else num_iter
         if num_iter is None and steps < self.adapter.least_steps:
@@ -108,7 +111,9 @@ class Finder(Subject):
                 "batches": batches,
                 "groups": groups,
                 "raises_at": raises_at,
+                "interrupts": interrupts,
                 "training": training,
+                "setting": setting,
                 "features": features,
             }
         )
@@ -119,7 +124,9 @@ class Finder(Subject):
                 batches=batches,
                 groups=groups,
                 raises_at=raises_at,
+                interrupts=interrupts,
                 training=training,
+                setting=setting,
                 device=self.device,
             )
             with probes.watched(parts[0]):
@@ -148,6 +155,12 @@ class Finder(Subject):
                 answer.crashed = error.error
                 raise
             answer.raised = error.error
+        except probes.ScriptInterrupt as error:
+            answer.raised = error
+        except NotAsked as error:
+            if answer.asked["interrupts"] and isinstance(error.__cause__, SystemExit):
+                raise Unasked("an interrupt ends its process") from error
+            raise
         answer.used = np.asarray([rates[0] for rates, _, _ in answer.script.steps])
         if swept is not None:
             self._read(answer, swept, suggests)

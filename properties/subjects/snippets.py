@@ -189,6 +189,8 @@ def steepness(lrs, losses, suggestion):
 
 def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseException, headline: str) -> str:
     """Of the last test alone: each is a run of its own."""
+    from lawful.properties.probes import SETTINGS
+
     answer: Any = answers[-1]
     asked, names = answer.asked, _Names()
     params = "[model.first, model.second]"
@@ -218,6 +220,7 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
         _SCRIPTED.rstrip(),
         *([_STATE.rstrip()] if "changed(" in asserted else []),
         *([_STEEPNESS.rstrip()] if "steepness(" in asserted else []),
+        *(["RuntimeError = KeyboardInterrupt"] if asked["interrupts"] else []),
         f"script, raises_at = {literal(asked['losses'])}, {asked['raises_at']}",
         "modes, rates, grads, means, asked = [], [], [], [], []",
         "torch.manual_seed(0)",
@@ -226,6 +229,7 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
         "model(torch.full((2, 1), 3.0)).mean().backward()",
         "optimizer.step()",
         f"model.train({asked['training']}), [seen.clear() for seen in (modes, rates, grads, means)]",
+        *([SETTINGS[asked["setting"]]] if asked["setting"] else []),
         f"inputs = torch.arange(1.0, {batches + 1}).repeat_interleave(2)[:, None] / 8",
         f"data = torch.utils.data.TensorDataset(inputs, torch.zeros({2 * batches}, dtype=torch.int64))",
         "loader = torch.utils.data.DataLoader(data, batch_size=2)",
@@ -235,7 +239,7 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
         lines += [
             "try:",
             f"    {called}",
-            "except Exception as error:",
+            f"except {'KeyboardInterrupt' if asked['interrupts'] else 'Exception'} as error:",
             '    print("it raised", repr(error))',
         ]
     else:
