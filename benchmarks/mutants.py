@@ -277,6 +277,7 @@ def main() -> None:
         nargs="*",
         help=f"of {', '.join(TECHNIQUES + REFERENCES)}; all of our code where left out",
     )
+    parser.add_argument("--where", help="of functions whose name holds this alone")
     parser.add_argument("--sample", type=int, help="so many of each technique, drawn by --seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, default=ROOT / "mutants.json")
@@ -294,7 +295,7 @@ def main() -> None:
     twin.registered()
     todo: list[Mutant] = []
     for technique in chosen.technique or TECHNIQUES:
-        found = mutants(technique)
+        found = [each for each in mutants(technique) if (chosen.where or "") in each.function]
         if chosen.sample and chosen.sample < len(found):
             found = random.Random(chosen.seed).sample(found, chosen.sample)
         todo += found

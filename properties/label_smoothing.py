@@ -583,8 +583,8 @@ def large_batches_are_no_other(loss: Loss, shape: tuple[int, int]) -> None:
 
 @law(
     "label_smoothing",
-    "L and dL/dz are the same however z lies in memory",
-    why="Logits that were permuted, sliced or transposed are logits like any other.",
+    "L and dL/dz are the same however z and y lie in memory",
+    why="Logits and targets that were permuted, sliced or transposed are like any others.",
     source="documentation of torch.Tensor.view: not every tensor can be viewed as another shape",
     dtypes=SINGLE,
     severity="edge",
@@ -596,10 +596,10 @@ def memory_layout_does_not_matter(loss: Loss, batch: Batch, epsilon: float, layo
     slopes = "gradient" in loss.features
     answer = loss(batch.logits, batch.target, epsilon, with_gradient=slopes, layout=layout)
     right, bound = loss.expected(batch.logits, batch.target, epsilon)
-    loss.agree(f"loss of {layout} logits", answer.value, right, bound)
+    loss.agree(f"loss of {layout} tensors", answer.value, right, bound)
     if slopes:
         right, bound = loss.expected_gradient(batch.logits, batch.target, epsilon)
-        loss.agree(f"gradient of {layout} logits", answer.gradient, right, bound)
+        loss.agree(f"gradient of {layout} tensors", answer.gradient, right, bound)
 
 
 @law(

@@ -490,8 +490,8 @@ def large_batches_are_no_other(mix: Mix, size: int, alpha: float, seed: int) -> 
 
 @law(
     "mixup",
-    "W_x = W_y however x lies in memory",
-    why="Inputs that were permuted, sliced or transposed (channels_last) are inputs like any other.",
+    "W_x = W_y however x and y lie in memory",
+    why="Inputs and targets that were permuted, sliced or transposed (channels_last) are like any others.",
     source="documentation of torch.Tensor.view: not every tensor can be viewed as another shape",
     dtypes=SINGLE,
     severity="edge",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
+from dataclasses import replace
 
 from lawful.properties import check
 from lawful.properties.harness.cases import LawTest, cases
 from lawful.properties.harness.profiles import PROFILES, Profile
 
-QUICK = PROFILES["quick"]
-PROFILES["light"] = Profile("light", 3, 60, asks_dear=False)
+PROFILES["quick, unshrunk"] = QUICK = replace(PROFILES["quick"], shrinks=False)
+PROFILES["light"] = Profile("light", 3, 60, asks_dear=False, shrinks=False)
+"""Most tests want a verdict, and not the smallest example of it."""
 LIGHT = os.environ.get("LAWFUL_TEST_PROFILE", "light")
 """For whole implementations, of which a test looks at something else than how often they are asked: every
 edge, and three random examples. ``make deep`` asks them more."""

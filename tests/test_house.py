@@ -5,6 +5,7 @@ import doctest
 import importlib
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -172,3 +173,12 @@ def test_no_file_names_a_path_of_a_machine():
             assert not re.search(
                 r"/(home|root|Users)/[a-z]", path.read_text(errors="ignore")
             ) or name.startswith("tests/"), name
+
+
+def test_what_is_said_to_change_nothing_is_a_change_that_can_be_made(monkeypatch):
+    """benchmarks/equivalent.toml, beside the code as it is now."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    changes = importlib.import_module("mutants")
+    listed = tomllib.loads((ROOT / "benchmarks/equivalent.toml").read_text())
+    made = {each.id for technique in changes.TECHNIQUES for each in changes.mutants(technique)}
+    assert listed.keys() <= made, listed.keys() - made

@@ -118,7 +118,7 @@ def composed(z, y, **options):
 
 @pytest.mark.parametrize("shape", [(300, 1000), (6, 50_000), (20, 1000, 3, 5)], ids=str)
 @pytest.mark.parametrize("epsilon", [0.0, 0.1, 1.0])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 def test_many_classes_in_blocks_give_what_single_operations_give(shape, epsilon, dtype, blocks):
     z = torch.randn(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64).mul(5).to(dtype)
     y = torch.arange(z.numel() // shape[1]).reshape(shape[0], *shape[2:]) % shape[1]

@@ -104,7 +104,7 @@ class ForgetsInferred(Remembers):
 
 def test_a_class_that_is_inferred_goes_through_pickle_too(tmp_path):
     report = check(Remembers, device="cpu", only=_LAWS[:1])
-    assert report.implementations[0].conventions["pickle"] == "works"
+    assert report.conventions(report.implementations[0])["pickle"] == "works"
     assert report.exit_status == 0
     report = check(ForgetsInferred, device="cpu", only=_LAWS[:1])
     (row,) = [row for row in report.results if row.verdict == "broken"]

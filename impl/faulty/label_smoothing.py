@@ -94,6 +94,12 @@ class ReadAsItLies(Right):
         return super().widened(logits.as_strided(logits.shape, (logits.shape[1], 1)))
 
 
+class TargetReadAsItLies(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        tidy = torch.empty(target.shape).stride()
+        return super().__call__(logits, target.as_strided(target.shape, tidy))
+
+
 class ScaledOnOneTerm(Right):
     def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
         scaled = self.epsilon * num_classes / max(1, num_classes - 1)
@@ -651,6 +657,13 @@ FAULTS = (
         "the smoothed targets of the first batch of a shape are kept for those after it",
         _PLAUSIBLE,
         "earlier_batches_leave_no_trace",
+    ),
+    _fault(
+        "X20",
+        TargetReadAsItLies,
+        "the targets are read one after the other, whatever their strides",
+        _PLAUSIBLE,
+        "memory_layout_does_not_matter",
     ),
     _fault(
         "X19",

@@ -365,6 +365,12 @@ def _blended_in_second_term(logits: Tensor, mixed_target: Pair) -> Tensor:
     return (lam * first + (1 - lam) * second).mean()
 
 
+class TargetReadAsItLies(Right):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        tidy = torch.empty(target.shape).stride()
+        return super().mixed_target(inputs, target.as_strided(target.shape, tidy), lam, partner)
+
+
 class DrawnForTwoBatches(Right):
     """The second of two batches gets what is left of the first one's draw."""
 
@@ -671,6 +677,13 @@ FAULTS = (
         "lambda is drawn for two neighbouring samples",
         _PLAUSIBLE,
         "lambdas_are_independent",
+    ),
+    _fault(
+        "XM21",
+        TargetReadAsItLies,
+        "the targets are read one after the other, whatever their strides",
+        _PLAUSIBLE,
+        "memory_layout_does_not_matter",
     ),
     _fault(
         "XM20",

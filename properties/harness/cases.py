@@ -157,6 +157,8 @@ class LawTest:
             if self._holds_of_all(case):
                 return self._asked_enough()
             seen = self.record.failing
+            if seen is not None and not self.profile.shrinks:
+                raise seen[2]
             self.record, case.subject.worst_error = Record(), 0.0
             function(case)
             if seen is not None:
@@ -218,6 +220,8 @@ class LawTest:
     def _shrink(self, case: Case) -> None:
         """An example of the boundary phase is not always minimal: the random phase may find a smaller one."""
         if self.record.attempts or not self.law.drawn or self.law.most_examples is not None:
+            return
+        if not self.profile.shrinks:
             return
         found = self.record.failing
         assert found is not None

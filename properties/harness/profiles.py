@@ -54,6 +54,8 @@ class Profile:
     """Whether laws are asked that take seconds to begin."""
     boundary: bool = True
     """Whether the boundary phase comes first: it is the same under every seed."""
+    shrinks: bool = True
+    """Whether a smaller example is looked for, where a verdict alone is not enough."""
 
     def settings(self, most_examples: int | None = None) -> settings:
         """Every value spelled out: what is left out would come from the user's own profile."""

@@ -79,7 +79,7 @@ class Loss(Subject):
         """One call of the implementation. ``features`` as in the contract; weight as a list.
 
         ``along`` (N, K) asks for the second derivative in that direction; ``way`` calls it in one of
-        ``properties.ways``; ``layout``, one of ``probes.LAYOUTS``, is how the logits lie in memory;
+        ``properties.ways``; ``layout``, one of ``probes.LAYOUTS``, is how logits and targets lie in memory;
         ``scale`` multiplies the result before its gradient is taken; ``earlier`` calls the same object so
         often with another batch of that shape first.
         """
@@ -99,7 +99,7 @@ class Loss(Subject):
                 }
             )
         )
-        z, y = probes.laid_out(self.logits(logits), layout), self.target(target)
+        z, y = (probes.laid_out(t, layout) for t in (self.logits(logits), self.target(target)))
         z.requires_grad_(with_gradient or along is not None)
         keywords = dict(features)
         if keywords.get("weight") is not None:

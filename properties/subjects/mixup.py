@@ -123,7 +123,7 @@ class Mix(Subject):
         self.answers.append(answer)
         x = probes.laid_out(self.inputs(inputs, rank or self.rank), layout)
         x = (x * 255).to(torch.uint8) if integers else x
-        y = self.target(target)
+        y = probes.laid_out(self.target(target), layout)
         leaf = x.requires_grad_() if along is not None else x
         with probes.seeded(seed), self.asking():
             mix = self._built(alpha, classes, generator, evaluating)

@@ -32,6 +32,7 @@ def label_smoothing_snippet(
         soft = np.issubdtype(np.asarray(asked["target"]).dtype, np.floating)
         dtype = subject.dtype if soft and np.size(asked["target"]) else "int64"
         lines += tensor_lines(target, asked["target"], dtype, subject.shown_device)
+        lines += _laid_out(target, asked.get("layout"))
         features = ""
         for name, value in asked["features"].items():
             if name == "weight":
@@ -311,6 +312,7 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
         lines.append(f"{inputs}.requires_grad_()")
     soft = np.ndim(asked["target"]) == 2
     lines += tensor_lines(target, asked["target"], subject.dtype if soft else "int64", subject.shown_device)
+    lines += _laid_out(target, asked.get("layout"))
     features = ""
     if asked.get("generator") is not None:
         keyword = subject.adapter.feature_names.get("generator", "generator")
