@@ -1,6 +1,7 @@
 """The command line in this process: what it forks comes from one server for all tests of a worker."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import traceback
@@ -22,7 +23,10 @@ def _runner():
 def lawful(*arguments, cwd):
     """As ``subprocess.run(["lawful", ...], cwd=cwd)``: its exit status, and what it printed."""
     command = ["lawful", *map(str, arguments)]
-    with contextlib.chdir(cwd), mock.patch.object(sys, "argv", command):
+    # the suite's own workers take the cores already
+    cores = 1 if "PYTEST_XDIST_WORKER" in os.environ else os.cpu_count()
+    one_each = mock.patch.object(os, "cpu_count", return_value=cores)
+    with contextlib.chdir(cwd), mock.patch.object(sys, "argv", command), one_each:
         done = _runner().invoke(app, command[1:])
     stderr = done.stderr
     if done.exception is not None and not isinstance(done.exception, SystemExit):

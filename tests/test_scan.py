@@ -155,11 +155,11 @@ def test_a_hostile_candidate_costs_its_own_row(monkeypatch, tmp_path):
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # so that its processes are known by their arguments
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     found, _ = found_in([MINIATURES / "hostile.py"])
-    rows = {row["name"]: row for row in scan(found, limits=Limits(20, 6000), workers="2")}
+    rows = {row["name"]: row for row in scan(found, limits=Limits(40, 6000), workers="2")}
     assert set(rows) == {f"{what}_label_smoothing" for what in _HOSTILE}
     assert rows["right_label_smoothing"]["status"] == "asked"
     for name in ("forking_label_smoothing", "hanging_label_smoothing"):
-        assert rows[name]["words"] == "no answer within 20 s: it was ended"
+        assert rows[name]["words"] == "no answer within 40 s: it was ended"
     assert rows["reading_label_smoothing"]["status"] == "not understood"
     assert rows["allocating_label_smoothing"]["status"] in ("died", "not understood")
     assert rows["writing_label_smoothing"]["status"] in ("died", "not understood")
