@@ -106,12 +106,18 @@ def places(tree: ast.Module) -> Iterator[tuple[str, ast.AST, str]]:
 def mutated(source: str, index: int) -> tuple[ast.Module, Mutant]:
     """The file with its ``index``-th place changed, and what that was."""
     tree = ast.parse(source)
-    where, node, kind = list(places(tree))[index]
+    place = list(places(tree))[index]
+    mutant = _made(index, *place)
+    ast.fix_missing_locations(tree)
+    return tree, mutant
+
+
+def _made(index: int, where: str, node: Any, kind: str) -> Mutant:
+    """What it is, with the node changed."""
     before = ast.unparse(node).splitlines()[0]
     _change(node, kind)
-    after = ast.unparse(node).splitlines()[0]
-    ast.fix_missing_locations(tree)
-    return tree, Mutant("", where, getattr(node, "lineno", 0), f"{before} -> {after}", index)
+    after = ast.unparse(ast.fix_missing_locations(node)).splitlines()[0]
+    return Mutant("", where, getattr(node, "lineno", 0), f"{before} -> {after}", index)
 
 
 def _change(node: Any, kind: str) -> None:
@@ -142,11 +148,10 @@ def place(technique: str) -> tuple[Path, str]:
 
 def mutants(technique: str) -> list[Mutant]:
     source = place(technique)[0].read_text()
-    count = len(list(places(ast.parse(source))))
     found: list[Mutant] = []
     seen: Counter[str] = Counter()
-    for index in range(count):
-        _, one = mutated(source, index)
+    for index, (where, node, kind) in enumerate(places(ast.parse(source))):
+        one = _made(index, where, copy.deepcopy(node), kind)
         change = f"{one.function}: {one.change}"
         seen[change] += 1
         again = f" ({seen[change]})" if seen[change] > 1 else ""

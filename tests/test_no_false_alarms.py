@@ -46,7 +46,7 @@ GOOD = {
     **{f"{adapter.name}-{adapter.technique}": adapter for adapter in native.adapters()},
     "torch_upcasting": LabelSmoothing("torch_upcasting", _upcasting, features=LabelSmoothing.known_features),
 }
-CASES = {"label_smoothing": 73, "mixup": 62, "lr_finder": 33, "training": 7}
+CASES = {"label_smoothing": 73, "mixup": 62, "lr_finder": 35, "training": 7}
 
 
 @pytest.fixture(scope="module", params=sorted(GOOD))
