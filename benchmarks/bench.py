@@ -35,8 +35,8 @@ On another machine the ratios are others: `make bench` writes this page anew, an
 
 `one read, one write` copies the tensor in question: the limit that memory sets.
 
-When speed is all: for a loss over many classes take ours; in half precision it computes in float32, which is
-what it costs there; over few classes all are alike, as the time is PyTorch's own for an operation. For mixup
+When speed is all: for a loss over many classes take ours, in half precision too; over few classes all are
+alike, as the time is PyTorch's own for an operation. For mixup
 take `inplace=True` where the batch may be spoilt; `timm_batch` draws one lambda a batch, flips instead of
 permuting, and is faster for tiny images. A range test costs what its steps cost.
 

@@ -6,9 +6,11 @@ copy to spoil where it is compared; ``inplace`` is ours in the same way.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from timing import Ratios, ratios
 
 from lawful.impl.native import Mixup
@@ -41,10 +43,42 @@ def compare(device: str, shape: tuple[int, ...]) -> tuple[str, Ratios]:
     return title, ratios(title, calls)
 
 
+def ways(shape: tuple[int, ...]) -> tuple[str, Ratios]:
+    """The pixels alone, with lambdas and partners drawn: what ours does, and what was tried in its place."""
+    size = shape[0]
+    inputs, lam, partner = torch.randn(size, math.prod(shape[1:])), torch.rand(size, 1), torch.randperm(size)
+    pairs, shares = torch.stack([torch.arange(size), partner], 1), torch.cat([lam, 1 - lam], 1)
+    ends = torch.arange(0, 2 * size + 1, 2)
+    sparse = torch.sparse_csr_tensor(ends, pairs.flatten(), shares.flatten(), (size, size))
+    dense = sparse.to_dense()
+
+    def by_blocks(samples: int) -> torch.Tensor:
+        mixed = torch.empty_like(inputs)
+        for rows in torch.arange(size).split(samples):
+            block = slice(int(rows[0]), int(rows[-1]) + 1)
+            torch.index_select(inputs, 0, partner[block], out=mixed[block]).lerp_(inputs[block], lam[block])
+        return mixed
+
+    calls: dict[str, Callable[[], object]] = {
+        "one read, one write": inputs.clone,
+        "gathered, then mixed in place: lawful": lambda: inputs.index_select(0, partner).lerp_(inputs, lam),
+        "the same by 32 samples": lambda: by_blocks(32),
+        "the same by 64 samples": lambda: by_blocks(64),
+        "embedding_bag with weights": lambda: F.embedding_bag(
+            pairs, inputs, per_sample_weights=shares, mode="sum"
+        ),
+        "a sparse matrix": lambda: sparse @ inputs,
+        "a matrix": lambda: dense @ inputs,
+    }
+    title = f"mixup, the pixels alone, {' x '.join(map(str, shape))}, float32, cpu"
+    return title, ratios(title, calls)
+
+
 def main() -> dict[str, Ratios]:
     torch.set_num_threads(1)
     devices = ("cuda", "cpu") if torch.cuda.is_available() else ("cpu",)
-    return dict(compare(device, shape) for device in devices for shape in SHAPES)
+    found = dict(compare(device, shape) for device in devices for shape in SHAPES)
+    return {**found, **dict([ways((128, 3, 64, 64))])}
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +239,7 @@ def _by_laws(technique: str, promised: dict[str, dict[str, str]]) -> str:
     from lawful.properties.subjects.subject import NotUnderstood, silence
 
     plan = Plan([], technique.removeprefix("reference."), "cpu", profile="quick")
+    profile = replace(PROFILES["quick"], shrinks=False)
     for adapter in native.adapters():
         if adapter.technique != technique.removeprefix("reference."):
             continue
@@ -254,7 +255,7 @@ def _by_laws(technique: str, promised: dict[str, dict[str, str]]) -> str:
             return f"laws: the convention {changed[0]} is another"
         for case in planned:
             with silence():
-                result = LawTest(case.law, PROFILES["quick"], 0).run(case)
+                result = LawTest(case.law, profile, 0).run(case)
             if result.verdict in ("broken", "error"):
                 return f"laws: {result.property}"
     return ""

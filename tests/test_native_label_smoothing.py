@@ -312,6 +312,14 @@ def test_in_blocks_an_ignored_sample_has_no_derivative_whatever_its_logits_are(r
     torch.testing.assert_close(gradient[5:], right[5:])
 
 
+def test_in_blocks_a_mean_of_one_sample_is_its_loss(blocks):
+    z = torch.randn(40, 1000, requires_grad=True, dtype=torch.float64)
+    y = torch.full((40,), -100)
+    y[7] = 3
+    (gradient,) = torch.autograd.grad(label_smoothed_cross_entropy(z, y), z)
+    torch.testing.assert_close(gradient, *torch.autograd.grad(F.cross_entropy(z, y, label_smoothing=0.1), z))
+
+
 def test_in_blocks_a_mean_of_nothing_has_no_derivative(blocks):
     z = torch.randn(40, 1000, requires_grad=True)
     loss = label_smoothed_cross_entropy(z, torch.full((40,), -100))
