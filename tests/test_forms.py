@@ -109,7 +109,7 @@ def _wrong_name(name):
 def test_wrong_code_is_understood_in_the_same_form_and_is_wrong(name):
     """Where the fault is in the part that tells forms apart, shapes and types decide."""
     report = asked(_wrong_name(name))
-    assert report.implementations[0].technique == asked(name).implementations[0].technique
+    assert report.implementations[0].technique == understood(name).technique
     called_as = report.implementations[0].called_as.replace(_wrong_name(name), name)
     assert RIGHT[name] in called_as or name == "train"  # whose accuracy is no accuracy, and is no history
     assert wrong_findings(report) != []
@@ -195,9 +195,10 @@ def test_the_adapter_that_is_written_gives_the_same_verdicts(name, tmp_path, mon
     exec(compile(path.read_text(), str(path), "exec"), names)
     adapter = names["adapter"]
     assert isinstance(adapter, Adapter)
-    written = check(adapter, dtypes=["float32"], device="cpu")
-    inferred = [row for row in asked(name).results if (row.device, row.dtype) == ("cpu", "float32")]
-    assert [(row.property, row.verdict) for row in written.results] == [
+    written, inferred = (
+        check(each, dtypes=["float32"], device="cpu").results for each in (adapter, getattr(forms, name))
+    )
+    assert [(row.property, row.verdict) for row in written] == [
         (row.property, row.verdict) for row in inferred
     ]
 
