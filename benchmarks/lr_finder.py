@@ -66,7 +66,7 @@ def compare(device: str, make: Any) -> tuple[str, Ratios]:
             if adapter.technique == "lr_finder" and adapter.installed():
                 tests[adapter.name] = lambda build=adapter.build: _quiet(build, *parts(make, device), **span)
     title = f"range test, {STEPS} steps, {make.__name__}, {device}"
-    return title, ratios(title, tests, rounds=15)
+    return title, ratios(title, tests, rounds=9)
 
 
 def main() -> dict[str, Ratios]:

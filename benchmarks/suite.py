@@ -46,7 +46,11 @@ def main(rounds: int = 3, matrix: bool = False) -> dict[str, Ratios]:
 def _seconds(command: list[str]) -> float:
     environment: dict[str, Any] = {**os.environ, "COLUMNS": "120"}
     started = time.perf_counter()
-    subprocess.run(command, capture_output=True, env=environment)
+    done = subprocess.run(command, capture_output=True, env=environment, text=True)
+    if done.returncode:
+        raise SystemExit(
+            f"{' '.join(command)} gave {done.returncode}: {done.stdout[-500:]}{done.stderr[-500:]}"
+        )
     return time.perf_counter() - started
 
 

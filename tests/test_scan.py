@@ -172,12 +172,14 @@ def test_a_hostile_candidate_costs_its_own_row(monkeypatch, tmp_path):
     assert rows["writing"]["status"] in ("died", "not understood")
 
 
+@pytest.mark.deep
 def test_a_candidate_that_hangs_is_ended_with_what_it_started(monkeypatch, tmp_path):
     rows = _hostile(monkeypatch, tmp_path, 10, "forking", "hanging")
     for row in rows.values():
         assert row["words"] == "no answer within 10 s: it was ended"
 
 
+@pytest.mark.deep
 def test_the_work_goes_to_two_interpreters_without_the_callers_pytest_options(repository, monkeypatch):
     monkeypatch.setenv("PYTEST_ADDOPTS", "--nonsense")
     done = lawful(repository, "scan", "losses.py", "augment.py", "--tx", "popen", "--tx", "popen")
