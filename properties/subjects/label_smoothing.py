@@ -293,7 +293,9 @@ class Loss(Subject):
         return {"double_backward": "works" if twice else "fails"}
 
     def quick_ways(self) -> list[str]:
-        return self.ways_for(self.adapter.build(self.allowed(0.1, 3)))
+        with self.asking():
+            made = self.adapter.build(self.allowed(0.1, 3))
+        return self.ways_for(made)
 
     def probed(self, way: str) -> Answer:
         return self(_PROBE_LOGITS, _PROBE_TARGET, self.allowed(0.1, 3), way=way)

@@ -328,7 +328,9 @@ class Mix(Subject):
         return subject
 
     def quick_ways(self) -> list[str]:
-        return self.ways_for(self.adapter.build(1.0, 4))
+        with self.asking():
+            made = self.adapter.build(1.0, 4)
+        return self.ways_for(made)
 
     def probed(self, way: str) -> Mixed:
         return self.revealed(4, 1.0, 0, way=way)
