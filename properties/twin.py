@@ -65,6 +65,11 @@ def why_absent() -> str | None:
     return None
 
 
+def known_absence() -> str | None:
+    """The reason why it is not there as far as that is known without a first tensor; else None."""
+    return why_absent() if why_absent.cache_info().currsize else registered()
+
+
 @functools.cache
 def registered() -> str | None:
     """Tells PyTorch of the device; None, or the reason why it cannot.

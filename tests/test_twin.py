@@ -180,7 +180,7 @@ def test_waits_are_counted(name):
 )
 def test_ours_waits_for_what_it_must(technique, waits):
     adapter = next(a for a in native.adapters() if a.name == "native" and a.technique == technique)
-    assert understand(adapter).conventions["waits"] == waits
+    assert understand(adapter).late("waits") == waits
 
 
 def test_the_number_of_waits_can_be_required():

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from lawful.impl.contracts import SEVERITIES, WAYS, Adapter
+from lawful.impl.contracts import SEVERITIES, Adapter
 from lawful.impl.faulty import faults
 from lawful.impl.shown import in_one_line
 from lawful.properties import twin
@@ -22,7 +22,7 @@ from lawful.properties.harness.report import Implementation, Report, Result
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.targets import Found, UsageError, find
 from lawful.properties.registry import DEVICES, did_you_mean, find_law
-from lawful.properties.subjects.subject import Subject, silence
+from lawful.properties.subjects.subject import LATE, Subject, silence
 from lawful.properties.tolerances import UNIT_ROUNDOFF
 
 Target = Any
@@ -186,8 +186,9 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
             )
         )
         required = {k: v for k, v in plan.require.items() if k in subject.convention_values}
-        for way in WAYS.keys() & required.keys():
-            subject.conventions = {**subject.conventions, way: subject.way(way)}
+        for late in set(LATE) & required.keys():
+            if (value := subject.late(late)) is not None:
+                subject.conventions = {**subject.conventions, late: value}
         report.results += requirement_rows(subject, required)
         try:
             planned += cases(
@@ -220,19 +221,19 @@ def available_devices(wanted: str) -> tuple[list[str], list[str]]:
         raise UsageError(did_you_mean("device", wanted, ["auto", *DEVICES]) + f"; auto, {', '.join(DEVICES)}")
     there = {
         "cpu": True,
-        "twin": wanted in ("auto", "twin") and twin.why_absent() is None,
+        "twin": wanted in ("auto", "twin") and twin.known_absence() is None,
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
     if wanted == "auto":
         absent = [name for name, here in there.items() if not here]
         notes = [f"not available here, so not asked: {', '.join(absent)}"] if absent else []
-        if twin.why_absent():
-            notes.append(f"the stand-in accelerator, twin, is not there: {twin.why_absent()}")
+        if twin.known_absence():
+            notes.append(f"the stand-in accelerator, twin, is not there: {twin.known_absence()}")
         return [name for name, here in there.items() if here], notes
-    if wanted == "twin" and twin.why_absent():
+    if wanted == "twin" and twin.known_absence():
         return [], [
-            f"the stand-in accelerator, twin, is not there, so nothing was asked: {twin.why_absent()}"
+            f"the stand-in accelerator, twin, is not there, so nothing was asked: {twin.known_absence()}"
         ]
     if not there[wanted]:
         raise UsageError(
@@ -276,7 +277,7 @@ def called_as(subject: Subject) -> str:
 
 
 def _found(target: Target, technique: str | None, required: Mapping[str, str]) -> Found:
-    twin.registered()
+    twin.why_absent()  # here, and not when it is first asked: this process may have gone backward
     if isinstance(target, str):
         found = find(target, technique)
     elif not isinstance(target, Adapter) and not callable(target):

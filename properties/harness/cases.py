@@ -306,8 +306,10 @@ def why_unsupported(case: Case) -> tuple[str | None, str]:
         return f"refuses {subject.dtype}: {subject.refused_dtypes[subject.dtype]}", ""
     if subject.device != "cpu" and subject.adapter.arrays == "numpy":
         return "it takes NumPy arrays, which are on no device", ""
-    if subject.device == twin.NAME and (reason := subject.not_on_the_twin):
-        return f"not asked on the twin: {reason}", ""
+    if subject.device == twin.NAME:
+        if reason := subject.not_on_the_twin:
+            return f"not asked on the twin: {reason}", ""
+        subject.look_at_the_twin()
     if subject.device in subject.refused_devices and not law.even_if_refused:
         return f"refuses {subject.device}: {subject.refused_devices[subject.device]}", ""
     for convention, value in law.when.items():

@@ -28,7 +28,7 @@ from lawful.properties.harness.report import Implementation, Report, Result
 _SMOKE_LIMIT = 120
 _PARTING = 2
 """Seconds for a child without a task to leave by itself."""
-_WORKER = "lawful.properties.harness.worker"
+_PRELOADED = "lawful.properties.harness.preload"
 
 
 class Refused(Exception):
@@ -40,16 +40,20 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
     count = (os.cpu_count() or 1) if workers == "auto" else int(workers)
     with _Team() as team:
         understood = _understood(team, plan, count)
-        planned = {
-            _Task("ask", (plan, target, case_id), each["time_limit"], target): row
-            for target, each in understood.items()
-            for case_id, row in each["cases"].items()
-        }
+        planned: dict[_Task, dict[str, Any]] = {}
+        examples: dict[_Task, int] = {}
+        for target, each in understood.items():
+            for case_id, row in each["cases"].items():
+                task = _Task("ask", (plan, target, case_id), each["time_limit"], target, _kin(row))
+                planned[task], examples[task] = row, each["examples"][row["property"]]
         rows: dict[_Task, dict[str, Any]] = {}
         with _progress(len(planned)) as shown:
             # an accelerator has one child: a device-side assertion ruins the context of its process
             for few, devices in ((count, ("cpu", "twin")), (1, ("cuda", "mps"))):
-                tasks = [task for task, row in planned.items() if row["device"] in devices]
+                # a law that takes long is asked few examples: begun last, it would be waited for alone
+                tasks = sorted(
+                    (task for task, row in planned.items() if row["device"] in devices), key=examples.get
+                )
                 for task, answer in team.work(tasks, few):
                     rows[task] = {**planned[task], **answer.details()}
                     shown(rows[task]["verdict"])
@@ -158,6 +162,13 @@ class _Task:
     seconds: float
     target: str = ""
     """Best done by a child that has understood it already."""
+    kin: str = ""
+    """Best done by the child that did others of its kind: what they have in common it has ready."""
+
+
+def _kin(row: dict[str, Any]) -> str:
+    """A law's questions are drawn once a child; and the first tensor of a stand-in takes a while."""
+    return str(row["device"] if row["device"] == "twin" else row["property"])
 
 
 @dataclass(frozen=True)
@@ -192,11 +203,14 @@ class _Child:
         self.process.start()
         theirs.close()
         self.knows: set[str] = set()
+        self.kin: tuple[str, str] = ("", "")
+        """Target and kin of its task, or of its last."""
         self.task: _Task | None = None
         self.started = 0.0
 
     def begin(self, task: _Task) -> None:
         self.task, self.started = task, time.monotonic()
+        self.kin = (task.target, task.kin)
         with contextlib.suppress(OSError):  # it is dead, which its answer will say
             self.line.send((task.name, task.arguments))
 
@@ -253,17 +267,20 @@ class _Team:
 
     def work(self, tasks: Iterable[_Task], count: int) -> Iterator[tuple[_Task, _Answer]]:
         """Answers as they come in. A child that died or was late is replaced."""
-        waiting: dict[str, list[_Task]] = {}
-        for task in reversed(list(tasks)):
-            waiting.setdefault(task.target, []).append(task)
+        waiting: dict[tuple[str, str], list[_Task]] = {}
+        for task in tasks:
+            waiting.setdefault((task.target, task.kin), []).append(task)
         busy: list[_Child] = []
         while True:
-            while len(busy) < count and any(waiting.values()):
+            while len(busy) < count and waiting:
                 child = next((each for each in self._children if each.task is None), None)
                 if child is None:
                     child = _Child(self._log)
                     self._children.append(child)
-                child.begin(waiting[self._best(child, waiting)].pop())
+                key = self._best(child, waiting, {each.kin for each in busy})
+                child.begin(waiting[key].pop(0))
+                if not waiting[key]:
+                    del waiting[key]
                 busy.append(child)
             if not busy:
                 return
@@ -280,13 +297,24 @@ class _Team:
                         self._children.remove(child)
                     yield done, answer
 
-    def _best(self, child: _Child, waiting: dict[str, list[_Task]]) -> str:
-        """A target that the child has understood; else the one that most is left of for each that has."""
-        known = [target for target in waiting if target in child.knows and waiting[target]]
-        if known:
-            return known[0]
+    def _best(
+        self,
+        child: _Child,
+        waiting: dict[tuple[str, str], list[_Task]],
+        taken: set[tuple[str, str]],
+    ) -> tuple[str, str]:
+        """Target and kin: what the child is at; else of a target that it has understood, what no other child
+        is at; else of the target that most is left of for each child that has understood it."""
+        if child.kin in waiting:
+            return child.kin
+        left: Counter[str] = Counter()
+        for (target, _), tasks in waiting.items():
+            left[target] += len(tasks)
         others = Counter(target for each in self._children for target in each.knows)
-        return max(waiting, key=lambda target: len(waiting[target]) / (1 + others[target]))
+        known = [target for target in left if target in child.knows]
+        target = known[0] if known else max(left, key=lambda each: left[each] / (1 + others[each]))
+        own = [key for key in waiting if key[0] == target]
+        return next((key for key in own if key not in taken), own[0])
 
     def first(self, name: str, *arguments: Any, seconds: float = _SMOKE_LIMIT) -> Any:
         """One answer. Raises Refused."""
@@ -327,7 +355,7 @@ def _server() -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["__main__", _WORKER])
+    context.set_forkserver_preload(["__main__", _PRELOADED])
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
     try:

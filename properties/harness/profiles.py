@@ -26,10 +26,15 @@ class SameQuestionsProvider(HypothesisProvider):
         return None
 
 
+_looked_at: set[str] = set()
+
+
 def pass_over_modules_that_fail() -> None:
     """Hypothesis looks at the file of every module that is loaded; one that is imported lazily, and cannot
     be, would end the law that is asked."""
-    for module in list(sys.modules.values()):
+    new = sys.modules.keys() - _looked_at
+    _looked_at.update(new)
+    for module in [sys.modules[name] for name in new]:
         if id(module) not in providers._seen_modules:
             try:
                 getattr(module, "__file__", None)

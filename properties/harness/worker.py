@@ -51,6 +51,8 @@ def serve(tasks: Connection, folder: str, log: Path) -> None:
         tasks.send(answer)
 
 
+_MANY = 100
+"""More than any law has whose examples take long."""
 _planned: dict[str, tuple[Plan, dict[str, Case], dict[str, tuple[LawTest, Any]]]] = {}
 """By target: the cases that were understood here, and the laws as tests."""
 
@@ -69,6 +71,7 @@ def understand(plan: Plan, target: str) -> dict[str, Any]:
         "time_limit": profile_of(plan).time_limit,
         "laws": report.laws,
         "cases": {case.id: asdict(case.result("error")) for case in cases},
+        "examples": {case.law.name: case.law.most_examples or _MANY for case in cases},
     }
 
 

@@ -277,12 +277,12 @@ class Loss(Subject):
             if adapter.arrays == "torch" or hasattr(subject.build(subject.allowed(0.1, 3)), "gradient"):
                 subject.features |= {"gradient"}
             subject.conventions = {**subject._detect(), **subject._twice(), **adapter.documented}
-            subject.look_at_the_twin(
-                lambda there: there.waited(
-                    lambda: there(_PROBE_LOGITS, _PROBE_TARGET, there.allowed(0.1, 3), with_gradient=True)
-                )
-            )
+            subject.features |= subject.features_of_arrays()
         return subject
+
+    def waits_of_a_call(self) -> int:
+        epsilon = self.allowed(0.1, 3)
+        return self.waited(lambda: self(_PROBE_LOGITS, _PROBE_TARGET, epsilon, with_gradient=True))
 
     def _twice(self) -> dict[str, str]:
         if self.adapter.arrays == "numpy":

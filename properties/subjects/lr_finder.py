@@ -235,10 +235,10 @@ class Finder(Subject):
         with silence():
             subject._smoke()
             subject.conventions = {**subject._detect(), **adapter.documented}
-            subject.look_at_the_twin(Finder._waits_a_step)
+            subject.features |= subject.features_of_arrays()
         return subject
 
-    def _waits_a_step(self) -> int:
+    def waits_of_a_call(self) -> int:
         """From tests of two lengths: what comes before and after is no step."""
         least = max(6, self.adapter.least_steps)
         few, many = (self.waited(partial(self, [1.0] * steps)) for steps in (least, 2 * least))

@@ -324,8 +324,11 @@ class Mix(Subject):
                 if np.any(subject.revealed(4, 1.0, 0, along=np.ones((4, 4))).gradient):
                     subject.features |= {"gradient"}
             subject.conventions = {**subject._detect(), **adapter.documented}
-            subject.look_at_the_twin(lambda there: there.waited(lambda: there.revealed(4, 1.0, 0)))
+            subject.features |= subject.features_of_arrays()
         return subject
+
+    def waits_of_a_call(self) -> int:
+        return self.waited(lambda: self.revealed(4, 1.0, 0))
 
     def quick_ways(self) -> list[str]:
         with self.asking():

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.distributions import Distribution
 
-from lawful.impl.contracts import Adapter
+from lawful.impl.contracts import WAYS, Adapter
 from lawful.properties import tolerances, twin
 from lawful.properties.cuda_as_cpu import CudaAsCpu
 from lawful.properties.ways import QUICK, modules_held
@@ -156,8 +156,8 @@ class Subject(abc.ABC):
     features: frozenset[str] = frozenset()
     refused_dtypes: Mapping[str, str] = field(default_factory=dict)
     """Dtypes in which an ordinary call raises, with the error: it offers them not."""
-    refused_devices: Mapping[str, str] = field(default_factory=dict)
-    """Devices on which an ordinary call raises, with the error: one law is about that."""
+    refused_devices: dict[str, str] = field(default_factory=dict)
+    """Devices on which an ordinary call raises, with the error: one law is about that. Shared by all cases."""
     works_in: Mapping[str, str] = field(default_factory=dict)
     """The dtype of whose size the errors are, where it is not the input's: a hidden downcast. One law
     is about that; the others allow for it, so that one fault has one verdict."""
@@ -177,7 +177,9 @@ class Subject(abc.ABC):
     cuda_as_cpu: bool = False
     """Whether it asks for CUDA by name, and is given the CPU in its place."""
     found_late: dict[str, str] = field(default_factory=dict)
-    """Conventions that were looked at while laws were asked, as that takes seconds: shared by all cases."""
+    """Conventions that were looked at while laws were asked, as that takes a while: shared by all cases."""
+    places_seen: set[str] = field(default_factory=set)
+    """Devices on which an ordinary call was tried, where that is put off: shared by all cases."""
 
     @classmethod
     @abc.abstractmethod
@@ -265,7 +267,9 @@ class Subject(abc.ABC):
     @property
     def not_on_the_twin(self) -> str | None:
         """Why nothing is asked there: the code chooses its device itself, or takes no tensors."""
-        return self.adapter.declines.get("twin") or self.adapter.declines.get("devices")
+        if self.adapter.arrays == "numpy":
+            return "it takes NumPy arrays, which are on no device"
+        return self.adapter.declines.get("twin") or self.adapter.declines.get("devices") or twin.why_absent()
 
     @property
     def shown_device(self) -> str:
@@ -292,25 +296,33 @@ class Subject(abc.ABC):
             call()
         return len(seen.waits)
 
-    def look_at_the_twin(self, call: Callable[[Self], int]) -> None:
+    def look_at_the_twin(self) -> None:
         """Whether an ordinary call works there, and the convention ``waits``: how often the host waits.
 
-        ``call`` makes the call on the subject that it is given, and returns the number of waits.
+        Looked at when it is first asked for: the first tensor of a twin takes PyTorch a while.
         """
-        if self.adapter.arrays == "torch":
-            self.features |= {"tensors"}
-        if "devices" not in self.adapter.declines:
-            self.features |= {"devices"}
-        if twin.why_absent() or self.not_on_the_twin or self.adapter.arrays == "numpy":
+        if "waits" not in self.convention_values or twin.NAME in self.places_seen or self.not_on_the_twin:
             return
+        self.places_seen.add(twin.NAME)
         try:
-            count = call(self.on(twin.NAME, "float32"))
+            with silence(), global_state_kept():
+                count = self.on(twin.NAME, "float32").waits_of_a_call()
         except Raised as error:
-            self.refused_devices = {twin.NAME: first_line(error.error)}
+            self.refused_devices[twin.NAME] = first_line(error.error)
         except (LawBroken, NotAsked):
             return
         else:
-            self.conventions = {**self.conventions, "waits": WAITS[min(count, len(WAITS) - 1)]}
+            if not self.cuda_as_cpu:
+                self.found_late["waits"] = WAITS[min(count, len(WAITS) - 1)]
+
+    def waits_of_a_call(self) -> int:
+        """How often the host waits in an ordinary call; in a step, of what takes steps."""
+        raise NotImplementedError
+
+    def features_of_arrays(self) -> frozenset[str]:
+        """Which of what the adapter says of its arrays is a feature to laws."""
+        tensors = {"tensors"} if self.adapter.arrays == "torch" else set()
+        return frozenset(tensors if "devices" in self.adapter.declines else {*tensors, "devices"})
 
     def looks_at_ways(self, call: Callable[[str], object], ways: Iterable[str]) -> dict[str, str]:
         """The conventions of these ways, by whether ``call`` of the way raises: see ``properties.ways``."""
@@ -335,6 +347,13 @@ class Subject(abc.ABC):
         """Those that cost a call, for what ``build`` made: pickle is for modules."""
         pickles = isinstance(made, torch.nn.Module) or bool(modules_held(made))
         return [way for way in QUICK if way in self.convention_values and (way != "pickle" or pickles)]
+
+    def late(self, name: str) -> str | None:
+        """A convention that is not looked at before it is asked for; None where it cannot be."""
+        if name in WAYS:
+            return self.way(name)
+        self.look_at_the_twin()
+        return self.found_late.get(name)
 
     def way(self, name: str) -> str:
         """The convention of a way, looked at now where it was not before."""
@@ -386,6 +405,8 @@ class Subject(abc.ABC):
         raise LawBroken(what, "an error, not", "a silent number", answer.value, text=text)
 
 
+LATE = ("waits", *WAYS)
+"""Conventions that are not looked at before they are asked for."""
 WAITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "more")
 """Values of the convention ``waits``."""
 _NEEDS_CUDA = re.compile(r"not compiled with CUDA|No CUDA GPUs|NVIDIA driver|CUDA is not available", re.I)

@@ -12,13 +12,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from lawful.impl.contracts import TECHNIQUES, WAYS, Adapter
+from lawful.impl.contracts import TECHNIQUES, Adapter
 from lawful.properties.cuda_as_cpu import CudaAsCpu
 from lawful.properties.harness.understanding.candidates import technique_of_name
 from lawful.properties.harness.understanding.forms import NeedsCuda, RaisesOnEveryCall, needs_cuda
 from lawful.properties.harness.understanding.signature import Callee, callee_of
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import NotUnderstood, Subject, global_state_kept
+from lawful.properties.subjects.subject import LATE, NotUnderstood, Subject, global_state_kept
 
 
 def understand_target(
@@ -74,7 +74,7 @@ def _given_the_cpu(understood: Callable[[], Subject]) -> Subject:
             raise
     with CudaAsCpu():
         found = understood()
-    kept = {name: value for name, value in found.conventions.items() if name not in ("waits", *WAYS)}
+    kept = {name: value for name, value in found.conventions.items() if name not in LATE}
     return replace(found, conventions=kept, cuda_as_cpu=True)
 
 
