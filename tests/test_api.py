@@ -14,7 +14,9 @@ SUITE = """
 from lawful.properties import conformance
 from losses import Right, Wrong
 
-TestRight = conformance(Right, technique="label_smoothing", profile="quick", device="cpu")
+TestRight = conformance(
+    Right, technique="label_smoothing", profile="quick", device="cpu", dtypes=["float32", "float64"]
+)
 TestWrong = conformance(
     Wrong,
     profile="quick",
@@ -48,22 +50,27 @@ class Wrong(Right):
 """
 
 
-@pytest.fixture
-def suite(tmp_path, wheel):  # noqa: F811
-    site = tmp_path / "site"
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, wheel):  # noqa: F811
+    site = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), str(wheel)]
     subprocess.run(command, check=True, capture_output=True)
+    env = {**os.environ, "PYTHONPATH": str(site)}
+    script = "import lawful.impl; print(lawful.impl.__file__)"
+    where = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env)
+    assert str(site) in where.stdout
+    return site
+
+
+@pytest.fixture
+def suite(tmp_path, site):
     folder = tmp_path / "theirs"
     folder.mkdir()
     (folder / "losses.py").write_text(LOSSES)
     (folder / "test_losses.py").write_text(SUITE)
 
-    def run(*options, **environment):
-        script = "import lawful.impl; print(lawful.impl.__file__)"
-        path = os.pathsep.join([str(site), str(folder)])
-        env = {**os.environ, "PYTHONPATH": path, **environment}
-        where = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env)
-        assert str(site) in where.stdout
+    def run(*options):
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(folder)])}
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
             cwd=folder,
@@ -97,14 +104,14 @@ def test_each_case_is_a_hypothesis_test_to_pytest(suite):
     done = suite(
         "-m", "hypothesis", "-k", "TestRight and shift_invariant", "-q", "--hypothesis-show-statistics"
     )
-    assert "4 passed" in done.stdout, done.stdout
+    assert "2 passed" in done.stdout, done.stdout
     assert "during generate phase" in done.stdout
 
 
 def test_a_run_that_asked_nothing_fails(suite):
     done = suite("-k", "TestRight and reductions_agree")
     assert done.returncode == 1, done.stdout
-    assert "0 holds, 0 broken, 0 deviates, 4 unsupported" in done.stdout
+    assert "0 holds, 0 broken, 0 deviates, 2 unsupported" in done.stdout
 
 
 def test_failed_cases_are_asked_again_with_last_failed(suite):

@@ -2,9 +2,8 @@
 
 import pytest
 
-from .asked import lightly as check
 from .miniatures import lookalikes
-from .test_forms import RIGHT, wrong_findings
+from .test_forms import RIGHT, check, wrong_findings
 
 PLAIN = "(logits, target"
 LOOKALIKES = {

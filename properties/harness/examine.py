@@ -31,6 +31,7 @@ def _limit(question: dict[str, Any]) -> None:
 
 def examined(question: dict[str, Any]) -> dict[str, Any]:
     """``status``, ``words``, and the report's JSON where laws were asked."""
+    from lawful.properties.harness import preload  # noqa: F401, I001
     import torch
 
     from lawful.properties.harness.understanding.targets import NotUnderstood, UsageError, understood

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from lawful.properties.subjects.subject import Answer, Subject
+from lawful.properties.subjects.subject import Answer, LawBroken, Subject
 
 _LONG = 64
 _FUTURE = "from __future__ import annotations"
@@ -461,12 +460,11 @@ _RELATIONS = ("about", "exactly", "at most", "at least", "another", "of shape", 
 
 def _assertion(broken: BaseException, names: _Names) -> list[str]:
     """The lines that fail; none where the last call itself raises."""
-    relation = getattr(broken, "relation", None)
-    if relation is None:
+    if not isinstance(broken, LawBroken):
         error = getattr(broken, "error", broken)
         lines = str(error).strip().splitlines()
         return [f"# the last call raises {type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")]
-    actual, expected, bound = (getattr(broken, name) for name in ("actual", "expected", "bound"))
+    relation, actual, expected, bound = broken.relation, broken.actual, broken.expected, broken.bound
     got = names.of(actual)
     if relation not in _RELATIONS:
         return [f"# {line}" for line in str(broken).splitlines()]
@@ -483,7 +481,16 @@ def _assertion(broken: BaseException, names: _Names) -> list[str]:
         ]
     if relation == "of shape":
         return [f"assert tuple({got}.shape) == {tuple(expected)}, {got}.shape"]
-    lines = [f"got, expected = torch.as_tensor({got}), {names.or_literal(expected)}"]
+    wanted = names.of(expected)
+    if broken.at is not None and np.size(actual) > _LONG:  # the entry that is off most will do
+        place = f"[{', '.join(map(str, broken.at))}]"
+        whole = np.shape(expected) == np.shape(actual)
+        got, wanted = got + place, wanted + place if wanted and whole else wanted
+        expected, bound = (
+            None if each is None else np.broadcast_to(each, np.shape(actual))[broken.at]
+            for each in (expected, bound)
+        )
+    lines = [f"got, expected = torch.as_tensor({got}), {wanted or names.or_literal(expected)}"]
     condition = {
         "about": "(got == expected) | (got.isnan() & expected.isnan()) | ((got - expected).abs() <= bound)",
         "exactly": "(got == expected) | (got.isnan() & expected.isnan())",

@@ -50,6 +50,8 @@ class LawBroken(AssertionError):
     Of arrays, the entry is shown that is off most against its bound. ``text`` says it in other words.
     """
 
+    at: tuple[int, ...] | None = None
+    """The place of that entry."""
     ratio: float | None = None
     """error/bound of that entry, where a bound was asked."""
 
@@ -71,9 +73,10 @@ class LawBroken(AssertionError):
             return f"{self.what} is {_show(self.actual)}, expected {self.relation} {shown}"
         expected = np.broadcast_to(expected, actual.shape)
         bound = np.broadcast_to(np.asarray(0.0 if self.bound is None else self.bound, float), actual.shape)
-        at = np.unravel_index(int(np.argmax(_WORST[self.relation](actual, expected, bound))), actual.shape)
+        worst = np.argmax(_WORST[self.relation](actual, expected, bound))
+        self.at = at = tuple(map(int, np.unravel_index(worst, actual.shape)))
         got, right = _apart(float(actual[at]), float(expected[at]))
-        place = f" at [{', '.join(str(int(i)) for i in at)}]" if actual.ndim else ""
+        place = f" at [{', '.join(map(str, at))}]" if actual.ndim else ""
         text = f"{self.what} is {got}{place}, expected {self.relation} {right}"
         if self.relation == "about":
             off = abs(float(actual[at]) - float(expected[at]))
