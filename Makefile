@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 .PHONY: test deep matrix matrix-more matrix-frameworks matrix-all docs lint setup bench bench-compare mutants teeth test-lowest
 
 test: $(READY)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 # Before a release: what takes long, other hosts, and every implementation asked as by `lawful matrix`.
 deep: $(READY)
