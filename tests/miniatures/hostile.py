@@ -3,6 +3,7 @@
 import os
 import time
 
+import torch
 import torch.nn.functional as F
 
 
@@ -18,7 +19,7 @@ def forking_label_smoothing(logits, target, smoothing=0.1):
 def allocating_label_smoothing(logits, target, smoothing=0.1):
     kept = []
     while True:
-        kept.append(bytearray(2**28))
+        kept.append(torch.empty(2**26))  # address space is what is limited
         F.cross_entropy(logits, target, label_smoothing=smoothing)
 
 
