@@ -186,22 +186,22 @@ def _reduced(losses: Tensor, count: Tensor | int, reduction: Reduction) -> Tenso
 
 
 class _InBlocks(torch.autograd.Function):
-    """:func:`_loss` for the uniform spread without weights. With d = z - max z and t = sum exp d:
+    """:func:`_loss` for the uniform spread without weights. With d = z - max z and p = softmax z:
 
-        L = log t - (1 - e) d_y - e/K sum_k d_k        dL/dz = exp(d) / t - e/K - (1 - e) onehot(y)
+        L = -log max p - (1 - e) d_y - e/K sum_k d_k        dL/dz = p - e/K - (1 - e) onehot(y)
 
-    Both are worked out in one go while a block of rows is in the cache, so that each exponential is taken
-    once. The derivative waits for its slope in the logits' dtype, and is scaled and given away where it
-    lies: beside it, nothing of the logits' size is made.
+    as d is 0 where p is largest. Both are worked out in one go while a block of rows is in the cache, so that
+    each exponential is taken once. The derivative of the reduced loss waits in the logits' dtype for a slope
+    that is not 1, and is given away where it lies: beside it, nothing of the logits' size is made.
     """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, target: Tensor, options: tuple[float, int, Reduction]) -> Tensor:
         epsilon, ignore_index, reduction = options
         gradient = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
-        losses, count = _in_blocks(logits, target, epsilon, ignore_index, gradient)
+        losses, count = _in_blocks(logits, target, epsilon, ignore_index, reduction, gradient)
         ctx.save_for_backward(logits, target)
-        ctx.options, ctx.count, ctx.gradient = options, count, gradient
+        ctx.options, ctx.gradient = options, gradient
         return _reduced(losses, count, reduction)
 
     @staticmethod
@@ -217,24 +217,42 @@ class _InBlocks(torch.autograd.Function):
         gradient, ctx.gradient = ctx.gradient, None
         if gradient is None:  # given away before
             gradient = torch.empty_like(logits)
-            _in_blocks(logits, target, epsilon, ignore_index, gradient)
-        if reduction == "mean":
-            slope = slope / max(ctx.count, 1)
+            _in_blocks(logits, target, epsilon, ignore_index, reduction, gradient)
         scale = slope / _HELD_AT.get(logits.dtype, 1.0)
-        return gradient.mul_(scale.unsqueeze(1) if reduction == "none" else scale), None, None
+        if reduction == "none":
+            gradient.mul_(scale.unsqueeze(1))
+        elif scale.item() != 1.0:
+            gradient.mul_(scale)
+        return gradient, None, None
 
 
 def _in_blocks(
-    logits: Tensor, target: Tensor, epsilon: float, ignore_index: int, gradient: Tensor | None
+    logits: Tensor,
+    target: Tensor,
+    epsilon: float,
+    ignore_index: int,
+    reduction: Reduction,
+    gradient: Tensor | None,
 ) -> tuple[Tensor, int]:
-    """A loss a sample, and how many count; dL/dz of a slope of 1 is written into ``gradient``."""
+    """A loss a sample, and how many count; the reduced loss's dL/dz is written into ``gradient``."""
     ignored = target == ignore_index
     count = target.numel() - int(ignored.sum())
     classes = target.masked_fill(ignored, 0).unsqueeze(1)
+    slope = _HELD_AT.get(logits.dtype, 1.0) / (max(count, 1) if reduction == "mean" else 1)
     losses = torch.empty(classes.shape, dtype=_working_dtype(logits))
+    room = None
     for rows in _blocks(logits):
         into = None if gradient is None else gradient[rows]
-        losses[rows] = _block(logits[rows], classes[rows], epsilon, into)
+        if into is not None and into.dtype == losses.dtype:
+            d = into
+        else:
+            room = torch.empty_like(logits[rows], dtype=losses.dtype) if room is None else room
+            d = room[: len(classes[rows])]
+        losses[rows] = _block(logits[rows], classes[rows], epsilon, d)
+        if into is not None:
+            _to_derivative(d, classes[rows], epsilon, slope)
+            if into is not d:
+                into.copy_(d)
     losses = losses.squeeze(1)
     if count < target.numel():
         losses.masked_fill_(ignored, 0.0)
@@ -243,27 +261,23 @@ def _in_blocks(
     return losses, count
 
 
-def _block(logits: Tensor, classes: Tensor, epsilon: float, gradient: Tensor | None) -> Tensor:
-    """Losses of a few rows, shaped as ``classes``; dL/dz is written into ``gradient``."""
-    num_classes, dtype = logits.shape[1], _working_dtype(logits)
-    top = logits.amax(1, keepdim=True)
-    d = torch.sub(logits, top, out=gradient) if dtype == logits.dtype else logits.to(dtype).sub_(top)
-    losses = torch.zeros(classes.shape, dtype=dtype)
+def _block(logits: Tensor, classes: Tensor, epsilon: float, d: Tensor) -> Tensor:
+    """Losses of a few rows, shaped as ``classes``. ``d`` is room for its name, and holds p in the end."""
+    wide = logits if logits.dtype == d.dtype else d.copy_(logits)
+    torch.sub(wide, wide.amax(1, keepdim=True), out=d)
+    losses = torch.zeros(classes.shape, dtype=d.dtype)
     if epsilon < 1.0:  # of -inf there may be 0 parts
         losses.sub_(d.gather(1, classes), alpha=1.0 - epsilon)
     if epsilon > 0.0:
-        losses.sub_(d.sum(1, keepdim=True), alpha=epsilon / num_classes)
-    t = d.exp_().sum(1, keepdim=True)
-    losses.add_(t.log())
-    if gradient is not None:
-        held_at = _HELD_AT.get(logits.dtype, 1.0)
-        d.mul_(held_at / t)
-        if epsilon > 0.0:
-            d.sub_(held_at * epsilon / num_classes)
-        d.scatter_add_(1, classes, torch.full_like(t, held_at * (epsilon - 1.0)))
-        if d.dtype != gradient.dtype:
-            gradient.copy_(d)
-    return losses
+        losses.sub_(d.sum(1, keepdim=True), alpha=epsilon / d.shape[1])
+    p = torch.softmax(d, 1, out=d)
+    return losses.sub_(p.amax(1, keepdim=True).log_())
+
+
+def _to_derivative(p: Tensor, classes: Tensor, epsilon: float, slope: float) -> None:
+    """Makes dL/dz of p, in place."""
+    torch.add(torch.tensor(-slope * epsilon / p.shape[1], dtype=p.dtype), p, alpha=slope, out=p)
+    p.scatter_add_(1, classes, torch.full(classes.shape, slope * (epsilon - 1.0), dtype=p.dtype))
 
 
 _IN_BLOCKS_FROM = 2**17
