@@ -12,8 +12,7 @@ from lawful.properties.harness.understanding.adapt import adapter_source, draft_
 from lawful.properties.harness.understanding.forms import NeedsCuda, RaisesOnEveryCall
 from lawful.properties.subjects.subject import NotUnderstood, silence
 
-from .asked import LIGHT
-from .asked import lightly
+from .asked import LIGHT, lightly
 from .miniatures import forms
 
 LOSSES = {

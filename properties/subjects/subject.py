@@ -160,7 +160,7 @@ class Subject(abc.ABC):
     refused_dtypes: Mapping[str, str] = field(default_factory=dict)
     """Dtypes in which an ordinary call raises, with the error: it offers them not."""
     refused_devices: dict[str, str] = field(default_factory=dict)
-    """Devices on which an ordinary call raises, with the error: one law is about that. Shared by all cases."""
+    """Devices on which an ordinary call raises, with the error, for all cases: one law is about that."""
     works_in: Mapping[str, str] = field(default_factory=dict)
     """The dtype of whose size the errors are, where it is not the input's: a hidden downcast. One law
     is about that; the others allow for it, so that one fault has one verdict."""
