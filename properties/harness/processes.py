@@ -51,9 +51,8 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
             # an accelerator has one child: a device-side assertion ruins the context of its process
             for few, devices in ((count, ("cpu", "twin")), (1, ("cuda", "mps"))):
                 # a law that takes long is asked few examples: begun last, it would be waited for alone
-                tasks = sorted(
-                    (task for task, row in planned.items() if row["device"] in devices), key=examples.__getitem__
-                )
+                tasks = [task for task, row in planned.items() if row["device"] in devices]
+                tasks.sort(key=examples.__getitem__)
                 for task, answer in team.work(tasks, few):
                     rows[task] = {**planned[task], **answer.details()}
                     shown(rows[task]["verdict"])
