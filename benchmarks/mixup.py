@@ -37,8 +37,11 @@ def compare(device: str, shape: tuple[int, ...]) -> tuple[str, Ratios]:
     for name, mix in mixes.items():
         given = spoilt if name.startswith("timm") else inputs
         calls[name + (", in place" if given is spoilt else "")] = lambda mix=mix, x=given: mix(x, target)
-    in_place = Mixup(0.4, 10, inplace=True)
-    calls["lawful, soft targets, in place"] = lambda: in_place(spoilt, target)
+    for name, in_place in {
+        "lawful, soft targets, in place": Mixup(0.4, 10, inplace=True),
+        "lawful, one lambda a batch, in place": Mixup(0.4, 10, scope="batch", inplace=True),
+    }.items():
+        calls[name] = lambda mix=in_place: mix(spoilt, target)
     title = f"mixup, {' x '.join(map(str, shape))}, float32, {device}"
     return title, ratios(title, calls)
 

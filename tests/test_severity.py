@@ -1,6 +1,8 @@
 """What it means when a law breaks: severities, findings, what a run fails on, and the words for it."""
 
+import functools
 import re
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch.nn.functional as F
 from lawful.impl.contracts import SEVERITIES, LabelSmoothing
 from lawful.properties.harness.report import Implementation, Report, Result, findings, severity_words
 from lawful.properties.registry import all_laws, find_law
+from lawful.properties.subjects.snippets import tensor_lines
 from lawful.properties.subjects.subject import LawBroken
 
 from .asked import check_on_cpu as check
@@ -266,3 +269,37 @@ def test_a_snippet_of_a_batch_that_follows_another_makes_both():
     (finding,) = report.findings()
     with pytest.raises(IndexError, match="out of bounds"):
         exec(finding.rows[0].reproduce, {})
+
+
+def leaves_out_the_rest(logits, target, smoothing=0.1):
+    whole = len(logits) // 1024 * 1024 or len(logits)
+    return F.cross_entropy(logits[:whole], target[:whole], label_smoothing=smoothing)
+
+
+def test_a_snippet_of_a_large_batch_is_short_and_fails_for_its_reason(monkeypatch):
+    report = check(leaves_out_the_rest, only=["large_batches_are_no_other"])
+    (finding,) = report.findings()
+    program = finding.rows[0].reproduce
+    assert len(program) < 2000
+    with pytest.raises(AssertionError):
+        exec(program, {})
+    right = functools.partial(F.cross_entropy, label_smoothing=0.1)
+    monkeypatch.setattr(sys.modules[__name__], "leaves_out_the_rest", lambda z, y, smoothing: right(z, y))
+    exec(program, {})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.eye(100),
+        np.where(np.arange(300) == 7, np.inf, 0.0),
+        np.pad(np.arange(90.0), (0, 90)),
+        np.stack([np.full(200, column) for column in (0.0, 0.0, 0.0, 2.0)], 1),
+        np.full((70, 2), np.nan),
+    ],
+    ids=["diagonal", "one other", "many others", "columns", "nan"],
+)
+def test_a_long_tensor_of_a_snippet_is_what_it_was(values):
+    made = {"torch": torch}
+    exec("\n".join(tensor_lines("x", values, "float64", "cpu")), made)
+    assert np.array_equal(made["x"].numpy(), values, equal_nan=True)

@@ -406,7 +406,8 @@ def program(headline: str, imports: str, lines: list[str], names: _Names, broken
 
 
 def tensor_lines(name: str, values: Any, dtype: str, device: str) -> list[str]:
-    """``name = torch.tensor(...)``; a long, mostly constant one as ``torch.full`` and its exceptions."""
+    """``name = torch.tensor(...)``; a long, mostly constant one as ``torch.full`` and its exceptions:
+    columns that are another constant, and single entries."""
     array = np.asarray(values)
     place = f"dtype=torch.{dtype}" + (f', device="{device}"' if device != "cpu" else "")
     if array.size <= _LONG or not array.size:
@@ -415,7 +416,15 @@ def tensor_lines(name: str, values: Any, dtype: str, device: str) -> list[str]:
         return [f"{name} = torch.tensor({literal(array.tolist())}, {place})"]
     common = Counter(array.ravel().tolist()).most_common(1)[0][0]
     lines = [f"{name} = torch.full({tuple(array.shape)}, {literal(common)}, {place})"]
-    for index in np.argwhere(array != common)[:_LONG]:
+    made = np.full(array.shape, common, array.dtype)
+    if array.ndim == 2:
+        for column in np.flatnonzero(((array == array[:1]) & (array != common)).all(0)):
+            lines.append(f"{name}[:, {column}] = {literal(array[0, column].item())}")
+            made[:, column] = array[0, column]
+    others = np.argwhere(array != made)
+    if len(lines) + len(others) > _LONG:
+        return [f"{name} = torch.tensor({literal(array.tolist())}, {place})"]
+    for index in others:
         place_text = ", ".join(str(i) for i in index)
         lines.append(f"{name}[{place_text}] = {literal(array[tuple(index)].item())}")
     return lines
