@@ -242,3 +242,22 @@ def test_where_torch_lacks_it_cases_are_left_out_by_name():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "the stand-in accelerator, twin, is not there: torch" in done.stdout
+
+
+def test_what_asks_nothing_of_it_makes_none():
+    """Its first tensor takes PyTorch as long as a third of its import."""
+    code = (
+        "import sys\n"
+        "from lawful.properties.harness.plan import Plan\n"
+        "from lawful.properties.harness.worker import ask, understand\n"
+        "plan = Plan(['native.label_smoothing'], profile='quick', only=['shift_invariant'])\n"
+        "cases = understand(plan, 'native.label_smoothing')['cases']\n"
+        "on_cpu, on_twin = (next(c for c in cases if device in c) for device in ('cpu', 'twin'))\n"
+        "assert ask(plan, 'native.label_smoothing', on_cpu)['verdict'] == 'holds'\n"
+        "assert 'torch.distributed.tensor' not in sys.modules\n"
+        "row = ask(plan, 'native.label_smoothing', on_twin)\n"
+        "assert (row['verdict'], row['conventions']['waits']) == ('holds', '0'), row\n"
+        "assert 'torch.distributed.tensor' in sys.modules, 'it costs nothing: look again'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
