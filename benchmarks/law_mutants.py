@@ -79,6 +79,9 @@ def _name(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
+_QUICK = replace(PROFILES["quick"], shrinks=False)
+
+
 def noticed(law: Law, subjects: list[tuple[Subject, str, bool]]) -> bool:
     """Whether the verdict on somebody is another: a fault is caught no more, or ours holds no more."""
     for subject, device, wanted in subjects:
@@ -86,7 +89,7 @@ def noticed(law: Law, subjects: list[tuple[Subject, str, bool]]) -> bool:
         for case in cases(subject, devices=[device], only=[law.name]):
             if why_unsupported(case)[0] is None:
                 with silence():
-                    result = LawTest(law, PROFILES["quick"], 0).run(replace(case, law=law))
+                    result = LawTest(law, _QUICK, 0).run(replace(case, law=law))
                 broken |= result.verdict in ("broken", "error")
                 if broken:
                     break
