@@ -339,6 +339,27 @@ def test_in_blocks_a_scaled_loss_keeps_what_float16_would_lose(blocks):
     torch.testing.assert_close(gradient[:, 1:].double(), right[:, 1:], rtol=2e-3, atol=0.0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_in_blocks_half_precision_is_widened_before_anything_is_subtracted(dtype, blocks):
+    """8 and a little is no number of bfloat16: rounded, the smaller probability would be off by 3 %."""
+    z = torch.tensor([8.0, -0.03]).to(dtype).repeat(20_000, 1).requires_grad_()
+    y = torch.zeros(20_000, dtype=torch.int64)
+    assert native._is_plain(z)
+    loss = label_smoothed_cross_entropy(z, y, epsilon=0.0, reduction="none")
+    (gradient,) = torch.autograd.grad(loss.sum(), z)
+    exact = z.detach().double().requires_grad_()
+    (right,) = torch.autograd.grad(F.cross_entropy(exact, y, reduction="sum"), exact)
+    torch.testing.assert_close(gradient.double(), right, rtol=1e-2, atol=0.0)
+
+
+@pytest.mark.parametrize("slope", [0.5, 1.0, 2.0])
+def test_in_blocks_the_derivative_follows_its_slope(slope, blocks):
+    z, y = torch.randn(40, 1000, requires_grad=True, dtype=torch.float64), torch.arange(40)
+    (gradient,) = torch.autograd.grad(slope * label_smoothed_cross_entropy(z, y), z)
+    (right,) = torch.autograd.grad(slope * F.cross_entropy(z, y, label_smoothing=0.1), z)
+    torch.testing.assert_close(gradient, right)
+
+
 def test_in_blocks_no_more_than_the_derivative_is_made(blocks):
     z, y = torch.randn(40, 1000, requires_grad=True), torch.arange(40)
     loss = label_smoothed_cross_entropy(z, y)
