@@ -57,17 +57,17 @@ permuting, and is faster for tiny images. A range test costs what its steps cost
 
 What was tried where a goal below is missed:
 
-- In place beside `timm_batch`, small images: it multiplies by a number of NumPy's and flips, where ours draws
-  on the inputs' device from Beta, permutes, and makes rows of targets that share lambda bit for bit. Targets as
-  rows of an identity matrix save 4.5 us of 10, and round lambda otherwise; scattering in place saves 1.4 us, and
-  ends under `vmap`; half of the time is the pixels'.
-- Mixup at 128 x 3 x 64 x 64 beside a clone takes 1.98 to 2.7 by run, as a clone of 6 MB takes 0.12 to 0.15 ms: two
-  passes, of which the second reads twice. Blocks, `embedding_bag`, a sparse and a dense matrix are in the table
-  of the pixels alone; row by row took longer than any.
-- The loss at 256 x 1 000 beside fastai's: of its 280 us PyTorch's softmax is 109, and our own Python 30. The
-  sum of the logits in place of that of the differences from the largest saves 16 us, and loses digits where
-  the logits are large; their sum in float64 takes longer than it saves; log_softmax and exp (0.1 ms more) and
-  blocks of 2^15 to 2^20 logits (none is faster) were measured too.
+- In place beside `timm_batch`, small images: it multiplies by a number of NumPy's and flips, where ours
+  draws on the inputs' device from Beta, permutes, and makes rows of targets that share lambda bit for
+  bit. Targets as rows of an identity matrix save 4.5 us of 10, and round lambda otherwise; scattering in
+  place saves 1.4 us, and ends under `vmap`; half of the time is the pixels'.
+- Mixup at 128 x 3 x 64 x 64 beside a clone takes 1.98 and 2.63 in two runs, as a clone of 6 MB takes
+  0.12 to 0.15 ms: two passes, of which the second reads twice. Blocks, `embedding_bag`, a sparse and a
+  dense matrix are in the table of the pixels alone; row by row took longer than any.
+- The loss at 256 x 1 000 beside fastai's: of its 280 us PyTorch's softmax is 109, and our own Python 30.
+  The sum of the logits in place of that of the differences from the largest saves 16 us, and loses
+  digits where the logits are large; their sum in float64 takes longer than it saves; log_softmax and exp
+  (0.1 ms more) and blocks of 2^15 to 2^20 logits (none is faster) were measured too.
 
 {machine}, {cores} cores, {today}; Python {python}; {versions}.
 Command: `make bench`
