@@ -353,6 +353,115 @@ class FewerBits(Right):
         return loss * (1 + 48 * torch.finfo(logits.dtype).eps * up_or_down).to(loss.dtype)
 
 
+class SometimesOff(Right):
+    """Off by a few dozen roundings where :meth:`is_off`, and right elsewhere. Value and derivative apart."""
+
+    off_value, off_gradient = True, True
+    share = 48.0
+    """In roundings of the logits' dtype."""
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        raise NotImplementedError
+
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        loss = super().__call__(logits, target)
+        if not self.is_off(logits, target):
+            return loss
+        error = loss * (self.share * torch.finfo(logits.dtype).eps)
+        slope = (error - error.detach()) if self.off_gradient else torch.zeros_like(loss)
+        return loss + slope + error.detach() if self.off_value else loss + slope
+
+
+class OffByTarget(SometimesOff):
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return not target.is_floating_point() and int(target.sum()) % 2 == 1
+
+
+class OffBetweenTheEnds(SometimesOff):
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return 0 < self.epsilon < 1
+
+
+class SumOff(SometimesOff):
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return self.reduction == "sum"
+
+
+class SumOffWithoutNone(SumOff):
+    def check_epsilon(self) -> None:
+        super().check_epsilon()
+        if self.reduction == "none":
+            raise ValueError("reduction is 'none', expected 'mean' or 'sum'")
+
+
+class OffBesideIgnored(SometimesOff):
+    off_gradient = False
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return not target.is_floating_point() and bool((target == self.ignore_index).any())
+
+
+class GradientOffBesideIgnored(OffBesideIgnored):
+    off_value, off_gradient = False, True
+
+
+class OffOfLargeBatches(SometimesOff):
+    """Beyond what a running sum may lose."""
+
+    off_gradient = False
+    share = 2.0**17
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return len(logits) > 4096
+
+
+class OffAsItLies(SometimesOff):
+    off_gradient = False
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return not (logits.is_contiguous() and target.is_contiguous())
+
+
+class GradientOffAsItLies(OffAsItLies):
+    off_value, off_gradient = False, True
+
+
+class SurerCostsNothing(Right):
+    def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
+        surer = (log_p.exp() * q).sum(1) > 1.001 * (q * q).sum(1)
+        return super().per_sample(q, log_p).masked_fill(surer, 0)
+
+
+class CurvatureOff(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        step = logits - logits.detach()  # 0, as is its square's slope
+        curve = (logits.detach().softmax(1) * step * step).sum()
+        return super().__call__(logits, target) + curve * (48 * torch.finfo(logits.dtype).eps)
+
+
+class SomethingForNothing(Right):
+    """One, for a batch of which all is ignored, or which is empty; of two samples it is what it should be."""
+
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        loss = super().__call__(logits, target)
+        nothing = loss.ndim == 0 and len(target) != 2 and bool(loss.isnan())
+        return loss.nan_to_num(1.0) if nothing else loss
+
+
+class WeightsMadeOneInPlace(Right):
+    """A weighted mean does not see it."""
+
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if self.weight is not None:
+            self.weight /= self.weight.sum()
+        return super().__call__(logits, target)
+
+
+class NeverCertain(Right):
+    def log_p(self, logits: Tensor) -> Tensor:
+        return super().log_p(logits).clamp(max=-1e-3)
+
+
 class TargetsOfTheFirstBatch(Right):
     """By shape, as long as the object lives."""
 
@@ -693,6 +802,103 @@ FAULTS = (
         "memory_layout_does_not_matter",
         "float64_keeps_float64",
         "matches_reference_under_transforms",
+    ),
+    _fault(
+        "X21",
+        OffByTarget,
+        "a few dozen roundings off for some class targets",
+        _PLAUSIBLE,
+        "one_epsilon_ignores_target",
+        "soft_target_agrees_with_hard",
+        "mixup_then_smoothing_is_smoothed_mixture",
+    ),
+    _fault(
+        "X22",
+        OffBetweenTheEnds,
+        "a few dozen roundings off for 0 < epsilon < 1",
+        _PLAUSIBLE,
+        "affine_in_epsilon",
+    ),
+    _fault("X23", SumOff, "reduction 'sum' is a few dozen roundings off", _PLAUSIBLE, "reductions_agree"),
+    _fault(
+        "X24",
+        SumOffWithoutNone,
+        "reduction 'sum' is a few dozen roundings off, and there is no 'none'",
+        _PLAUSIBLE,
+        "reductions_agree",
+    ),
+    _fault(
+        "X25",
+        OffBesideIgnored,
+        "the loss is a few dozen roundings off beside ignored samples",
+        _PLAUSIBLE,
+        "ignored_targets_do_not_count",
+    ),
+    _fault(
+        "X26",
+        GradientOffBesideIgnored,
+        "the gradient is a few dozen roundings off beside ignored samples",
+        _PLAUSIBLE,
+        "ignored_targets_do_not_count",
+    ),
+    _fault(
+        "X27",
+        OffOfLargeBatches,
+        "the loss of more than 4096 samples is off by more than a running sum would be",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
+    ),
+    _fault(
+        "X28",
+        OffAsItLies,
+        "the loss is a few dozen roundings off for tensors that are not contiguous",
+        _PLAUSIBLE,
+        "memory_layout_does_not_matter",
+    ),
+    _fault(
+        "X29",
+        GradientOffAsItLies,
+        "the gradient is a few dozen roundings off for tensors that are not contiguous",
+        _PLAUSIBLE,
+        "memory_layout_does_not_matter",
+    ),
+    _fault(
+        "X30",
+        SurerCostsNothing,
+        "a sample that is surer than its target asks costs nothing",
+        _PLAUSIBLE,
+        "bounded_below_by_entropy",
+        "matches_reference",
+    ),
+    _fault(
+        "X31",
+        CurvatureOff,
+        "the second derivative is a little off, where value and gradient are right",
+        _PLAUSIBLE,
+        "second_derivative_is_softmax_hessian",
+    ),
+    _fault(
+        "X32",
+        SomethingForNothing,
+        "a mean of nothing is 1",
+        _PLAUSIBLE,
+        "ignored_targets_do_not_count",
+        "edge_batches",
+    ),
+    _fault(
+        "X33",
+        WeightsMadeOneInPlace,
+        "the class weights are divided by their sum, in the caller's tensor",
+        _PLAUSIBLE,
+        "inputs_not_modified",
+    ),
+    _fault(
+        "X34",
+        NeverCertain,
+        "probabilities are clamped at 0.999",
+        _PLAUSIBLE,
+        "edge_batches",
+        "matches_reference",
     ),
     *devices.LABEL_SMOOTHING,
     *ways.LABEL_SMOOTHING,

@@ -434,6 +434,155 @@ class SuggestsAnything(Right):
             raise ValueError(f"num_iter is {num_iter}")
 
 
+class OneStepOfMany(Right):
+    def steps(self, num_iter: int) -> range:
+        return range(num_iter if num_iter <= 6 else 1)
+
+
+class LastStepNotTaken(Right):
+    """Nothing is learnt at the last rate, whose loss is known before the step."""
+
+    def __call__(self, model: Any, optimizer: Any, *rest: Any, **options: Any) -> Swept:
+        left = options["num_iter"] - 1
+        step = optimizer.step
+
+        def counted(*given: Any) -> None:
+            nonlocal left
+            left -= 1
+            if left >= 0:
+                step(*given)
+
+        optimizer.step = counted
+        try:
+            return super().__call__(model, optimizer, *rest, **options)
+        finally:
+            del optimizer.step
+
+
+class OneLossMore(Right):
+    def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+        return lrs, losses + losses[-1:]
+
+
+class LongHistoriesCut(Right):
+    def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+        return (lrs[:-1], losses[:-1]) if len(lrs) > 6 else (lrs, losses)
+
+
+class FromEndToStart(Right):
+    def lr(self, step: int, start: float, end: float, n: int) -> float:
+        return super().lr(n - 1 - step, start, end, n)
+
+
+class RatesOff(Right):
+    """By a ten-thousandth, at every other step."""
+
+    def lr(self, step: int, start: float, end: float, n: int) -> float:
+        return super().lr(step, start, end, n) * (1 + 1e-4 * (step % 2 == 0))
+
+
+class RecordedRatesOff(Right):
+    def recorded_lr(self, step: int, lr: float, start: float, end: float, n: int) -> float:
+        return lr * (1 + 1e-4)
+
+
+class SecondGroupOff(Right):
+    def set_lr(self, optimizer: Any, lr: float) -> None:
+        self.second = 1 + 1e-4 if getattr(self, "second", 1) == 1 else 1
+        for index, group in enumerate(optimizer.param_groups):
+            group["lr"] = lr * self.second if index else lr
+
+
+class ALittleOfTheGradientStays(Right):
+    def zero_grad(self, optimizer: Any) -> None:
+        for group in optimizer.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.grad.mul_(3e-5)
+
+
+class LaterLossesOff(Right):
+    def average(self, losses: list[float], value: float) -> float:
+        return value * (1 + 1e-2) if len(losses) > 4 else value
+
+
+class HugeLossesPassedOver(Right):
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        return loss < 1e5 and super().diverged(loss, best, step)
+
+
+class FactorOfFour(Right):
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        self.divergence = 4.0
+        return super().diverged(loss, best, step)
+
+
+class FactorOfTwo(Right):
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        self.divergence = 2.0
+        return super().diverged(loss, best, step)
+
+
+class SuggestsByScale(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        found, size = super().suggestion(lrs, losses), max(map(abs, losses))
+        return None if found is None else found * (1 + 0.02 * size / (1 + size))
+
+
+class SuggestsFarBelow(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return lrs[0] / 100
+
+
+class SuggestsBelowForFew(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return lrs[0] / 100 if len(lrs) < 8 else super().suggestion(lrs, losses)
+
+
+class SuggestsAboveForFew(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return lrs[-1] * 100 if len(lrs) < 8 else super().suggestion(lrs, losses)
+
+
+class StartBesideNoise(Right):
+    """Where the losses turn often, the first rate."""
+
+    def beside_noise(self, lrs: list[float]) -> float:
+        return lrs[0]
+
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        turns = np.sum(np.diff(np.sign(np.diff(losses))) != 0)
+        return self.beside_noise(lrs) if turns > 5 else super().suggestion(lrs, losses)
+
+
+class EndBesideNoise(StartBesideNoise):
+    def beside_noise(self, lrs: list[float]) -> float:
+        return lrs[-1]
+
+
+class RefusedAfterAStep(Right):
+    def __call__(self, model: Any, optimizer: Any, *rest: Any, **options: Any) -> Swept:
+        try:
+            return super().__call__(model, optimizer, *rest, **options)
+        except ValueError:
+            rates = [group["lr"] for group in optimizer.param_groups]
+            self.set_lr(optimizer, 0.0)
+            optimizer.step()
+            for group, lr in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = lr
+            raise
+
+
+class RefusedWithTheModelChanged(Right):
+    def __call__(self, model: Any, *rest: Any, **options: Any) -> Swept:
+        try:
+            return super().__call__(model, *rest, **options)
+        except ValueError:
+            for p in model.parameters():
+                p.data.add_(1.0)
+            raise
+
+
 def _fault(
     id: str, run: type[Right], statement: str, source: str, *caught_by: str, **documented: str
 ) -> Fault:
@@ -731,6 +880,138 @@ FAULTS = (
         "XR05",
         SuggestsAnything,
         "any range is taken",
+        _PLAUSIBLE,
+        "rejects_bad_range",
+    ),
+    _fault(
+        "XR17",
+        OneStepOfMany,
+        "of more than six steps one is taken",
+        _PLAUSIBLE,
+        "takes_the_steps_asked",
+        "history_records_lr_used",
+        "every_batch_is_used",
+        "sweeps_every_param_group",
+        "gradients_do_not_accumulate",
+        "trains_in_training_mode",
+        "frees_each_graph",
+    ),
+    _fault("XR18", LastStepNotTaken, "the last step is not taken", _PLAUSIBLE, "takes_the_steps_asked"),
+    _fault("XR19", OneLossMore, "one loss more than rates", _PLAUSIBLE, "takes_the_steps_asked"),
+    _fault(
+        "XR20",
+        LongHistoriesCut,
+        "a long history ends a record early",
+        _PLAUSIBLE,
+        "takes_the_steps_asked",
+        records="all",
+    ),
+    _fault(
+        "XR21",
+        FromEndToStart,
+        "the rates fall from the end to the start",
+        _PLAUSIBLE,
+        "schedule_is_geometric",
+        "schedule_hits_both_ends",
+    ),
+    _fault(
+        "XR22",
+        RatesOff,
+        "every other rate is off by a ten-thousandth",
+        _PLAUSIBLE,
+        "schedule_is_geometric",
+        "schedule_hits_both_ends",
+    ),
+    _fault(
+        "XR23",
+        RecordedRatesOff,
+        "the recorded rates are off by a ten-thousandth",
+        _PLAUSIBLE,
+        "history_records_lr_used",
+    ),
+    _fault(
+        "XR24",
+        SecondGroupOff,
+        "the second group's rates are off by a ten-thousandth at every other step",
+        _PLAUSIBLE,
+        "sweeps_every_param_group",
+    ),
+    _fault(
+        "XR25",
+        ALittleOfTheGradientStays,
+        "a trace of each gradient is left for the next",
+        _PLAUSIBLE,
+        "gradients_do_not_accumulate",
+    ),
+    _fault(
+        "XR26",
+        LaterLossesOff,
+        "losses after the fifth are recorded a hundredth too large",
+        _PLAUSIBLE,
+        "history_records_loss",
+    ),
+    _fault(
+        "XR27",
+        HugeLossesPassedOver,
+        "a loss beyond 1e5 is taken for an outlier and ends nothing",
+        _PLAUSIBLE,
+        "stops_on_divergence",
+    ),
+    _fault("XR28", FactorOfFour, "the factor is always 4", _PLAUSIBLE, "stops_on_divergence"),
+    _fault("XR29", FactorOfTwo, "the factor is always 2", _PLAUSIBLE, "stops_on_divergence"),
+    _fault(
+        "XR30",
+        SuggestsByScale,
+        "the suggestion moves by a hundredth with the size of the loss",
+        _PLAUSIBLE,
+        "scale_invariant",
+    ),
+    _fault(
+        "XR31",
+        SuggestsFarBelow,
+        "the suggestion is far below the range",
+        _PLAUSIBLE,
+        "suggestion_in_range",
+    ),
+    _fault(
+        "XR32",
+        SuggestsBelowForFew,
+        "of few points, the suggestion is far below the range",
+        _PLAUSIBLE,
+        "too_few_points_is_loud",
+    ),
+    _fault(
+        "XR33",
+        SuggestsAboveForFew,
+        "of few points, the suggestion is far above the range",
+        _PLAUSIBLE,
+        "too_few_points_is_loud",
+    ),
+    _fault(
+        "XR34",
+        StartBesideNoise,
+        "beside noise the first rate is suggested",
+        _PLAUSIBLE,
+        "suggestion_survives_noise",
+    ),
+    _fault(
+        "XR35",
+        EndBesideNoise,
+        "beside noise the last rate is suggested",
+        _PLAUSIBLE,
+        "suggestion_survives_noise",
+    ),
+    _fault(
+        "XR36",
+        RefusedAfterAStep,
+        "a bad range is refused after a step at rate 0",
+        _PLAUSIBLE,
+        "rejects_bad_range",
+    ),
+    _fault(
+        "XR37",
+        RefusedWithTheModelChanged,
+        "a bad range is refused, and the model is changed",
         _PLAUSIBLE,
         "rejects_bad_range",
     ),

@@ -7,6 +7,7 @@ every law has a fault of its own. "Reproduced" names the library in which it is 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -398,6 +399,119 @@ class DrawnForTwoRows(Right):
         return super().lam((size + 1) // 2, inputs).repeat_interleave(2)[:size]
 
 
+def _off(tensor: Tensor) -> Tensor:
+    """A few dozen roundings off."""
+    return tensor * (1 + 48 * torch.finfo(tensor.dtype).eps)
+
+
+class InputsOff(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        return _off(super().mixed(inputs, lam, partner))
+
+
+class InputsOffInAll(InputsOff):
+    scope = "batch"
+
+
+class TargetsOff(Right):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        return _off(super().mixed_target(inputs, target, lam, partner))
+
+
+class SoftTargetsOff(Right):
+    def rows(self, target: Tensor) -> Tensor:
+        return _off(target) if target.ndim == 2 and bool((target > 0).all()) else super().rows(target)
+
+
+class GradientOff(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        mixed = super().mixed(inputs, lam, partner)
+        return mixed + 48 * torch.finfo(mixed.dtype).eps * (mixed - mixed.detach())
+
+
+class ThreeMixed(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        return (super().mixed(inputs, lam, partner) + super().mixed(inputs, lam, partner.roll(1))) / 2
+
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        both = [
+            super(ThreeMixed, self).mixed_target(inputs, target, lam, p) for p in (partner, partner.roll(1))
+        ]
+        return (both[0] + both[1]) / 2
+
+
+class SeldomMixed(Right):
+    def folded(self, lam: Tensor) -> Tensor:
+        mixes = torch.rand((), generator=self.generator) < 1 / 16
+        return super().folded(lam) if mixes else torch.ones_like(lam)
+
+
+class TargetsBeyond(Right):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        return super().mixed_target(inputs, target, 2 - lam, partner)
+
+
+class Brighter(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        return super().mixed(inputs, lam, partner) + 0.25
+
+
+class Darker(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        return super().mixed(inputs, lam, partner) - 0.25
+
+
+class InputsMixedWhenOff(Right):
+    def still(self) -> bool:
+        return self.alpha == 0
+
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        return super().mixed(inputs, lam - 0.25 if self.still() else lam, partner)
+
+
+class TargetsMixedWhenOff(Right):
+    def still(self) -> bool:
+        return self.alpha == 0
+
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        return super().mixed_target(inputs, target, lam - 0.25 if self.still() else lam, partner)
+
+
+class InputsMixedInEvaluation(InputsMixedWhenOff):
+    def still(self) -> bool:
+        return self.evaluating
+
+
+class TargetsMixedInEvaluation(TargetsMixedWhenOff):
+    def still(self) -> bool:
+        return self.evaluating
+
+
+class InfinityIsOff(Right):
+    def __init__(self, alpha: float, num_classes: int, generator: torch.Generator | None = None) -> None:
+        super().__init__(0.0 if alpha == math.inf else alpha, num_classes, generator)
+
+
+class InputsUnrepeatable(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        return super().mixed(inputs, lam, partner) + 2.0**-9 * int.from_bytes(os.urandom(1))
+
+
+class TargetsUnrepeatable(Right):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        share = 1 - 2.0**-9 * int.from_bytes(os.urandom(1))
+        return super().mixed_target(inputs, target, lam * share, partner)
+
+
+class GeneratorLeftOut(Right):
+    def __init__(self, alpha: float, num_classes: int, generator: torch.Generator | None = None) -> None:
+        super().__init__(alpha, num_classes)
+
+
+def _loss_off(output: Tensor, mixed_target: Any) -> Tensor:
+    return _off(F.cross_entropy(output, mixed_target))
+
+
 def _fault(
     id: str,
     build: Callable[..., Any],
@@ -692,6 +806,121 @@ FAULTS = (
         _PLAUSIBLE,
         "lambdas_are_independent",
     ),
+    _fault(
+        "XM22",
+        InputsOff,
+        "the inputs are a few dozen roundings off",
+        _PLAUSIBLE,
+        _SHARE,
+        "rows_are_convex_combinations",
+        "matches_reference",
+        "affine_equivariant",
+        "any_rank",
+    ),
+    _fault(
+        "XM23",
+        InputsOffInAll,
+        "the inputs are a few dozen roundings off, with one lambda a batch",
+        _PLAUSIBLE,
+        "shared_lambda_preserves_batch_mean",
+    ),
+    _fault(
+        "XM24",
+        TargetsOff,
+        "the targets are a few dozen roundings off",
+        _PLAUSIBLE,
+        _SHARE,
+        "targets_are_distributions",
+        "mixed_loss_is_loss_of_mixed_target",
+    ),
+    _fault(
+        "XM25",
+        SoftTargetsOff,
+        "smoothed targets are a few dozen roundings off",
+        _PLAUSIBLE,
+        "smoothing_commutes_with_mixing",
+    ),
+    _fault(
+        "XM26", GradientOff, "the gradient is a few dozen roundings off", _PLAUSIBLE, "gradient_is_lambda"
+    ),
+    _fault(
+        "XM27",
+        Right,
+        "its own loss is a few dozen roundings off",
+        _PLAUSIBLE,
+        "mixed_loss_is_loss_of_mixed_target",
+        loss=_loss_off,
+    ),
+    _fault(
+        "XM28",
+        ThreeMixed,
+        "three samples are mixed, inputs and targets alike",
+        _PLAUSIBLE,
+        "rows_are_convex_combinations",
+    ),
+    _fault(
+        "XM29",
+        SeldomMixed,
+        "one batch in 16 is mixed",
+        _PLAUSIBLE,
+        "lambda_follows_beta",
+        "pairing_is_uniform",
+    ),
+    _fault(
+        "XM30",
+        TargetsBeyond,
+        "targets are moved away from the partner's",
+        _PLAUSIBLE,
+        "targets_are_distributions",
+        _SHARE,
+    ),
+    _fault("XM31", Brighter, "a constant is added", _PLAUSIBLE, "stays_in_range", "matches_reference"),
+    _fault("XM32", Darker, "a constant is taken off", _PLAUSIBLE, "stays_in_range", "matches_reference"),
+    _fault(
+        "XM33",
+        InputsMixedWhenOff,
+        "at alpha 0 the inputs are mixed",
+        _PLAUSIBLE,
+        "alpha_zero_is_identity",
+    ),
+    _fault(
+        "XM34",
+        TargetsMixedWhenOff,
+        "at alpha 0 the targets are mixed",
+        _PLAUSIBLE,
+        "alpha_zero_is_identity",
+    ),
+    _fault(
+        "XM35",
+        InputsMixedInEvaluation,
+        "in evaluation mode the inputs are mixed",
+        _PLAUSIBLE,
+        "eval_mode_mixes_nothing",
+    ),
+    _fault(
+        "XM36",
+        TargetsMixedInEvaluation,
+        "in evaluation mode the targets are mixed",
+        _PLAUSIBLE,
+        "eval_mode_mixes_nothing",
+    ),
+    _fault("XM37", InfinityIsOff, "an infinite alpha mixes nothing", _PLAUSIBLE, "rejects_bad_alpha"),
+    _fault(
+        "XM38",
+        InputsUnrepeatable,
+        "noise that no seed reaches",
+        _PLAUSIBLE,
+        "seeded_runs_repeat",
+        without=("generator",),
+    ),
+    _fault(
+        "XM39",
+        TargetsUnrepeatable,
+        "noise in the targets that no seed reaches",
+        _PLAUSIBLE,
+        "seeded_runs_repeat",
+    ),
+    _fault("XM40", GeneratorLeftOut, "the generator is not used", _PLAUSIBLE, "seeded_runs_repeat"),
     *devices.MIXUP,
     *ways.MIXUP,
 )

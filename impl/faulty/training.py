@@ -57,6 +57,55 @@ def _whole_batches_alone(build: Callable[..., Trained]) -> Callable[..., Trained
     return skipping
 
 
+def _evaluated_in_training_mode(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """``model.eval()`` is left out."""
+
+    def evaluated(model: Any, *parts: Any, **options: Any) -> Trained:
+        switch = model.train
+        model.train = lambda mode=True: switch(True)
+        return build(model, *parts, **options)
+
+    return evaluated
+
+
+def _gradients_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """By a ten-thousandth."""
+
+    def off(model: Any, optimizer: Any, *parts: Any, **options: Any) -> Trained:
+        step = optimizer.step
+
+        def scaled() -> None:
+            for group in optimizer.param_groups:
+                for p in group["params"]:
+                    p.grad.mul_(1 + 1e-4)
+            step()
+
+        optimizer.step = scaled
+        return build(model, optimizer, *parts, **options)
+
+    return off
+
+
+def _history_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """Training losses by a ten-thousandth, accuracies by a hundred-thousandth."""
+
+    def off(*parts: Any, **options: Any) -> Trained:
+        trained = build(*parts, **options)
+        losses = [1.0001 * loss for loss in trained.train_loss or ()]
+        return Trained(losses, trained.val_loss, [share + 1e-5 for share in trained.accuracy or ()])
+
+    return off
+
+
+def _validation_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    def off(*parts: Any, **options: Any) -> Trained:
+        trained = build(*parts, **options)
+        losses = [1.0001 * loss for loss in trained.val_loss or ()]
+        return Trained(trained.train_loss, losses, trained.accuracy)
+
+    return off
+
+
 def _fault(id: str, *caught_by: str, besides: tuple[str, ...] = ()) -> Fault:
     adapter = Training(id, train_with(frozenset({id, *besides})), features=Training.known_features)
     return Fault(id, TRAIN_DEFECTS[id], "the seed notebook", adapter, caught_by)
@@ -98,5 +147,35 @@ FAULTS = (
         "plausible, no public report known",
         Training("XT04", _whole_batches_alone(train_with(frozenset())), features=Training.known_features),
         ("unequal_loaders_are_safe",),
+    ),
+    Fault(
+        "XT05",
+        "validation runs in training mode",
+        "plausible, no public report known",
+        Training(
+            "XT05", _evaluated_in_training_mode(train_with(frozenset())), features=Training.known_features
+        ),
+        ("evaluation_changes_nothing",),
+    ),
+    Fault(
+        "XT06",
+        "gradients are off by a ten-thousandth",
+        "plausible, no public report known",
+        Training("XT06", _gradients_off(train_with(frozenset())), features=Training.known_features),
+        ("step_gradient_matches_mixed_loss",),
+    ),
+    Fault(
+        "XT07",
+        "training losses are off by a ten-thousandth, and accuracies by a hundred-thousandth",
+        "plausible, no public report known",
+        Training("XT07", _history_off(train_with(frozenset())), features=Training.known_features),
+        ("epoch_loss_is_sample_weighted", "accuracy_is_exact"),
+    ),
+    Fault(
+        "XT08",
+        "the validation loss is off by a ten-thousandth",
+        "plausible, no public report known",
+        Training("XT08", _validation_off(train_with(frozenset())), features=Training.known_features),
+        ("accuracy_is_exact",),
     ),
 )
