@@ -180,7 +180,8 @@ class Report:
     def conventions(self, implementation: Implementation) -> dict[str, str]:
         """Those of before, and those that were looked at while laws were asked."""
         late = {name: value for row in self.of(implementation) for name, value in row.conventions.items()}
-        return {**late, **implementation.conventions}
+        own = implementation.conventions
+        return {**own, **late, **own}  # what is found late comes last
 
     def ways(self, technique: str) -> tuple[list[str], list[tuple[str, list[str]]]]:
         """Which implementation works under what: the ways' names, and by implementation their values."""
