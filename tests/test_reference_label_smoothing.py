@@ -19,7 +19,13 @@ def test_others_targets_by_hand():
     np.testing.assert_allclose(reference.smoothed_targets([0], 5, 0.4, "others"), [[0.6, 0.1, 0.1, 0.1, 0.1]])
 
 
-@pytest.mark.parametrize("off_target", ["uniform", "others"])
+def test_normalised_targets_by_hand():
+    """(1 + 1/8, 1/8, 1/8, 1/8) over 3/2."""
+    rows = reference.smoothed_targets([0], 4, 0.5, "normalised")
+    np.testing.assert_allclose(rows, [[3 / 4, 1 / 12, 1 / 12, 1 / 12]])
+
+
+@pytest.mark.parametrize("off_target", ["uniform", "others", "normalised"])
 def test_one_class_takes_all_the_mass(off_target):
     np.testing.assert_array_equal(reference.smoothed_targets([0], 1, 0.3, off_target), [[1.0]])
 
