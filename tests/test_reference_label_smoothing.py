@@ -117,3 +117,84 @@ def test_bad_epsilon_is_named(epsilon):
 def test_bad_class_is_named(target):
     with pytest.raises(ValueError, match=r"target is .*expected classes in 0\.\.1"):
         reference.smoothed_targets(target, 2, 0.1)
+
+
+Z = np.array([[0.3, -1.0, 2.0], [0.0, 0.5, 0.1], [1.0, 1.0, -2.0], [0.5, 0.0, 0.0]])
+Y, W, E = [2, 0, 1, 2], np.array([0.5, 2.0, 3.0]), 0.3
+
+
+def weighted_by_hand(weighting, weighted_mean, reduction, ignored):
+    """The three ways to weigh, as the docstring of smoothed_loss writes them; sample by sample."""
+    log_p = Z - np.log(np.exp(Z).sum(1, keepdims=True))
+    own, spread, weights = np.zeros(4), np.zeros(4), np.zeros(4)
+    for i, y in enumerate(Y):
+        if y != ignored:
+            weights[i] = W[y]
+            own[i] = (1 - E) * W[y] * -log_p[i, y]
+            even = -log_p[i].mean()
+            parts = {"target_term": even, "sample": W[y] * even, "normalised_spread": -(W / 5.5) @ log_p[i]}
+            spread[i] = E * parts[weighting]
+    if reduction == "none":
+        return own + spread
+    if reduction == "sum":
+        return own.sum() + spread.sum()
+    count, total = np.count_nonzero(weights), weights.sum()
+    by_weight = weighted_mean == "weights"
+    of_spread = total if by_weight and weighting != "target_term" else count
+    return own.sum() / (total if by_weight else count) + spread.sum() / of_spread
+
+
+@pytest.mark.parametrize("ignored", [None, 1])
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+@pytest.mark.parametrize("weighted_mean", ["weights", "count"])
+@pytest.mark.parametrize("weighting", ["target_term", "normalised_spread", "sample"])
+def test_each_way_to_weigh_by_hand(weighting, weighted_mean, reduction, ignored):
+    how = {"weighting": weighting, "weighted_mean": weighted_mean, "reduction": reduction}
+    loss = reference.smoothed_loss(Z, Y, E, weight=W, ignore_index=ignored, **how)
+    np.testing.assert_allclose(loss, weighted_by_hand(weighting, weighted_mean, reduction, ignored))
+
+
+@pytest.mark.parametrize("ignored", [None, 1])
+def test_a_mean_by_count_divides_every_term_by_the_samples_that_are_kept(ignored):
+    how = {"weight": W, "ignore_index": ignored}
+    total = reference.smoothed_loss(Z, Y, E, reduction="sum", **how)
+    mean = reference.smoothed_loss(Z, Y, E, weighted_mean="count", **how)
+    assert mean == pytest.approx(total / (4 if ignored is None else 3))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"reduction": "sum"},
+        {"reduction": "none"},
+        {"ignore_index": 0},
+        {"ignore_index": 0, "ignored_mean": "all"},
+        {"off_target": "others"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 4)], ids=str)
+def test_gradient_of_every_option_is_the_slope_of_the_loss(shape, options):
+    z = np.random.default_rng(0).standard_normal(shape)
+    y = np.arange(z.size // 3).reshape(shape[0], *shape[2:]) % 3
+    slope, h = reference.gradient(z, y, 0.2, **options), 1e-6
+    for index in np.ndindex(shape):
+        step = np.zeros(shape)
+        step[index] = h
+        up, down = (reference.smoothed_loss(z + s, y, 0.2, **options).sum() for s in (step, -step))
+        assert slope[index] == pytest.approx((up - down) / (2 * h), abs=1e-8)
+
+
+def test_a_gradient_of_ignored_samples_alone_is_0():
+    assert not reference.gradient(Z, [1, 1, 1, 1], 0.2, ignore_index=1).any()
+
+
+def test_a_target_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"target has shape \(2,\), expected \(4,\)"):
+        reference.smoothed_loss(Z, Y[:2], 0.1)
+
+
+def test_whole_numbers_of_the_logits_shape_are_no_distribution():
+    with pytest.raises(ValueError, match="target has shape"):
+        reference.smoothed_loss(Z, np.eye(3, dtype=int)[Y], 0.1)
