@@ -20,6 +20,12 @@ def test_one_share_for_the_batch():
     np.testing.assert_allclose(mixup.mix([1.0, 2.0], [3.0, 4.0], 0.5), [2.0, 3.0])
 
 
+def test_one_share_for_a_batch_of_images_and_one_for_each_are_alike():
+    x, partner = np.arange(12.0).reshape(3, 2, 2), np.ones((3, 2, 2))
+    np.testing.assert_array_equal(mixup.mix(x, partner, 0.75), mixup.mix(x, partner, [0.75] * 3))
+    assert mixup.mix(x, partner, 0.75).shape == (3, 2, 2)
+
+
 def test_mix_refuses_other_shapes():
     with pytest.raises(ValueError, match=r"partner has shape \(1, 2\), expected that of x, \(2, 2\)"):
         mixup.mix(np.ones((2, 2)), np.ones((1, 2)), 0.5)
@@ -49,6 +55,21 @@ def test_density_is_the_slope_of_the_distribution_function(alpha, folded):
 def test_samples_follow_their_law(alpha, folded):
     lam = mixup.sample_lam(np.random.default_rng(0), alpha, 4000, folded=folded)
     assert kstest(lam, lambda x: mixup.lam_cdf(x, alpha, folded=folded)).pvalue > 1e-6
+
+
+def test_density_and_distribution_function_by_hand():
+    """At alpha 1 lambda is uniform, and folded uniform on [1/2, 1], which is what is said where nothing is."""
+    at = [-0.5, 0.0, 0.25, 0.5, 1.0, 1.5]
+    assert mixup.lam_density(at, 1.0, folded=False).tolist() == [0, 1, 1, 1, 1, 0]
+    assert mixup.lam_density(at, 1.0).tolist() == [0, 0, 0, 2, 2, 0]
+    assert mixup.lam_cdf(at, 1.0, folded=False).tolist() == [0, 0, 0.25, 0.5, 1, 1]
+    assert mixup.lam_cdf(at, 1.0).tolist() == [0, 0, 0, 0, 1, 1]
+
+
+def test_samples_are_folded_where_nothing_is_said():
+    drawn = mixup.sample_lam(np.random.default_rng(0), 1.0, 100)
+    assert drawn.min() >= 0.5
+    assert mixup.sample_lam(np.random.default_rng(0), 1.0, 100, folded=False).min() < 0.5
 
 
 def test_alpha_zero_mixes_nothing():
