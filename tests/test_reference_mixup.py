@@ -23,7 +23,8 @@ def test_one_share_for_the_batch():
 def test_one_share_for_a_batch_of_images_and_one_for_each_are_alike():
     x, partner = np.arange(12.0).reshape(3, 2, 2), np.ones((3, 2, 2))
     np.testing.assert_array_equal(mixup.mix(x, partner, 0.75), mixup.mix(x, partner, [0.75] * 3))
-    assert mixup.mix(x, partner, 0.75).shape == (3, 2, 2)
+    mixed = mixup.mix(x, partner, [1.0, 0.5, 0.0])
+    np.testing.assert_array_equal(mixed, [x[0], (x[1] + 1) / 2, partner[2]])
 
 
 def test_mix_refuses_other_shapes():
@@ -58,7 +59,7 @@ def test_samples_follow_their_law(alpha, folded):
 
 
 def test_density_and_distribution_function_by_hand():
-    """At alpha 1 lambda is uniform, and folded uniform on [1/2, 1], which is what is said where nothing is."""
+    """At alpha 1 lambda is uniform, and folded, which is the default, uniform on [1/2, 1]."""
     at = [-0.5, 0.0, 0.25, 0.5, 1.0, 1.5]
     assert mixup.lam_density(at, 1.0, folded=False).tolist() == [0, 1, 1, 1, 1, 0]
     assert mixup.lam_density(at, 1.0).tolist() == [0, 0, 0, 2, 2, 0]
