@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from lawful.properties.registry import all_laws
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("reference", "impl", "properties")
 UNDER_TEST = {
@@ -180,5 +182,15 @@ def test_what_is_said_to_change_nothing_is_a_change_that_can_be_made(monkeypatch
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     changes = importlib.import_module("mutants")
     listed = tomllib.loads((ROOT / "benchmarks/equivalent.toml").read_text())
-    made = {each.id for technique in changes.TECHNIQUES for each in changes.mutants(technique)}
+    known = changes.TECHNIQUES + changes.REFERENCES
+    made = {each.id for technique in known for each in changes.mutants(technique)}
+    assert listed.keys() <= made, listed.keys() - made
+
+
+def test_what_no_fault_pins_is_a_change_of_a_law_that_can_be_made(monkeypatch):
+    """benchmarks/unpinned.toml, beside the laws as they are now."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    changes = importlib.import_module("law_mutants").changes
+    listed = tomllib.loads((ROOT / "benchmarks/unpinned.toml").read_text())
+    made = {f"{law.id}: {said}" for law in all_laws() for said, _ in changes(law)}
     assert listed.keys() <= made, listed.keys() - made
