@@ -48,33 +48,37 @@ def changes(law: Law) -> Iterator[Change]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(law.body))).body[0]
     assert isinstance(tree, ast.FunctionDef)
     tree.decorator_list = []
-    count = len(list(ast.walk(tree)))
-    for index in range(count):
-        for kind in ("bound", "turned", "left out"):
+    for index, node in enumerate(ast.walk(tree)):
+        if kind := _kind(node):
             changed = copy.deepcopy(tree)
-            node = list(ast.walk(changed))[index]
-            before = ast.unparse(node).splitlines()[0] if hasattr(node, "lineno") else ""
-            if _change(node, kind):
-                ast.fix_missing_locations(changed)
-                yield f"{before} -> {kind}", changed
+            _change(list(ast.walk(changed))[index], kind)
+            ast.fix_missing_locations(changed)
+            yield f"{ast.unparse(node).splitlines()[0]} -> {kind}", changed
 
 
-def _change(node: Any, kind: str) -> bool:
-    if kind == "bound" and isinstance(node, ast.Call) and _name(node) == "agree":
+def _kind(node: ast.AST) -> str:
+    """How a node can be changed, if it can."""
+    if isinstance(node, ast.Call) and _name(node) == "agree":
+        return "bound"
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in TURNED:
+        return "turned"
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return "left out"
+    return ""
+
+
+def _change(node: Any, kind: str) -> None:
+    if kind == "bound":
         if isinstance(node.args[-1], ast.Starred):
             pair = node.args.pop().value
             right = ast.Subscript(pair, ast.Constant(0), ast.Load())
             bound = ast.Subscript(copy.deepcopy(pair), ast.Constant(1), ast.Load())
             node.args += [right, bound]
         node.args[-1] = ast.BinOp(ast.Constant(100), ast.Mult(), node.args[-1])
-        return True
-    if kind == "turned" and isinstance(node, ast.Compare) and type(node.ops[0]) in TURNED:
+    elif kind == "turned":
         node.ops[0] = TURNED[type(node.ops[0])]()
-        return True
-    if kind == "left out" and isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+    else:
         node.value = ast.Constant(None)
-        return True
-    return False
 
 
 def _name(call: ast.Call) -> str:
