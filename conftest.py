@@ -2,7 +2,9 @@
 which has to be there before the first backward pass of a process."""
 
 import gc
+from collections.abc import Iterator
 
+import pytest
 import torch
 
 from lawful.properties import twin
@@ -15,3 +17,10 @@ def pytest_collection_finish() -> None:
     """What is imported and collected stays: the garbage collector need not go through it again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _one_mode() -> Iterator[None]:
+    """A snippet that is run here may switch a mode on, and leaves it so."""
+    yield
+    torch.use_deterministic_algorithms(False)
