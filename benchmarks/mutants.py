@@ -216,20 +216,23 @@ def _noticed(mutant: Mutant, promised: dict[str, dict[str, str]]) -> str:
 
 def _promised(technique: str) -> dict[str, dict[str, str]]:
     """By adapter, the conventions that are detected: what we promise."""
-    from lawful.impl import native
     from lawful.properties.subjects import understand
     from lawful.properties.subjects.subject import silence
 
     with silence():
-        return {
-            a.name: dict(understand(a).conventions)
-            for a in native.adapters()
-            if a.technique == technique.removeprefix("reference.")
-        }
+        return {a.name: dict(understand(a).conventions) for a in _adapters(technique)}
+
+
+def _adapters(technique: str) -> list[Any]:
+    """Ours, as most people call it and then in its other options."""
+    from lawful.impl import native
+    from lawful.impl.native import options
+
+    named = technique.removeprefix("reference.")
+    return [a for a in (*native.adapters(), *options.adapters()) if a.technique == named]
 
 
 def _by_laws(technique: str, promised: dict[str, dict[str, str]]) -> str:
-    from lawful.impl import native
     from lawful.properties.harness.api import plan_report
     from lawful.properties.harness.cases import LawTest
     from lawful.properties.harness.plan import Plan
@@ -240,9 +243,7 @@ def _by_laws(technique: str, promised: dict[str, dict[str, str]]) -> str:
 
     plan = Plan([], technique.removeprefix("reference."), "cpu", profile="quick")
     profile = replace(PROFILES["quick"], shrinks=False)
-    for adapter in native.adapters():
-        if adapter.technique != technique.removeprefix("reference."):
-            continue
+    for adapter in _adapters(technique):
         try:
             with silence():
                 report, planned = plan_report(plan, Found([understand(adapter)]))

@@ -16,6 +16,7 @@ and ``lawful check my_adapter.py:adapter`` puts it under the laws.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -85,6 +86,51 @@ class Deviation:
         )
 
 
+LEFT_OUT: Any = object()
+"""In place of an argument: it is not passed."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What a documentation says of an argument of ``build``, which is passed by its name: one of ``values``,
+    or a number from ``low`` to ``high``."""
+
+    default: Any = LEFT_OUT
+    """What it is where it is not passed; LEFT_OUT where it must be."""
+    values: tuple[Any, ...] = ()
+    low: float = -math.inf
+    high: float = math.inf
+    without: tuple[float, ...] = ()
+    """The ends that are none of the numbers."""
+    whole: bool = False
+    """Whether the numbers are whole."""
+
+    def documented(self, part: float) -> list[Any]:
+        """Values that it takes: all that are named, or the ends and a number between, ``part`` of the way."""
+        if self.values:
+            return list(self.values)
+        ends = [end for end in (self.low, self.high) if math.isfinite(end) and end not in self.without]
+        low = self.low if math.isfinite(self.low) else 0.0
+        between = low + part * (self.high - low if math.isfinite(self.high) else 8.0 if self.whole else 1.0)
+        return [*ends, *([math.ceil(between)] if self.whole else [between])]
+
+    def undocumented(self) -> list[Any]:
+        """Values that it does not take: a name that is none, or numbers just beyond the ends and far off."""
+        if self.values:
+            return [f"{name}s" for name in self.values[:1] if isinstance(name, str)]
+        found: list[Any] = [] if self.whole else [math.nan]
+        for end, way in ((self.low, -math.inf), (self.high, math.inf)):
+            if math.isfinite(end):
+                step = math.copysign(1.0, way)
+                if self.whole:
+                    found += [int(end + step), int(end + 8 * step)]
+                else:
+                    found += [end if end in self.without else math.nextafter(end, way), end + step]
+            if way in self.without or (math.isfinite(end) and not self.whole):
+                found.append(way)
+        return found
+
+
 @dataclass(frozen=True)
 class Adapter:
     """What every technique's adapter has. Use the technique's own class below."""
@@ -110,6 +156,8 @@ class Adapter:
     """The keywords by which features go in ``called_as``, where they differ from the feature's name."""
     shown_as: str = ""
     """The call in one line, for people, where ``called_as`` is not readable alone."""
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+    """What its documentation says of arguments of ``build``, by the names that ``build`` gives them."""
     declines: Mapping[str, str] = field(default_factory=dict)
     """Features that it says it does not have, with where it says so: their laws are not asked."""
     called_as: str = ""

@@ -32,6 +32,7 @@ from lawful.properties.strategies import (
     permutation,
     permutation_keys,
     pick,
+    rarely_many,
     shifts,
 )
 from lawful.properties.subjects.label_smoothing import Loss
@@ -41,6 +42,14 @@ from lawful.reference import label_smoothing as reference
 
 _SZEGEDY = "Szegedy et al. 2016 (arXiv 1512.00567), section 7"
 _TORCH = "documentation of torch.nn.CrossEntropyLoss"
+_BESIDE = {
+    "ignored samples": "ignore_index",
+    "none": "reduction",
+    "sum": "reduction",
+    "a slope": "gradient",
+    "epsilon 1": "epsilon_one",
+}
+"""What a large batch is asked with, and the feature that it takes."""
 _CROSS_ENTROPY = "Cover and Thomas, Elements of Information Theory, 2006, chapter 2"
 
 
@@ -85,10 +94,14 @@ def zero_epsilon_is_cross_entropy(loss: Loss, batch: Batch) -> None:
     severity="edge",
     rests_on=("zero_epsilon_is_cross_entropy",),
 )
-@draws(batch=masked_batches())
-def zero_epsilon_ignores_masked_classes(loss: Loss, batch: Batch) -> None:
-    answer = loss(batch.logits, batch.target, 0.0)
-    loss.agree("loss at epsilon 0", answer.value, *loss.expected(batch.logits, batch.target, 0.0))
+@draws(batch=masked_batches(), logits=rarely_many())
+def zero_epsilon_ignores_masked_classes(loss: Loss, batch: Batch, logits: int) -> None:
+    again = -(-logits // (batch.size * batch.num_classes))
+    z, y = batch.logits * again, batch.target * again
+    answer = loss(z, y, 0.0)
+    right, bound = loss.expected(z, y, 0.0)
+    running = (again - 1) * batch.size * tolerances.UNIT_ROUNDOFF[loss.dtype] * np.abs(right)
+    loss.agree("loss at epsilon 0", answer.value, right, bound + running)
 
 
 @law(
@@ -456,8 +469,16 @@ def class_dimension_is_one(loss: Loss, batch: Batch, epsilon: float, depth: int,
     severity="wrong",
     rests_on=("matches_reference",),
 )
-@draws(batch=batches(), epsilon=epsilons(), other=permutation_keys())
-def soft_target_agrees_with_hard(loss: Loss, batch: Batch, epsilon: float, other: int) -> None:
+@draws(
+    batch=batches(),
+    epsilon=epsilons(),
+    other=permutation_keys(),
+    weight=class_weights(),
+    weighs=one_of(False, True),
+)
+def soft_target_agrees_with_hard(
+    loss: Loss, batch: Batch, epsilon: float, other: int, weight: list[float], weighs: bool
+) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
     hard = np.eye(batch.num_classes)[batch.target]
     partner = hard[permutation(other, batch.size)]
@@ -468,6 +489,13 @@ def soft_target_agrees_with_hard(loss: Loss, batch: Batch, epsilon: float, other
     soft = (0.75 * hard + 0.25 * partner).tolist()
     answer = loss(batch.logits, soft, epsilon)
     loss.agree("loss of soft targets", answer.value, *loss.expected(batch.logits, soft, epsilon))
+    if not weighs or loss.conventions.get("weighting") != "every_term" or not loss.takes(reduction="none"):
+        return
+    features: dict[str, Any] = {"weight": weight[: batch.num_classes], "reduction": "none"}
+    own = loss(batch.logits, batch.target, epsilon, **features)
+    answer = loss(batch.logits, hard.tolist(), epsilon, **features)
+    _, bound = loss.expected(batch.logits, batch.target, epsilon, **features)
+    loss.agree("weighted loss of one-hot targets", answer.value, own.value, 2 * bound)
 
 
 @law(
@@ -560,25 +588,44 @@ def earlier_batches_leave_no_trace(loss: Loss, batch: Batch, earlier: int) -> No
     "L and dL/dz of 2^20 logits and more are what they are of few",
     why="Code for large batches works in blocks; the last one is often a part of one.",
     source=_SZEGEDY,
-    dtypes=SINGLE,
+    dtypes=("float32", "bfloat16"),
     most_examples=1,
     severity="wrong",
-    rests_on=("matches_reference", "gradient_is_softmax_minus_target"),
+    rests_on=(
+        "matches_reference",
+        "gradient_is_softmax_minus_target",
+        "reductions_agree",
+        "ignored_targets_do_not_count",
+        "scaled_loss_scales_its_gradient",
+    ),
 )
-@draws(shape=one_of((4099, 257)))
-def large_batches_are_no_other(loss: Loss, shape: tuple[int, int]) -> None:
-    size, num_classes = shape
-    epsilon = loss.allowed(0.1, num_classes)
-    logits, target = np.zeros(shape), [0] * size
+@draws(beside=one_of("nothing", *_BESIDE))
+def large_batches_are_no_other(loss: Loss, beside: str) -> None:
+    if _BESIDE.get(beside) and _BESIDE[beside] not in loss.features:
+        raise Unasked(f"it has no {_BESIDE[beside]}")
+    size, num_classes = (4099, 257) if beside == "nothing" else (515, 257)
+    epsilon = loss.allowed(1.0 if beside == "epsilon 1" else 0.1, num_classes)
+    logits, target = np.zeros((size, num_classes)), [0] * size
     logits[-3:, 1] = 40.0  # the last rows cost more, and the last class less
     logits[:, -1] = 2.0
-    answer = loss(logits, target, epsilon, with_gradient="gradient" in loss.features)
-    right, bound = loss.expected(logits, target, epsilon)
+    features: dict[str, Any] = {}
+    if beside == "ignored samples":
+        features["ignore_index"] = loss.ignorable(-100)
+        target[1::3] = [features["ignore_index"]] * len(target[1::3])
+    elif beside in ("none", "sum") and loss.takes(reduction=beside):
+        features["reduction"] = beside
+    scale = -2.0 if beside == "a slope" else 1.0
+    slopes = "gradient" in loss.features
+    answer = loss(logits, target, epsilon, with_gradient=slopes, scale=scale, **features)
+    right, bound = loss.expected(logits, target, epsilon, **features)
+    if np.shape(answer.value) != np.shape(right):
+        raise Unasked("its reductions have shapes of their own: one law is about that")
     running = size * tolerances.UNIT_ROUNDOFF[loss.dtype] * np.abs(right)  # a sum, row by row
-    loss.agree(f"loss of {size} samples", answer.value, right, bound + running)
-    if "gradient" in loss.features:
-        right, bound = loss.expected_gradient(logits, target, epsilon)
-        loss.agree(f"gradient of {size} samples", answer.gradient, right, bound)
+    loss.agree(f"loss of {size} samples, {beside} besides", answer.value, right, bound + running)
+    if slopes:
+        right, bound = loss.expected_gradient(logits, target, epsilon, **features)
+        right, bound = scale * right, abs(scale) * bound
+        loss.agree(f"gradient of {size} samples, {beside} besides", answer.gradient, right, bound)
 
 
 @law(
@@ -631,7 +678,7 @@ def float64_keeps_float64(loss: Loss, batch: Batch, epsilon: float) -> None:
 )
 @draws(epsilon=bad_epsilons())
 def rejects_bad_epsilon(loss: Loss, epsilon: float) -> None:
-    loss.refuses(f"epsilon {epsilon}", lambda: loss([[1.0, 0.0, -1.0]], [0], epsilon))
+    loss.refuses(f"epsilon {epsilon}", lambda: loss([[1.0, 0.0, -1.0]], [0], epsilon), names="epsilon")
 
 
 @law(
@@ -653,7 +700,7 @@ def rejects_bad_target(loss: Loss, batch: Batch, bad: object, place: int) -> Non
         for mean in ("kept", "all"):
             asked = loss.requiring({"ignored_mean": mean})
             unless.append(asked.expected(batch.logits, target, 0.1, ignore_index=wrong))
-    loss.refuses(f"target {target}", lambda: loss(batch.logits, target, 0.1), unless=unless)
+    loss.refuses(f"target {target}", lambda: loss(batch.logits, target, 0.1), names="target", unless=unless)
 
 
 @law(
@@ -670,6 +717,7 @@ def rejects_bad_shapes(loss: Loss, batch: Batch, kept: int) -> None:
     loss.refuses(
         f"{len(target)} targets for {batch.size} samples",
         lambda: loss(batch.logits, target, 0.1),
+        names="target",
     )
 
 

@@ -525,6 +525,26 @@ def suggestion_is_steepest(finder: Finder, steepest: int) -> None:
 
 
 @finder_law(
+    "minimum: a tenth of the rate of the smallest loss;  valley: the middle of the longest fall",
+    why="A rule that is named can be worked out by hand from the curve, and must come to the same.",
+    source="fastai 2.8, callback/schedule.py: minimum and valley; Smith 2015, section 3.3",
+    needs=("suggestion", "history"),
+    when={"suggestion": ("minimum", "valley"), "smoothing": "none", "records": "all"},
+    severity="wrong",
+    rests_on=("suggestion_in_range",),
+)
+@draws(steepest=valleys(), span=rates())
+def suggestion_follows_its_rule(finder: Finder, steepest: int, span: list[float]) -> None:
+    if "suggestion" not in finder.adapter.documented:
+        raise Unasked("its documentation names no rule: it may read a part of the curve alone")
+    answer = finder(valley(steepest), rates=span, suggests=True, **finder.unsmoothed())
+    found, right = answer.derive("suggestion", _suggested(answer)), finder.by_its_rule(answer)
+    step = (span[1] / span[0]) ** (1 / (len(answer.lrs) - 1))  # the middle of an even number is one of two
+    finder.at_least("suggestion", found, right / step * (1 - RELATIVE))
+    finder.at_most("suggestion", found, right * step * (1 + RELATIVE))
+
+
+@finder_law(
     "for few points: an error or no suggestion, and the curve is there",
     why="A curve that was trimmed away to nothing looks like a test that saw nothing.",
     source="davidtvs/pytorch-lr-finder issue 52",
@@ -575,6 +595,8 @@ def rejects_bad_range(finder: Finder, bad: object) -> None:
         steps_taken = answer.derive("len(used)", answer.steps)
         finder.at_most(f"number of steps before {bad} is refused", steps_taken, 0)
         _restores(finder, answer, "model")
+        about = {"n": "num_iter", "empty": "loader"}.get(str(bad).split()[0], "start_lr end_lr")
+        finder.named(str(bad), about, error)
         return
     text = f"took {bad} and returned a curve of {len(answer.lrs)} points; an error was expected"
     raise LawBroken(str(bad), "an error, not", "a curve", answer.lrs, text=text)

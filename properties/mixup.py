@@ -656,8 +656,8 @@ def integer_inputs_correct_or_loud(mix: Mix, size: int, alpha: float, seed: int)
     shown = mix.revealed(size, alpha, seed)
     try:
         answer = mix.revealed(size, alpha, seed, integers=True)
-    except Raised:
-        return
+    except Raised as error:
+        return mix.named("uint8 images", "inputs", error)
     exact = not answer.dtype.startswith(("int", "uint"))
     allowed = 255 * 2 * mix.weight_error() if exact else 0.5 + 255 * mix.weight_error()
     mix.agree(f"mixture of uint8 images, in {answer.dtype},", answer.value, 255 * shown.value, allowed)
@@ -731,7 +731,7 @@ def alpha_zero_is_identity(mix: Mix, size: int, seed: int) -> None:
 def rejects_bad_alpha(mix: Mix, alpha: float, seed: int) -> None:
     # alpha <= 0 for "off" is what the authors' own code does (facebookresearch/mixup-cifar10, train.py)
     unless = [] if alpha == np.inf else [(probes.identity_batch(4), 0.0)]
-    mix.refuses(f"alpha {alpha}", lambda: mix.revealed(4, alpha, seed), unless=unless)
+    mix.refuses(f"alpha {alpha}", lambda: mix.revealed(4, alpha, seed), names="alpha", unless=unless)
 
 
 @law(
@@ -747,8 +747,10 @@ def rejects_mismatched_batch(mix: Mix, size: int, off: int, alpha: float, seed: 
     labels = [i % size for i in range(size + off)]
     try:
         answer = mix(probes.identity_batch(size), labels, alpha, seed)
-    except (Raised, LawBroken):
-        return  # refused, or no target for each input: the loss will say so
+    except LawBroken:
+        return  # no target for each input: the loss will say so
+    except Raised as error:
+        return mix.named(f"{len(labels)} targets for {size} samples", "target inputs", error)
     text = (
         f"took {len(labels)} targets for {size} samples and returned a target for each; an error was expected"
     )
@@ -770,7 +772,9 @@ def rejects_mismatched_batch(mix: Mix, size: int, off: int, alpha: float, seed: 
 def rejects_bad_target(mix: Mix, size: int, beyond: int, alpha: float, seed: int) -> None:
     labels = [*range(size - 1), size + beyond]
     mix.refuses(
-        f"class {size + beyond} of {size}", lambda: mix(probes.identity_batch(size), labels, alpha, seed)
+        f"class {size + beyond} of {size}",
+        lambda: mix(probes.identity_batch(size), labels, alpha, seed),
+        names="target",
     )
 
 

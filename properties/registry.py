@@ -33,6 +33,8 @@ SINGLE = ("float32",)
 DEVICES = ("cpu", "twin", "cuda", "mps")
 ACCELERATORS = DEVICES[1:]
 
+ANY_TECHNIQUE = "any"
+"""In place of a technique: a law of each of them."""
 _MOST_BOUNDARY_EXAMPLES = 12
 _MOST_OF_A_DEAR_LAW = 6
 
@@ -95,12 +97,14 @@ class Law:
     def decode(self, example: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments from their plain values: numbers, strings, lists and dicts.
 
-        Raises ValueError where a name is missing or none of the law's.
+        An argument that is missing is the first of its edges: an example outlives what a law learns to vary.
+        Raises ValueError where a name is none of the law's.
         """
-        if set(example) != set(self.drawn):
+        if not set(example) <= set(self.drawn):
             raise ValueError(f"example for {self.id} has {sorted(example)}, expected {sorted(self.drawn)}")
         hints = typing.get_type_hints(self.body)
-        return {name: from_plain(value, hints.get(name)) for name, value in example.items()}
+        first = {name: drawn.boundary[0] for name, drawn in self.drawn.items() if drawn.boundary}
+        return first | {name: from_plain(value, hints.get(name)) for name, value in example.items()}
 
 
 def draws(**drawn: Drawn) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -164,11 +168,23 @@ def law(
 def laws_of(technique: str) -> list[Law]:
     """The laws of a technique in the order in which they are written."""
     return [
-        body.law
+        _as_law_of(technique, body.law)
         for module in _modules(technique)
         for body in vars(module).values()
-        if inspect.isfunction(body) and hasattr(body, "law") and body.law.technique == technique
+        if inspect.isfunction(body)
+        and hasattr(body, "law")
+        and body.law.technique in (technique, ANY_TECHNIQUE)
     ]
+
+
+_of_any: dict[tuple[str, int], Law] = {}
+
+
+def _as_law_of(technique: str, law: Law) -> Law:
+    """A law of any technique, as the one of this: the same object each time."""
+    if law.technique == technique:
+        return law
+    return _of_any.setdefault((technique, id(law)), dataclasses.replace(law, technique=technique))
 
 
 def all_laws() -> list[Law]:
@@ -227,7 +243,7 @@ def from_plain(value: Any, hint: Any = None) -> Any:
 def _modules(technique: str) -> Iterator[Any]:
     if technique not in TECHNIQUES:
         raise KeyError(did_you_mean("technique", technique, list(TECHNIQUES)))
-    for name in (technique, "composition"):
+    for name in (technique, "composition", "arguments"):
         yield importlib.import_module(_name(name))
 
 

@@ -73,6 +73,11 @@ def batches(min_size: int = 1) -> Drawn:
     return Drawn(_batches(min_size), tuple(edge for edge in edges if edge.size >= min_size))
 
 
+def rarely_many() -> Drawn:
+    """How many logits at least a batch is repeated to have: more than fit a block once, and else 1."""
+    return Drawn(st.just(1), (1, 2**17))
+
+
 def masked_batches() -> Drawn:
     """Batches in which classes other than the target are masked out with -inf."""
 

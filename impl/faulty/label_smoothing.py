@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lawful.impl.contracts import LabelSmoothing
-from lawful.impl.faulty import Fault, devices, ways
+from lawful.impl.contracts import Argument, LabelSmoothing
+from lawful.impl.faulty import Fault, arguments, devices, ways
 
 _PLAUSIBLE = "plausible, no public report known"
 
@@ -415,6 +415,65 @@ class OffOfLargeBatches(SometimesOff):
         return len(logits) > 4096
 
 
+def _is_many(logits: Tensor) -> bool:
+    return logits.numel() >= 2**17
+
+
+class IgnoredInDivisorOfMany(Right):
+    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+        if self.reduction == "mean" and len(losses) >= 512:
+            return losses.masked_fill(~kept, 0).mean()
+        return super().reduced(losses, target, kept)
+
+
+class _Slopeless(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor) -> Tensor:
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Any:
+        return torch.ones_like(slope)
+
+
+class SlopeOfManyLeftOut(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        loss: Tensor = super().__call__(logits, target)
+        return cast(Any, _Slopeless).apply(loss) if _is_many(logits) else loss
+
+
+class SumOfManyOff(SumOff):
+    off_gradient = False
+    share = 2.0**13
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return _is_many(logits) and self.reduction == "sum"
+
+
+class EachOfManyOff(SumOfManyOff):
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return _is_many(logits) and self.reduction == "none"
+
+
+class SpreadOfManyOff(SumOfManyOff):
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return _is_many(logits) and self.epsilon == 1
+
+
+class NothingTimesInfinityOfMany(Right):
+    def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
+        if not _is_many(log_p) or self.epsilon:
+            return super().per_sample(q, log_p)
+        return super().per_sample(q, log_p) - 0.0 * log_p.sum(1)
+
+
+class SoftTargetsUnweighted(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if target.is_floating_point():
+            self.weight = None
+        return super().__call__(logits, target)
+
+
 class OffAsItLies(SometimesOff):
     off_gradient = False
 
@@ -490,6 +549,15 @@ def _fault(
 
 
 _SINGLE_FEATURED = {"reduction", "weight", "ignore_index"}
+
+
+def _checked(*epsilon: Any, reduction: str = "mean", **features: Any) -> Right:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
+    made = Right(*epsilon, **features)
+    made.reduction = reduction
+    return made
+
 
 FAULTS = (
     _fault(
@@ -899,6 +967,67 @@ FAULTS = (
         _PLAUSIBLE,
         "edge_batches",
         "matches_reference",
+    ),
+    _fault(
+        "X35",
+        IgnoredInDivisorOfMany,
+        "of more than 2^17 logits, ignored samples count in the mean's divisor",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
+    ),
+    _fault(
+        "X36",
+        SlopeOfManyLeftOut,
+        "of more than 2^17 logits, what multiplies the loss does not reach its gradient",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
+    ),
+    _fault(
+        "X37",
+        SumOfManyOff,
+        "the sum over more than 2^17 logits is off by a thousandth",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
+    ),
+    _fault(
+        "X38",
+        EachOfManyOff,
+        "without a reduction, losses of more than 2^17 logits are off by a few dozen roundings",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
+    ),
+    _fault(
+        "X39",
+        SpreadOfManyOff,
+        "at epsilon 1 the loss of more than 2^17 logits is off by a thousandth",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
+    ),
+    _fault(
+        "X40",
+        NothingTimesInfinityOfMany,
+        "at epsilon 0, more than 2^17 logits of which some are masked out with -inf cost NaN",
+        _PLAUSIBLE,
+        "zero_epsilon_ignores_masked_classes",
+    ),
+    _fault(
+        "X41",
+        SoftTargetsUnweighted,
+        "class weights are left out where targets are probabilities",
+        _PLAUSIBLE,
+        "soft_target_agrees_with_hard",
+    ),
+    *arguments.faults_of(
+        LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),
+        "XA{}",
+        "reduction",
+        Argument("mean", values=("mean", "sum", "none")),
+        "sum",
+        "none",
+        "means",
+        "rejects_bad_epsilon",
+        "rejects_bad_target",
+        "rejects_bad_shapes",
     ),
     *devices.LABEL_SMOOTHING,
     *ways.LABEL_SMOOTHING,

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lawful.impl.contracts import LRFinder, Swept
-from lawful.impl.faulty import Fault, devices
+from lawful.impl.contracts import Argument, LRFinder, Swept
+from lawful.impl.faulty import Fault, arguments, devices
 
 _PLAUSIBLE = "plausible, no public report known"
 _NOTEBOOK = "the seed notebook"
@@ -583,6 +583,17 @@ class RefusedWithTheModelChanged(Right):
             raise
 
 
+class RateOfTheMinimum(Right):
+    share = 1.0
+
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return self.share * lrs[int(np.argmin(losses))] if len(lrs) > 1 else None
+
+
+class HundredthOfTheMinimum(RateOfTheMinimum):
+    share = 0.01
+
+
 def _fault(
     id: str, run: type[Right], statement: str, source: str, *caught_by: str, **documented: str
 ) -> Fault:
@@ -599,6 +610,12 @@ def _fault(
     }
     adapter = LRFinder(id, build, features=LRFinder.known_features, documented={**promised, **documented})
     return Fault(id, statement, source, adapter, caught_by)
+
+
+def _checked(*parts: Any, divergence: float = 4.0, **options: Any) -> Swept:
+    if not divergence > 1:
+        raise ValueError(f"divergence is {divergence}, expected a number above 1")
+    return Right()(*parts, divergence=divergence, **options)
 
 
 _PULL_42 = "https://github.com/davidtvs/pytorch-lr-finder/pull/42"
@@ -1013,6 +1030,32 @@ FAULTS = (
         RefusedWithTheModelChanged,
         "a bad range is refused, and the model is changed",
         _PLAUSIBLE,
+        "rejects_bad_range",
+    ),
+    _fault(
+        "XR38",
+        RateOfTheMinimum,
+        "the rate of the smallest loss is suggested, and a tenth of it documented",
+        _PLAUSIBLE,
+        "suggestion_follows_its_rule",
+        suggestion="minimum",
+    ),
+    _fault(
+        "XR39",
+        HundredthOfTheMinimum,
+        "a hundredth of the rate of the smallest loss is suggested, and a tenth of it documented",
+        _PLAUSIBLE,
+        "suggestion_follows_its_rule",
+        suggestion="minimum",
+    ),
+    *arguments.faults_of(
+        LRFinder("right", _checked, features=LRFinder.known_features),
+        "XRA{}",
+        "divergence",
+        Argument(4.0, low=1.0, without=(1.0,)),
+        2.0,
+        1.5,
+        1.0,
         "rejects_bad_range",
     ),
     *devices.LR_FINDER,

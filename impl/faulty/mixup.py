@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lawful.impl.contracts import Mixup
-from lawful.impl.faulty import Fault, devices, ways
+from lawful.impl.contracts import Argument, Mixup
+from lawful.impl.faulty import Fault, arguments, devices, ways
 
 _PLAUSIBLE = "plausible, no public report known"
 _NOTEBOOK = "the seed notebook"
@@ -533,6 +533,14 @@ def _fault(
     return Fault(id, statement, source, adapter, caught_by)
 
 
+def _checked(*options: Any, scope: str = "sample", **features: Any) -> Right:
+    if scope not in ("sample", "batch"):
+        raise ValueError(f"scope is {scope!r}, expected 'sample' or 'batch'")
+    made = Right(*options, **features)
+    made.scope = scope
+    return made
+
+
 _SHARE = "inputs_and_targets_share_lambda_and_partner"
 _FOLDED = {"lambda": "folded"}
 
@@ -921,6 +929,19 @@ FAULTS = (
         "seeded_runs_repeat",
     ),
     _fault("XM40", GeneratorLeftOut, "the generator is not used", _PLAUSIBLE, "seeded_runs_repeat"),
+    *arguments.faults_of(
+        Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),
+        "XMA{}",
+        "scope",
+        Argument("sample", values=("sample", "batch")),
+        "batch",
+        "batch",
+        "samples",
+        "rejects_bad_alpha",
+        "rejects_mismatched_batch",
+        "rejects_bad_target",
+        "integer_inputs_correct_or_loud",
+    ),
     *devices.MIXUP,
     *ways.MIXUP,
 )

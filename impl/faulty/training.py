@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-from lawful.impl.contracts import Trained, Training
-from lawful.impl.faulty import Fault
+from lawful.impl.contracts import Argument, Trained, Training
+from lawful.impl.faulty import Fault, arguments
 from lawful.impl.notebook import train_with
 from lawful.impl.notebook.training import TRAIN_DEFECTS
 
@@ -111,6 +112,13 @@ def _fault(id: str, *caught_by: str, besides: tuple[str, ...] = ()) -> Fault:
     return Fault(id, TRAIN_DEFECTS[id], "the seed notebook", adapter, caught_by)
 
 
+def _checked(*parts: Any, alpha: float = 0.4, **options: Any) -> Trained:
+    if not 0.0 <= alpha < math.inf:
+        raise ValueError(f"alpha is {alpha}, expected a finite number from 0")
+    trained: Trained = train_with(frozenset())(*parts, alpha=alpha, **options)
+    return trained
+
+
 FAULTS = (
     # the last validation output can be learned from only where validation builds a graph
     _fault("NB07", "uses_this_batch_output", besides=("NB16",)),
@@ -177,5 +185,14 @@ FAULTS = (
         "plausible, no public report known",
         Training("XT08", _validation_off(train_with(frozenset())), features=Training.known_features),
         ("accuracy_is_exact",),
+    ),
+    *arguments.faults_of(
+        Training("right", _checked, features=Training.known_features),
+        "XTA{}",
+        "alpha",
+        Argument(0.4, low=0.0, without=(math.inf,)),
+        0.8,
+        0.0,
+        -1.0,
     ),
 )

@@ -1,11 +1,12 @@
 """Ours: fast PyTorch implementations for the CPU and CUDA, written without a look at the reference."""
 
+import math
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from lawful.impl.contracts import Adapter, LabelSmoothing, LRFinder, Swept, Trained, Training
+from lawful.impl.contracts import Adapter, Argument, LabelSmoothing, LRFinder, Swept, Trained, Training
 from lawful.impl.contracts import Mixup as MixupAdapter
 from lawful.impl.native.label_smoothing import (
     LabelSmoothedCrossEntropy,
@@ -42,6 +43,39 @@ _EVERY_WAY = {
 }
 
 
+_NUMBER = (math.inf,)
+_LOSS = {
+    "epsilon": Argument(0.1, low=0.0, high=1.0),
+    "reduction": Argument("mean", values=("mean", "sum", "none")),
+    "off_target": Argument("uniform", values=("uniform", "others")),
+    "ignore_index": Argument(-100, whole=True),
+    "check_target": Argument(False, values=(False, True)),
+}
+_MIXUP = {
+    "alpha": Argument(0.4, low=0.0, without=_NUMBER),
+    "num_classes": Argument(None, low=1, whole=True),
+    "targets": Argument(None, values=("soft", "pair", None)),
+    "scope": Argument("sample", values=("sample", "batch")),
+    "fold": Argument(True, values=(True, False)),
+    "inplace": Argument(False, values=(False, True)),
+}
+_FINDER = {
+    "start_lr": Argument(1e-7, low=0.0, without=(0.0, *_NUMBER)),
+    "end_lr": Argument(10.0, low=0.0, without=(0.0, *_NUMBER)),
+    "num_iter": Argument(100, low=2, whole=True),
+    "smoothing": Argument(0.9, low=0.0, high=1.0, without=(1.0,)),
+    "divergence": Argument(4.0, low=1.0, without=(1.0,)),
+    "groups": Argument("ratio", values=("ratio", "one")),
+    "accumulate": Argument(1, low=1, whole=True),
+    "progress": Argument(None, values=(None, False, True)),
+}
+_TRAINING = {
+    "alpha": Argument(0.4, low=0.0, without=_NUMBER),
+    "epochs": Argument(20, low=1, whole=True),
+    "progress": Argument(None, values=(None, False, True)),
+}
+
+
 def adapters() -> tuple[Adapter, ...]:
     """Ours, in the form in which anybody's is put under the laws."""
     return (
@@ -53,16 +87,23 @@ def adapters() -> tuple[Adapter, ...]:
                 "off_target": "uniform",
                 "ignored_mean": "kept",
                 "all_ignored": "nan",
+                "errors": "named",
                 **_EVERY_WAY,
                 "func_grad": "works",
                 "double_backward": "works",
             },
+            arguments=_LOSS,
         ),
         LabelSmoothing(
             "native_others",
             _others,
             features=LabelSmoothing.known_features,
-            documented={"off_target": "others", "ignored_mean": "kept", "all_ignored": "nan"},
+            documented={
+                "off_target": "others",
+                "ignored_mean": "kept",
+                "all_ignored": "nan",
+                "errors": "named",
+            },
         ),
         MixupAdapter(
             "native",
@@ -72,10 +113,12 @@ def adapters() -> tuple[Adapter, ...]:
                 "lambda": "folded",
                 "lambda_scope": "sample",
                 "pairing": "permutation",
+                "errors": "named",
                 **_EVERY_WAY,
             },
             ranks=(4, 2, 3, 1, 5),
             loss=_loss,
+            arguments=_MIXUP,
         ),
         MixupAdapter(
             "native_pair",
@@ -102,7 +145,9 @@ def adapters() -> tuple[Adapter, ...]:
                 "restores": "automatically",
                 "random_state": "restored",
                 "suggestion": "steepest",
+                "errors": "named",
             },
+            arguments=_FINDER,
         ),
         LRFinder(
             "native_accumulate",
@@ -114,21 +159,22 @@ def adapters() -> tuple[Adapter, ...]:
             "native",
             _training,
             features=Training.known_features,
-            documented={"lambda": "folded"},
+            documented={"lambda": "folded", "errors": "named"},
+            arguments=_TRAINING,
         ),
     )
 
 
-def _uniform(epsilon: float, **features: Any) -> LabelSmoothedCrossEntropy:
-    return LabelSmoothedCrossEntropy(epsilon, **features)
+def _uniform(*epsilon: float, **features: Any) -> LabelSmoothedCrossEntropy:
+    return LabelSmoothedCrossEntropy(*epsilon, **features)
 
 
 def _others(epsilon: float, **features: Any) -> LabelSmoothedCrossEntropy:
     return LabelSmoothedCrossEntropy(epsilon, off_target="others", check_target=True, **features)
 
 
-def _soft(alpha: float, num_classes: int, **features: Any) -> Mixup:
-    return Mixup(alpha, num_classes, **features)
+def _soft(*options: Any, **features: Any) -> Mixup:
+    return Mixup(*options, **features)
 
 
 def _pair(alpha: float, num_classes: int, **features: Any) -> Mixup:

@@ -16,6 +16,7 @@ from lawful.properties import probes, tolerances
 from lawful.properties.strategies import CLASS_COUNTS
 from lawful.properties.subjects.snippets import label_smoothing_snippet
 from lawful.properties.subjects.subject import (
+    ERRORS,
     WAITS,
     Answer,
     LawBroken,
@@ -49,9 +50,11 @@ class Loss(Subject):
         "weighting": ("every_term", "target_term", "normalised_spread", "sample"),
         "weighted_mean": ("weights", "count"),
         "ignored_index": ("any", "in_range"),
+        "errors": ERRORS,
         "waits": WAITS,
         **WAYS,
     }
+    by_position: ClassVar[tuple[str, ...]] = ("epsilon",)
 
     adapter: LabelSmoothing
     narrow_epsilons: bool = False
@@ -277,7 +280,7 @@ class Loss(Subject):
             if adapter.arrays == "torch" or hasattr(subject.build(subject.allowed(0.1, 3)), "gradient"):
                 subject.features |= {"gradient"}
             subject.conventions = {**subject._detect(), **subject._twice(), **adapter.documented}
-            subject.features |= subject.features_of_arrays()
+            subject.features |= subject.features_said()
         return subject
 
     def waits_of_a_call(self) -> int:
@@ -291,6 +294,18 @@ class Loss(Subject):
         if twice:
             self.features |= {"double_backward"}
         return {"double_backward": "works" if twice else "fails"}
+
+    def ordinarily(self) -> Answer:
+        """Beside a sample of the class that is ignored by default, or is said to be."""
+        ignored = self.documented("ignore_index")
+        logits, target = (
+            [*_PROBE_LOGITS, [0.0, 1.0, -2.0]],
+            [*_PROBE_TARGET, 1 if ignored is None else ignored],
+        )
+        return self(logits, target, self.allowed(0.25, 3), with_gradient="gradient" in self.features)
+
+    def shown_by(self, answer: Answer) -> dict[str, Any]:
+        return {"result": answer.value, "gradient": answer.gradient}
 
     def quick_ways(self) -> list[str]:
         with self.asking():
@@ -410,7 +425,11 @@ class Loss(Subject):
         return tolerances.worst_ratio(value, right, 10 * np.asarray(bound)) <= 1
 
     def offers(self, feature: str) -> str | None:
-        says = {"tensors": "takes NumPy arrays", "gradient": "gives no gradient"}
+        says = {
+            "tensors": "takes NumPy arrays",
+            "gradient": "gives no gradient",
+            "arguments": "says nothing of its arguments",
+        }
         if feature in says:
             return says[feature]
         fixed = self.adapter.fixed_epsilon

@@ -14,6 +14,7 @@ from lawful.impl.contracts import Adapter, LRFinder, Swept
 from lawful.properties import probes
 from lawful.properties.subjects.snippets import lr_finder_snippet
 from lawful.properties.subjects.subject import (
+    ERRORS,
     WAITS,
     Answer,
     LawBroken,
@@ -71,6 +72,7 @@ class Finder(Subject):
         "schedule": ("geometric", "linear"),
         "explosion": ("recorded", "left_out"),
         "records": ("all", "trimmed"),
+        "errors": ERRORS,
         "waits": WAITS,
     }
     """``mode`` is "train" unless an adapter documents that the mode is the caller's."""
@@ -139,7 +141,7 @@ class Finder(Subject):
         swept: Swept | None = None
         try:
             with self.asking(), silence():
-                swept = self.adapter.build(
+                swept = self.build(
                     model,
                     optimizer,
                     answer.script.criterion,
@@ -200,6 +202,12 @@ class Finder(Subject):
         """The option without which a suggestion may be read off another curve than the recorded one."""
         return {"smoothing": 0.0} if "smoothing" in self.features else {}
 
+    def by_its_rule(self, answer: Sweep) -> float:
+        """What the reference suggests for what was recorded, by the detected rule."""
+        right = _RULES[self.conventions["suggestion"]](answer.lrs, answer.value)
+        assert right is not None
+        return right
+
     def aligned(self, answer: Sweep) -> int:
         """The step of the first record: histories may be cut at both ends."""
         count = len(answer.lrs)
@@ -235,7 +243,7 @@ class Finder(Subject):
         with silence():
             subject._smoke()
             subject.conventions = {**subject._detect(), **adapter.documented}
-            subject.features |= subject.features_of_arrays()
+            subject.features |= subject.features_said()
         return subject
 
     def waits_of_a_call(self) -> int:
@@ -244,6 +252,19 @@ class Finder(Subject):
         few, many = (self.waited(partial(self, [1.0] * steps)) for steps in (least, 2 * least))
         short, long = (answer.steps for answer in self.answers[-2:] if isinstance(answer, Sweep))
         return round((many - few) / max(1, long - short))
+
+    def ordinarily(self) -> Sweep:
+        """Of a loss that climbs a twentieth a step, so that how it is judged shows in where it stops."""
+        steps = self.documented("num_iter") or 30
+        rates = [1e-5, 1.0]
+        return self([1.05**i for i in range(100)], rates=rates, num_iter=steps, batches=20, groups=2)
+
+    def shown_by(self, answer: Answer) -> dict[str, Any]:
+        assert isinstance(answer, Sweep)
+        used = [rate for rates, _, _ in answer.script.steps for rate in rates]
+        shown = {"learning rates": answer.lrs, "losses": answer.value, "learning rates that were used": used}
+        batches = [mean for _, _, means in answer.script.steps for mean in means]
+        return {**shown, "batches that were seen": batches}
 
     def asks_steps(self) -> bool:
         """Whether the number of steps is an argument, and not the loader's length."""
@@ -348,6 +369,8 @@ class Finder(Subject):
         return "other"
 
     def offers(self, feature: str) -> str | None:
+        if feature == "arguments":
+            return "says nothing of its arguments"
         if feature == "suggestion":
             return "suggests nothing"
         if feature == "history":
@@ -386,11 +409,14 @@ def _method(answer: Sweep) -> str:
         return "none"
     if steepness(answer) >= 0.9:
         return "steepest"
-    for name, suggest in (("minimum", reference.suggest_minimum), ("valley", reference.suggest_valley)):
+    for name, suggest in _RULES.items():
         right = suggest(answer.lrs, answer.value)
         if right and np.isclose(right, answer.suggestion, rtol=0.05):
             return name
     return "other"
+
+
+_RULES = {"minimum": reference.suggest_minimum, "valley": reference.suggest_valley}
 
 
 def steepness(answer: Sweep) -> float:

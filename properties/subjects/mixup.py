@@ -16,6 +16,7 @@ from lawful.impl.contracts import WAYS, Adapter, Mixup
 from lawful.properties import probes, tolerances, twin
 from lawful.properties.subjects.snippets import mixup_snippet
 from lawful.properties.subjects.subject import (
+    ERRORS,
     WAITS,
     Answer,
     LawBroken,
@@ -65,9 +66,12 @@ class Mix(Subject):
         "alpha_nonpositive": ("off", "refused"),
         "targets": ("soft", "pair"),
         "in_place": ("true", "false"),
+        "errors": ERRORS,
         "waits": WAITS,
         **{way: values for way, values in WAYS.items() if way not in ("func_grad", "double_backward")},
     }
+
+    by_position: ClassVar[tuple[str, ...]] = ("alpha", "num_classes")
 
     adapter: Mixup
     rank: int = 2
@@ -324,8 +328,24 @@ class Mix(Subject):
                 if np.any(subject.revealed(4, 1.0, 0, along=np.ones((4, 4))).gradient):
                     subject.features |= {"gradient"}
             subject.conventions = {**subject._detect(), **adapter.documented}
-            subject.features |= subject.features_of_arrays()
+            subject.features |= subject.features_said()
         return subject
+
+    def ordinarily(self) -> Mixed:
+        """Of samples of one class: any number of classes will do."""
+        classes = self.documented("num_classes") or 4
+        inputs = probes.identity_batch(4)
+        return self(inputs, [0] * 4, 0.75, 0, num_classes=classes, look_after=True)
+
+    def shown_by(self, answer: Answer) -> dict[str, Any]:
+        assert isinstance(answer, Mixed)
+        form = "soft" if isinstance(answer.target, torch.Tensor) else "pair"
+        return {
+            "mixed inputs": answer.value,
+            "mixed target": answer.soft,
+            "inputs after the call": answer.after.get("inputs"),
+            "form of the target": form,
+        }
 
     def waits_of_a_call(self) -> int:
         return self.waited(lambda: self.revealed(4, 1.0, 0))
@@ -422,9 +442,10 @@ class Mix(Subject):
         return "folded" if folded else "beta"
 
     def offers(self, feature: str) -> str | None:
-        if feature in ("alpha", "num_classes", "eval_mode", "gradient", "tensors"):
+        if feature in ("alpha", "num_classes", "eval_mode", "gradient", "tensors", "arguments"):
             says = {
                 "tensors": "takes NumPy arrays",
+                "arguments": "says nothing of its arguments",
                 "alpha": "has no alpha",
                 "num_classes": "does not use the number of classes",
                 "eval_mode": "does not say that eval() stops it",

@@ -6,14 +6,17 @@ The calls of the failing example are written out with their values, then the ass
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from typing import Any
 
 import numpy as np
 
+from lawful.impl.contracts import LEFT_OUT
 from lawful.properties.subjects.subject import Answer, LawBroken, Subject
 
 _LONG = 64
+_LEFT_OUT = "<left out>"
 _FUTURE = "from __future__ import annotations"
 
 
@@ -41,9 +44,8 @@ def label_smoothing_snippet(
                 value_text = literal(value)
             keyword = subject.adapter.feature_names.get(name, name)
             features += f", {keyword}={value_text}"
-        called = subject.adapter.shown_call.format(
-            logits=logits, target=target, epsilon=literal(asked["epsilon"]), features=features
-        )
+        parts = {"logits": logits, "target": target, "epsilon": literal(asked["epsilon"])}
+        called = _called(subject, answer, features, parts)
         call = f"({logits}, {target})"
         if asked["earlier"] and called.endswith(call):  # one object, with other batches before
             other = f"torch.zeros_like({logits}), ({target} + 1) % {logits}.shape[1]"
@@ -76,6 +78,18 @@ def label_smoothing_snippet(
         for name, after in answer.after.items():
             names.learn(after, f"{name}_{number}.detach().double().cpu()")
     return program(headline, subject.adapter.shown_imports, lines, names, broken)
+
+
+def _called(subject: Subject, answer: Answer, features: str, parts: dict[str, str]) -> str:
+    """The call, with the arguments that the answer was given besides, without those that were left out."""
+    parts = dict(parts)
+    for name, value in answer.given.items():
+        if name in parts:
+            parts[name] = _LEFT_OUT if value is LEFT_OUT else literal(value)
+        elif value is not LEFT_OUT:
+            features += f", {subject.adapter.feature_names.get(name, name)}={literal(value)}"
+    called = subject.adapter.shown_call.format(features=features, **parts)
+    return re.sub(rf"(\w+=)?{_LEFT_OUT}(, )?", "", called)
 
 
 def _laid_out(name: str, layout: str | None) -> list[str]:
@@ -197,16 +211,9 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
     if asked["groups"] == 2:
         params = '[{"params": [model.first]}, {"params": [model.second], "lr": 0.05}]'
     features = "".join(f", {name}={literal(value)}" for name, value in asked["features"].items())
-    called = subject.adapter.shown_call.format(
-        model="model",
-        optimizer="optimizer",
-        criterion="criterion",
-        loader="loader",
-        start_lr=literal(asked["start_lr"]),
-        end_lr=literal(asked["end_lr"]),
-        num_iter=asked["num_iter"],
-        features=features,
-    )
+    parts = {name: name for name in ("model", "optimizer", "criterion", "loader")}
+    parts |= {name: literal(asked[name]) for name in ("start_lr", "end_lr", "num_iter")}
+    called = _called(subject, answer, features, parts)
     if answer.lrs is not None:
         names.learn(answer.value, "losses")
         names.learn(answer.lrs, "lrs")
@@ -316,13 +323,14 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
     if asked.get("generator") is not None:
         keyword = subject.adapter.feature_names.get("generator", "generator")
         features = f', {keyword}=torch.Generator("{subject.shown_device}").manual_seed({asked["generator"]})'
-    called = subject.adapter.shown_call.format(
-        inputs=f"{inputs} * 1" if asked.get("along") is not None else inputs,
-        target=target,
-        alpha=literal(asked["alpha"]),
-        num_classes=asked["num_classes"],
-        features=features,
-    )
+    by_name = "num_classes=" if answer.given.get("alpha") is LEFT_OUT else ""
+    parts = {
+        "inputs": f"{inputs} * 1" if asked.get("along") is not None else inputs,
+        "target": target,
+        "alpha": literal(asked["alpha"]),
+        "num_classes": f"{by_name}{asked['num_classes']}",
+    }
+    called = _called(subject, answer, features, parts)
     if asked.get("evaluating"):
         lines.append("# after eval()")
     call = f"({inputs}, {target})"

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.distributions import Distribution
 
-from lawful.impl.contracts import WAYS, Adapter
+from lawful.impl.contracts import LEFT_OUT, WAYS, Adapter
 from lawful.properties import tolerances, twin
 from lawful.properties.cuda_as_cpu import CudaAsCpu
 from lawful.properties.ways import QUICK, modules_held
@@ -139,6 +139,8 @@ class Answer:
     """What the inputs hold after the call, where the law asked for it."""
     derived: list[tuple[str, Any]] = field(default_factory=list)
     """What a law computed from the answer: an expression for a snippet, and its value."""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of ``build``, by name, besides: see ``Subject.ordinary``."""
 
     def derive(self, expression: str, value: Any) -> Any:
         """The value, after noting the expression that gives it, say ``"{value}.sum(1)"``."""
@@ -153,6 +155,8 @@ class Subject(abc.ABC):
     technique: ClassVar[str]
     convention_values: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """The conventions that can be detected and required, with their values."""
+    by_position: ClassVar[tuple[str, ...]] = ()
+    """The names that a contract gives to what ``build`` is passed by position."""
 
     adapter: Adapter
     conventions: Mapping[str, str] = field(default_factory=dict)
@@ -183,6 +187,8 @@ class Subject(abc.ABC):
     """Conventions that were looked at while laws were asked, as that takes a while: shared by all cases."""
     places_seen: set[str] = field(default_factory=set)
     """Devices on which an ordinary call was tried, where that is put off: shared by all cases."""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments that ``build`` is passed, or not, whatever the call says."""
 
     @classmethod
     @abc.abstractmethod
@@ -246,6 +252,10 @@ class Subject(abc.ABC):
 
     def build(self, *arguments: Any, **features: Any) -> Any:
         """What the adapter builds, of tensors whatever arrays it takes."""
+        if self.given:
+            named = {**dict(zip(self.by_position, arguments, strict=False)), **features, **self.given}
+            features = {name: value for name, value in named.items() if value is not LEFT_OUT}
+            arguments = arguments[len(self.by_position) :]
         if self.adapter.arrays == "numpy":
             from lawful.impl.arrays import taking_tensors
 
@@ -258,6 +268,28 @@ class Subject(abc.ABC):
     def requiring(self, required: Mapping[str, str]) -> Self:
         """The same subject, judged by these conventions in place of the detected ones."""
         return replace(self, conventions={**self.conventions, **required})
+
+    def ordinary(self, **given: Any) -> Answer:
+        """An ordinary call with these arguments of ``build``, by their names; LEFT_OUT: not passed."""
+        try:
+            return replace(self, given=given).ordinarily()
+        finally:
+            self.answers[-1].given = given
+
+    def ordinarily(self) -> Answer:
+        """A call on whose result every documented argument has a say, as far as one call can show it."""
+        raise NotImplementedError
+
+    def shown_by(self, answer: Answer) -> dict[str, Any]:
+        """What an ordinary call has to show, by the words of a message."""
+        raise NotImplementedError
+
+    def documented(self, name: str) -> Any:
+        """The value of an argument in an ordinary call that leaves it alone, by its documentation."""
+        value = self.given.get(name, LEFT_OUT)
+        if value is LEFT_OUT and name in self.adapter.arguments:
+            return self.adapter.arguments[name].default
+        return None if value is LEFT_OUT else value
 
     @property
     def precision(self) -> str:
@@ -322,10 +354,11 @@ class Subject(abc.ABC):
         """How often the host waits in an ordinary call; in a step, of what takes steps."""
         raise NotImplementedError
 
-    def features_of_arrays(self) -> frozenset[str]:
-        """Which of what the adapter says of its arrays is a feature to laws."""
+    def features_said(self) -> frozenset[str]:
+        """Which of what the adapter says of its arrays and arguments is a feature to laws."""
         tensors = {"tensors"} if self.adapter.arrays == "torch" else set()
-        return frozenset(tensors if "devices" in self.adapter.declines else {*tensors, "devices"})
+        devices = set() if "devices" in self.adapter.declines else {"devices"}
+        return frozenset(tensors | devices | ({"arguments"} if self.adapter.arguments else set()))
 
     def looks_at_ways(self, call: Callable[[str], object], ways: Iterable[str]) -> dict[str, str]:
         """The conventions of these ways, by whether ``call`` of the way raises: see ``properties.ways``."""
@@ -391,14 +424,19 @@ class Subject(abc.ABC):
 
     def same(self, what: str, actual: Any, expected: Any) -> None:
         """Bit for bit, or equal for what is no array."""
+        if _numeric(actual) and np.shape(actual) != np.shape(expected):
+            raise LawBroken(what, "of shape", np.shape(expected), actual)
         if not np.array_equal(actual, expected, equal_nan=_numeric(actual)):
             raise LawBroken(what, "exactly", expected, actual)
 
-    def refuses(self, what: str, call: Callable[[], Answer], *, unless: Any = ()) -> None:
-        """``what`` is refused with an error, or the result is right: one of ``unless``, with its bound."""
+    def refuses(self, what: str, call: Callable[[], Answer], *, names: str = "", unless: Any = ()) -> None:
+        """``what`` is refused with an error, or the result is right: one of ``unless``, with its bound.
+
+        ``names``: what the error names, where the code's documentation says that errors do."""
         try:
             answer = call()
-        except Raised:
+        except Raised as error:
+            self.named(what, names, error)
             return
         for right, bound in unless:
             alike = np.shape(answer.value) == np.shape(right)
@@ -407,7 +445,22 @@ class Subject(abc.ABC):
         text = f"took {what} and returned {_show(answer.value)}; an error was expected"
         raise LawBroken(what, "an error, not", "a silent number", answer.value, text=text)
 
+    def named(self, what: str, names: str, raised: Raised) -> None:
+        """The error is a ValueError or TypeError with one of the words ``names``, where that is said."""
+        if self.conventions.get("errors") != "named" or not names:
+            return
+        alone = "|".join(map(re.escape, names.split()))
+        error = raised.error
+        if not isinstance(error, ValueError | TypeError) or not re.search(rf"\b({alone})\b", str(error)):
+            wanted = " or ".join(names.split())
+            text = (
+                f"{what} raised {first_line(error)}; expected a ValueError or TypeError that names {wanted}"
+            )
+            raise LawBroken(f"error for {what}", "an", f"error that names {wanted}", str(error), text=text)
 
+
+ERRORS = ("named", "any")
+"""Values of the convention ``errors``: whether they name the argument."""
 LATE = ("waits", *WAYS)
 """Conventions that are not looked at before they are asked for."""
 WAITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "more")

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from lawful.impl.contracts import Adapter, Trained, Training
 from lawful.properties import probes
 from lawful.properties.subjects.subject import (
+    ERRORS,
     Answer,
     LawBroken,
     NotAsked,
@@ -96,7 +97,10 @@ class Loop(Subject):
     """``loop(sizes)`` trains an epoch on batches of these sizes, at a learning rate of 0."""
 
     technique: ClassVar[str] = "training"
-    convention_values: ClassVar[Mapping[str, tuple[str, ...]]] = {"lambda": ("folded", "beta")}
+    convention_values: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "lambda": ("folded", "beta"),
+        "errors": ERRORS,
+    }
 
     adapter: Training
 
@@ -150,7 +154,7 @@ class Loop(Subject):
             )
         ]
         with probes.seeded(seed), self.asking(), silence():
-            run.trained = self.adapter.build(
+            run.trained = self.build(
                 model,
                 optimizer,
                 loss_fn,
@@ -163,6 +167,14 @@ class Loop(Subject):
         run.buffers_in_evaluation = int(model.count.item()) - sum(call.training for call in run.calls)
         run.value = np.asarray([float(loss) for loss in run.trained.train_loss or ()])
         return run
+
+    def ordinarily(self) -> Run:
+        return self([2, 1], mix_sizes=self.partners([2, 1]))
+
+    def shown_by(self, answer: Answer) -> dict[str, Any]:
+        assert isinstance(answer, Run)
+        calls = [weight for call in answer.calls for weight in call.inputs.ravel()]
+        return {"training losses of the epochs": answer.value, "inputs of the model": calls}
 
     def history(self, run: Run, name: str) -> Any:
         """A history of the run, (epochs,). Raises Unasked where it keeps none."""
@@ -201,9 +213,12 @@ class Loop(Subject):
         kept = run.trained.train_loss
         if not run.steps or (kept is not None and len(kept) != 1):
             raise NotUnderstood(f"an epoch of two batches: {len(run.steps)} steps, {len(run.value)} epochs")
+        subject.features |= subject.features_said()
         return subject
 
     def offers(self, feature: str) -> str | None:
+        if feature == "arguments":
+            return "says nothing of its arguments"
         return self.refusal(lambda: self([2, 2], mix_sizes=[2, 2] if feature == "mix_loader" else None))
 
     def partners(self, sizes: list[int]) -> list[int] | None:

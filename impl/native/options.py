@@ -1,0 +1,202 @@
+"""Ours by its other doors and in its other options, for ``make mutants`` and the tests.
+
+``lawful matrix`` asks ours as most people call it; what is here gives the same numbers on another way.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from lawful.impl import native
+from lawful.impl.contracts import Adapter, LabelSmoothing, LRFinder, Swept, Trained, Training
+from lawful.impl.contracts import Mixup as MixupAdapter
+
+_NAMED = {"errors": "named"}
+
+
+def adapters() -> tuple[Adapter, ...]:
+    """Each holds what its plainer sister holds."""
+    plain = {(each.technique, each.name): each for each in native.adapters()}
+    said = {technique: plain[technique, "native"].arguments for technique, _ in plain}
+    folded = {"lambda": "folded", "lambda_scope": "sample", "pairing": "permutation", **_NAMED}
+    swept = {"smoothing": "none", "restores": "automatically", "random_state": "restored", **_NAMED}
+    without = MixupAdapter.known_features - {"eval_mode"}
+    return (
+        LabelSmoothing(
+            "native_function",
+            _loss_function,
+            features=LabelSmoothing.known_features,
+            documented={"off_target": "uniform", "ignored_mean": "kept", "all_ignored": "nan", **_NAMED},
+            arguments=said["label_smoothing"],
+        ),
+        MixupAdapter(
+            "native_function",
+            _mixup_function,
+            features=without,
+            documented=folded,
+            loss=_summed,
+            arguments=said["mixup"],
+        ),
+        MixupAdapter(
+            "native_collate",
+            _collated,
+            features=MixupAdapter.known_features,
+            documented=folded,
+            ranks=(3, 2, 1, 4, 5),
+            loss=_one_by_one,
+        ),
+        MixupAdapter("native_in_place", _in_place, features=without, documented=folded, loss=_summed),
+        MixupAdapter(
+            "native_in_place_second",
+            lambda alpha, num_classes: _in_place(alpha, num_classes, beside_another=True),
+            features=without - {"generator"},
+            documented=folded,
+            loss=_summed,
+        ),
+        MixupAdapter(
+            "native_pair_second",
+            _second_pair,
+            features=without - {"generator"},
+            documented={"lambda": "beta", "lambda_scope": "batch", "pairing": "permutation", **_NAMED},
+            loss=_one_by_one,
+        ),
+        LRFinder(
+            "native_minimum",
+            _suggesting("minimum", compute_loss=True),
+            features=LRFinder.known_features,
+            documented={**swept, "suggestion": "minimum"},
+        ),
+        LRFinder(
+            "native_valley",
+            _suggesting("valley", mixed_precision=True),
+            features=LRFinder.known_features,
+            documented={**swept, "suggestion": "valley"},
+        ),
+        Training(
+            "native_scheduled",
+            _scheduled,
+            features=Training.known_features,
+            documented={"lambda": "folded", **_NAMED},
+            arguments=said["training"],
+        ),
+    )
+
+
+def _loss_function(*epsilon: float, **features: Any) -> Callable[..., Any]:
+    if epsilon:
+        features["epsilon"] = epsilon[0]
+    return lambda logits, target: native.label_smoothed_cross_entropy(logits, target, **features)
+
+
+def _mixup_function(*given: Any, **features: Any) -> Callable[..., Any]:
+    features = {**dict(zip(("alpha", "num_classes"), given, strict=False)), **features}
+    return lambda inputs, target: native.mixup(inputs, target, **features)
+
+
+class _Collated(torch.nn.Module):
+    """Samples one by one, as a DataLoader hands them over."""
+
+    def __init__(self, *options: Any, **features: Any) -> None:
+        super().__init__()
+        self.mix = native.Mixup(*options, **features)
+
+    def forward(self, inputs: torch.Tensor, target: torch.Tensor) -> Any:
+        if len(inputs) != len(target):
+            raise ValueError(f"target has {len(target)} samples, expected {len(inputs)}")
+        return self.mix.collate(list(zip(inputs, target, strict=True)))
+
+
+def _collated(*options: Any, **features: Any) -> _Collated:
+    return _Collated(*options, **features)
+
+
+def _in_place(
+    alpha: float, num_classes: int, *, beside_another: bool = False, **features: Any
+) -> Callable[..., Any]:
+    """``beside_another``: partners are a second batch, the same samples in another order."""
+    mix = native.Mixup(alpha, num_classes, inplace=True, **features)
+
+    def of_a_copy(inputs: torch.Tensor, target: torch.Tensor) -> Any:
+        own, second = inputs.clone(), None
+        if beside_another:
+            order = torch.randperm(min(len(inputs), len(target)))
+            second = (inputs[order], target[order])
+        mixed, mixed_target = mix(own, target, second)
+        if alpha and mixed.data_ptr() != own.data_ptr():
+            raise AssertionError("inplace is True, and the mixture lies elsewhere")
+        return mixed, mixed_target
+
+    return of_a_copy
+
+
+def _second_pair(alpha: float, num_classes: int) -> Callable[..., Any]:
+    def mixed_with_a_shuffle(inputs: torch.Tensor, target: torch.Tensor) -> Any:
+        order = torch.randperm(min(len(inputs), len(target)))
+        options: dict[str, Any] = {"alpha": alpha, "scope": "batch", "fold": False}  # soft where targets are
+        return native.mixup(inputs, target, second=(inputs[order], target[order]), **options)
+
+    return mixed_with_a_shuffle
+
+
+def _summed(logits: torch.Tensor, mixed_target: Any) -> torch.Tensor:
+    return native.mixup_loss(_per_sample, logits, mixed_target, reduction="sum") / len(logits)
+
+
+def _one_by_one(logits: torch.Tensor, mixed_target: Any) -> torch.Tensor:
+    return native.mixup_loss(_per_sample, logits, mixed_target, reduction="none").mean()
+
+
+def _per_sample(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return F.cross_entropy(logits, target, reduction="none")
+
+
+class _Dicts:
+    """The loader's batches as dicts."""
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[Any]:
+        for inputs, target in self.loader:
+            yield {"inputs": [inputs], "target": target}
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+
+def _suggesting(
+    method: Any, *, compute_loss: bool = False, mixed_precision: bool = False
+) -> Callable[..., Swept]:
+    def build(model: Any, optimizer: Any, criterion: Any, loader: Any, **options: Any) -> Swept:
+        if mixed_precision:
+            options |= {"scaler": torch.amp.GradScaler("cpu"), "autocast": torch.bfloat16}
+        given, batches = criterion, loader
+        if compute_loss:
+            options.setdefault("smoothing", 0.0)
+            options["compute_loss"] = lambda model, b: criterion(model(b["inputs"][0]), b["target"])
+            given, batches = None, _Dicts(loader)
+        test = native.lr_range_test(model, optimizer, given, batches, **options)
+        return Swept(test.lrs, test.losses, suggest=lambda: test.suggest(method, skip_start=1, skip_end=1))
+
+    return build
+
+
+def _scheduled(model: Any, optimizer: Any, *parts: Any, **options: Any) -> Trained:
+    """With a scheduler that counts its steps, a generator and a device of its own."""
+    ticks = itertools.count()
+    next(ticks)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: float(next(ticks) > 0))
+    generator = torch.Generator().manual_seed(int(torch.randint(2**31, (1,))))
+    history = native.train(
+        model, optimizer, *parts, scheduler=scheduler, generator=generator, device="cpu", **options
+    )
+    return Trained(
+        [epoch.train_loss for epoch in history],
+        [epoch.val_loss for epoch in history],
+        [epoch.accuracy for epoch in history],
+    )
