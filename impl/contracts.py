@@ -118,7 +118,7 @@ class Argument:
         """Values that it does not take: a name that is none, or numbers just beyond the ends and far off."""
         if self.values:
             return [f"{name}s" for name in self.values[:1] if isinstance(name, str)]
-        found: list[Any] = [] if self.whole else [math.nan]
+        found: list[Any] = []
         for end, way in ((self.low, -math.inf), (self.high, math.inf)):
             if math.isfinite(end):
                 step = math.copysign(1.0, way)
@@ -128,7 +128,8 @@ class Argument:
                     found += [end if end in self.without else math.nextafter(end, way), end + step]
             if way in self.without or (math.isfinite(end) and not self.whole):
                 found.append(way)
-        return found
+        bounded = math.isfinite(self.low) or math.isfinite(self.high)
+        return [*found, math.nan] if bounded and not self.whole else found
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def arguments_are_as_documented(subject: Subject, part: float) -> None:
                 raise LawBroken(name, "a", "documented value", value, text=text) from raised
         if argument.default is LEFT_OUT:
             continue
-        without, passed = (subject.ordinary(**{name: value}) for value in (LEFT_OUT, argument.default))
+        passed, without = (subject.ordinary(**{name: value}) for value in (argument.default, LEFT_OUT))
         expected = subject.shown_by(passed)
         for what, actual in subject.shown_by(without).items():
             subject.same(f"{what} without {name}, by default {argument.default!r},", actual, expected[what])

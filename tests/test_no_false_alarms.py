@@ -7,10 +7,12 @@ import torch
 import torch.nn.functional as F
 
 from lawful.impl import native
-from lawful.impl.contracts import LabelSmoothing, Mixup
+from lawful.impl.contracts import Argument, LabelSmoothing, Mixup
+from lawful.impl.native import options
+from lawful.properties.harness.profiles import PROFILES
 from lawful.properties.subjects import understand
 
-from .asked import QUICK, ask
+from .asked import LIGHT, QUICK, ask
 from .asked import check_on_cpu as check
 from .miniatures import (
     right,
@@ -44,9 +46,14 @@ SEEDED = replace(QUICK, examples=5, boundary=False)
 """The boundary phase is the same under every seed: other tests ask it once."""
 GOOD = {
     **{f"{adapter.name}-{adapter.technique}": adapter for adapter in native.adapters()},
-    "torch_upcasting": LabelSmoothing("torch_upcasting", _upcasting, features=LabelSmoothing.known_features),
+    "torch_upcasting": LabelSmoothing(
+        "torch_upcasting",
+        _upcasting,
+        features=LabelSmoothing.known_features,
+        arguments={"reduction": Argument("mean", values=("mean", "sum", "none"))},
+    ),
 }
-CASES = {"label_smoothing": 73, "mixup": 62, "lr_finder": 35, "training": 7}
+CASES = {"label_smoothing": 76, "mixup": 64, "lr_finder": 38, "training": 9}
 
 
 @pytest.fixture(scope="module", params=sorted(GOOD))
@@ -73,6 +80,13 @@ def test_nothing_breaks_at_the_boundaries_and_everything_is_asked(good):
     others = [row for row in results.values() if row.verdict != "holds"]
     assert [row for row in others if not row.message.startswith(_NOT_ASKED)] == []
     assert len(others) <= 8
+
+
+@pytest.mark.parametrize("adapter", options.adapters(), ids=lambda a: f"{a.name}-{a.technique}")
+def test_nothing_breaks_in_our_other_options(adapter):
+    results = ask(understand(adapter), profile=PROFILES[LIGHT])
+    assert [row for row in results.values() if row.verdict not in ("holds", "unsupported")] == []
+    assert len(results) == CASES[adapter.technique]
 
 
 STYLES = [

@@ -53,7 +53,7 @@ def faults_of(
         (
             default_is_other,
             f"{name} is {other!r} by default, documented as {argument.default!r}",
-            _DOCUMENTED,
+            (_DOCUMENTED,),
         ),
         (end_is_refused, f"{name}={end!r} is documented, and refused", (_DOCUMENTED,)),
         (more_is_taken, f"{name}={taken!r} is taken for {end!r}", (_REJECTED,)),

@@ -76,6 +76,11 @@ _TRAINING = {
 }
 
 
+def _without(arguments: dict[str, Argument], *names: str) -> dict[str, Argument]:
+    """Those that an adapter leaves to the caller."""
+    return {name: argument for name, argument in arguments.items() if name not in names}
+
+
 def adapters() -> tuple[Adapter, ...]:
     """Ours, in the form in which anybody's is put under the laws."""
     return (
@@ -104,6 +109,7 @@ def adapters() -> tuple[Adapter, ...]:
                 "all_ignored": "nan",
                 "errors": "named",
             },
+            arguments=_without(_LOSS, "off_target", "check_target"),
         ),
         MixupAdapter(
             "native",
@@ -124,17 +130,29 @@ def adapters() -> tuple[Adapter, ...]:
             "native_pair",
             _pair,
             features=MixupAdapter.known_features,
-            documented={"lambda": "beta", "lambda_scope": "batch", "pairing": "permutation"},
+            documented={
+                "lambda": "beta",
+                "lambda_scope": "batch",
+                "pairing": "permutation",
+                "errors": "named",
+            },
             ranks=(2, 1, 3, 4, 5),
             loss=_loss,
+            arguments=_without(_MIXUP, "targets", "scope", "fold"),
         ),
         MixupAdapter(
             "native_second",
             _second_batch,
             features=MixupAdapter.known_features - {"generator"},
-            documented={"lambda": "folded", "lambda_scope": "sample", "pairing": "permutation"},
+            documented={
+                "lambda": "folded",
+                "lambda_scope": "sample",
+                "pairing": "permutation",
+                "errors": "named",
+            },
             ranks=(2, 1, 3, 4, 5),
             loss=_loss,
+            arguments=_without(_MIXUP, "targets", "scope", "fold", "inplace"),
         ),
         LRFinder(
             "native",
@@ -153,7 +171,13 @@ def adapters() -> tuple[Adapter, ...]:
             "native_accumulate",
             _accumulating,
             features=LRFinder.known_features,
-            documented={"smoothing": "none", "restores": "automatically", "random_state": "restored"},
+            documented={
+                "smoothing": "none",
+                "restores": "automatically",
+                "random_state": "restored",
+                "errors": "named",
+            },
+            arguments=_without(_FINDER, "groups", "accumulate"),
         ),
         Training(
             "native",
@@ -169,32 +193,32 @@ def _uniform(*epsilon: float, **features: Any) -> LabelSmoothedCrossEntropy:
     return LabelSmoothedCrossEntropy(*epsilon, **features)
 
 
-def _others(epsilon: float, **features: Any) -> LabelSmoothedCrossEntropy:
-    return LabelSmoothedCrossEntropy(epsilon, off_target="others", check_target=True, **features)
+def _others(*epsilon: float, **features: Any) -> LabelSmoothedCrossEntropy:
+    return LabelSmoothedCrossEntropy(*epsilon, off_target="others", check_target=True, **features)
 
 
 def _soft(*options: Any, **features: Any) -> Mixup:
     return Mixup(*options, **features)
 
 
-def _pair(alpha: float, num_classes: int, **features: Any) -> Mixup:
-    return Mixup(alpha, num_classes, targets="pair", scope="batch", fold=False, **features)
+def _pair(*options: Any, **features: Any) -> Mixup:
+    return Mixup(*options, targets="pair", scope="batch", fold=False, **features)
 
 
 class _SecondBatch(torch.nn.Module):
     """Partners from a second batch, the same samples in another order; whole numbers are promoted."""
 
-    def __init__(self, alpha: float, num_classes: int) -> None:
+    def __init__(self, *options: Any, **features: Any) -> None:
         super().__init__()
-        self.mix = Mixup(alpha, num_classes, promote=torch.float64)
+        self.mix = Mixup(*options, promote=torch.float64, **features)
 
     def forward(self, inputs: torch.Tensor, target: torch.Tensor) -> Any:
-        order = torch.randperm(len(inputs))
+        order = torch.randperm(min(len(inputs), len(target)))
         return self.mix(inputs, target, second=(inputs[order], target[order]))
 
 
-def _second_batch(alpha: float, num_classes: int) -> _SecondBatch:
-    return _SecondBatch(alpha, num_classes)
+def _second_batch(*options: Any, **features: Any) -> _SecondBatch:
+    return _SecondBatch(*options, **features)
 
 
 def _training(*parts: Any, **options: Any) -> Trained:

@@ -88,6 +88,16 @@ def negative_losses_stop_it(message: str, seen_in: str) -> Deviation:
     )
 
 
+def nan_is_a_smoothing_factor(seen_in: str) -> Deviation:
+    return Deviation(
+        "rejects_undocumented_values",
+        "smooth_f is documented to be in [0, 1), and checked by < 0 and >= 1, which NaN passes: it means 0",
+        r"took smooth_f=nan and returned",
+        {},
+        seen_in=seen_in,
+    )
+
+
 def nan_never_stops_it(seen_in: str) -> Deviation:
     return Deviation(
         "stops_on_nonfinite",

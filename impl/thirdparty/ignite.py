@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from lawful.impl.contracts import Deviation, LRFinder, Swept
+from lawful.impl.contracts import Argument, Deviation, LRFinder, Swept
 from lawful.impl.thirdparty import _known
 
 
 def _lr_finder(
-    model: Any, optimizer: Any, criterion: Any, loader: Any, *, start_lr: float, end_lr: float, num_iter: int
+    model: Any,
+    optimizer: Any,
+    criterion: Any,
+    loader: Any,
+    *,
+    start_lr: float,
+    end_lr: float,
+    num_iter: int,
+    **options: Any,
 ) -> Swept:
     from ignite.engine import create_supervised_trainer
     from ignite.handlers import FastaiLRFinder
@@ -17,7 +25,8 @@ def _lr_finder(
     trainer = create_supervised_trainer(model, optimizer, criterion, device=next(model.parameters()).device)
     finder = FastaiLRFinder()
     saved = {"model": model, "optimizer": optimizer}
-    with finder.attach(trainer, saved, num_iter=num_iter, start_lr=start_lr, end_lr=end_lr) as attached:
+    options |= {"num_iter": num_iter, "start_lr": start_lr, "end_lr": end_lr}
+    with finder.attach(trainer, saved, **options) as attached:
         attached.run(loader)
     history = finder.get_results()
     lrs = [lr[0] if isinstance(lr, list) else lr for lr in history["lr"]]  # a list where there are groups
@@ -30,10 +39,16 @@ ADAPTERS = (
         _lr_finder,
         features=frozenset({"suggestion"}),
         documented={"suggestion": "steepest"},
+        arguments={
+            "step_mode": Argument("exp", values=("exp", "linear")),
+            "smooth_f": Argument(0.05, low=0.0, high=1.0, without=(1.0,)),
+            "diverge_th": Argument(5.0, low=1.0),
+        },
         declines={
             "twin": "ignite saves the state to a file, and a tensor of the twin cannot be read from one"
         },
         deviations=(
+            _known.nan_is_a_smoothing_factor("0.5.5"),
             Deviation(
                 "schedule_is_geometric",
                 "the first step runs at a rate made from the optimizer's own and end_lr, not from start_lr",

@@ -5,12 +5,20 @@ from __future__ import annotations
 import tempfile
 from typing import Any
 
-from lawful.impl.contracts import Deviation, LRFinder, Swept
+from lawful.impl.contracts import Argument, Deviation, LRFinder, Swept
 from lawful.impl.thirdparty import _known, _torchvision
 
 
 def _lr_finder(
-    model: Any, optimizer: Any, criterion: Any, loader: Any, *, start_lr: float, end_lr: float, num_iter: int
+    model: Any,
+    optimizer: Any,
+    criterion: Any,
+    loader: Any,
+    *,
+    start_lr: float,
+    end_lr: float,
+    num_iter: int,
+    **options: Any,
 ) -> Swept:
     import lightning.pytorch as lightning
     from lightning.pytorch.tuner import Tuner
@@ -39,7 +47,13 @@ def _lr_finder(
             enable_model_summary=False,
         )
         finder: Any = Tuner(trainer).lr_find(
-            Module(), loader, min_lr=start_lr, max_lr=end_lr, num_training=num_iter, update_attr=False
+            Module(),
+            loader,
+            min_lr=start_lr,
+            max_lr=end_lr,
+            num_training=num_iter,
+            update_attr=False,
+            **options,
         )
     lrs, losses = finder.results["lr"], finder.results["loss"]
     return Swept(lrs=lrs, losses=losses, suggest=finder.suggestion)
@@ -51,6 +65,10 @@ ADAPTERS = (
         _lr_finder,
         features=frozenset({"suggestion"}),
         documented={"suggestion": "steepest", "mode": "as_given"},
+        arguments={
+            "mode": Argument("exponential", values=("exponential", "linear")),
+            "early_stop_threshold": Argument(4.0),
+        },
         declines={"twin": "Lightning's Trainer chooses among the accelerators that it knows by name"},
         deviations=(
             Deviation(

@@ -8,7 +8,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from lawful.impl.contracts import LabelSmoothing
+from lawful.impl.contracts import Argument, LabelSmoothing
 from lawful.impl.thirdparty import _known
 
 
@@ -26,5 +26,9 @@ ADAPTERS = (
             _known.any_epsilon_is_taken("2.13.0"),
         ),
         library="torch",
+        arguments={
+            "reduction": Argument("mean", values=("mean", "sum", "none")),
+            "ignore_index": Argument(-100, whole=True),
+        },
     ),
 )

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from lawful.impl.contracts import LRFinder, Swept
+from lawful.impl.contracts import Argument, LRFinder, Swept
 from lawful.impl.thirdparty import _known
 
 
 def _lr_finder(
-    model: Any, optimizer: Any, criterion: Any, loader: Any, *, start_lr: float, end_lr: float, num_iter: int
+    model: Any,
+    optimizer: Any,
+    criterion: Any,
+    loader: Any,
+    *,
+    start_lr: float,
+    end_lr: float,
+    num_iter: int,
+    **options: Any,
 ) -> Swept:
     import torch_lr_finder
     from matplotlib.figure import Figure
 
     finder = torch_lr_finder.LRFinder(model, optimizer, criterion)
-    finder.range_test(loader, start_lr=start_lr, end_lr=end_lr, num_iter=num_iter)
+    finder.range_test(loader, start_lr=start_lr, end_lr=end_lr, num_iter=num_iter, **options)
 
     def suggest() -> float | None:
         """It comes with the plot, or not at all."""
@@ -35,9 +43,16 @@ ADAPTERS = (
         deviations=(
             _known.negative_losses_stop_it(r"number of steps is 1, expected at least 8", "0.2.2"),
             _known.nan_never_stops_it("0.2.2"),
+            _known.nan_is_a_smoothing_factor("0.2.2"),
             _known.mode_or_gradients_are_left(r"is mode, grads, expected", "0.2.2"),
             _known.start_of_zero_is_taken(r"took start 0 and returned", "0.2.2"),
         ),
         library="torch-lr-finder",
+        arguments={
+            "step_mode": Argument("exp", values=("exp", "linear")),
+            "smooth_f": Argument(0.05, low=0.0, high=1.0, without=(1.0,)),
+            "diverge_th": Argument(5),
+            "accumulation_steps": Argument(1, low=1, whole=True),
+        },
     ),
 )
