@@ -290,6 +290,8 @@ class Swept:
     """The records; None for both where it keeps none: what the optimizer saw is looked at in their place."""
     suggest: Callable[[], float | None] | None = None
     """The learning rate that it suggests. None: it suggests none."""
+    plot: Callable[[], Any] | None = None
+    """Draws the curve with Matplotlib, and gives the axes. None: it draws none."""
     reset: Callable[[], None] | None = None
     """Puts back what the test changed. None: that is done already, or never."""
 
@@ -302,8 +304,8 @@ class LRFinder(Adapter):
     loader: a DataLoader of (inputs (N, 1), targets (N,)).
 
     Features: ``divergence`` (a keyword: stop above best + (divergence - 1)|best|), ``smoothing`` (a keyword:
-    0 is none), ``suggestion`` (``Swept.suggest`` is there), ``history`` (where a test
-    gives one).
+    0 is none), ``suggestion`` (``Swept.suggest`` is there), ``plot`` (``Swept.plot`` is there), ``history``
+    (where a test gives one).
 
     In ``called_as``: ``model``, ``optimizer``, ``criterion``, ``loader``, ``start_lr``, ``end_lr``,
     ``num_iter``, ``features``; the expression gives what has ``lrs`` and ``losses``.
@@ -314,7 +316,9 @@ class LRFinder(Adapter):
         "build({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, end_lr={end_lr}, "
         "num_iter={num_iter}{features})"
     )
-    known_features: ClassVar[frozenset[str]] = frozenset({"divergence", "smoothing", "suggestion", "history"})
+    known_features: ClassVar[frozenset[str]] = frozenset(
+        {"divergence", "smoothing", "suggestion", "plot", "history"}
+    )
 
     least_steps: int = 1
     """Fewer are refused: laws are then asked of longer tests."""

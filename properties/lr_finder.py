@@ -14,7 +14,7 @@ import numpy as np
 from lawful.properties.probes import SETTINGS, GoesRoundForEver
 from lawful.properties.registry import ACCELERATORS, SINGLE, draws, law
 from lawful.properties.strategies import calm_losses, negative_losses, noises, one_of, rates, valleys
-from lawful.properties.subjects.lr_finder import CRASHES, RELATIVE, Finder, Sweep, steepness, valley
+from lawful.properties.subjects.lr_finder import CRASHES, RELATIVE, Curve, Finder, Sweep, steepness, valley
 from lawful.properties.subjects.subject import LawBroken, Raised, Unasked
 
 _SMITH = "Smith 2015 (arXiv 1506.01186), section 3.3"
@@ -542,6 +542,51 @@ def suggestion_follows_its_rule(finder: Finder, steepest: int, span: list[float]
     step = (span[1] / span[0]) ** (1 / (len(answer.lrs) - 1))  # the middle of an even number is one of two
     finder.at_least("suggestion", found, right / step * (1 - RELATIVE))
     finder.at_most("suggestion", found, right * step * (1 + RELATIVE))
+
+
+@finder_law(
+    "the plot: recorded losses over log lr, the suggestion marked there, the fall two fifths of the height",
+    why="A rate is read off it by eye: on a linear axis, or beside a loss that exploded, nothing is seen.",
+    source=f"{_SMITH}; fastai 2.8, callback/schedule.py: plot_lr_find, a log axis and skip_end=5",
+    needs=("plot", "history"),
+    severity="edge",
+    most_examples=2,
+)
+@draws(steepest=valleys(), explodes=one_of(False, True))
+def plot_shows_the_fall(finder: Finder, steepest: int, explodes: bool) -> None:
+    losses = valley(steepest)
+    losses = [*losses[:35], *[1e4 * losses[0]] * 5] if explodes else losses
+    answer = finder(losses, rates=[1e-5, 10.0], suggests=True, draws=True)
+    drawn = answer.drawn
+    if drawn is None:
+        raise LawBroken("plot", "a", "picture of the curve", drawn)
+    finder.same("scale of the learning rates' axis", drawn.scale, "log")
+    curves = [(x, y) for x, y in drawn.lines if len(x) > 2]
+    if not any(_is_run_of((x, y), (answer.lrs, answer.value)) for x, y in curves):
+        raise LawBroken("line of the plot", "a", "run of the recorded losses", [len(x) for x, _ in curves])
+    if answer.suggestion is not None and len(drawn.lines) > len(curves):
+        marks = [(x, y) for x, y in drawn.lines if np.allclose(x, answer.suggestion, rtol=1e-3)]
+        heights = [np.interp(np.log(answer.suggestion), np.log(x), y) for x, y in curves]
+        on_it = [y for _, y in marks if len(y) == 1 and np.isclose(heights, y[0], rtol=1e-3).any()]
+        finder.at_least("number of marks where the suggestion meets the curve", len(on_it), 1)
+    _, y = max(curves, key=lambda line: len(line[0]))
+    low, high = drawn.heights
+    finder.at_most("lowest loss that is seen", low, float(np.min(y)))
+    finder.at_least("highest loss that is seen", high, float(y[0]))
+    fall = float(y[0] - np.min(y))
+    if fall > 0:
+        finder.at_least("fall of the loss, as a share of the height,", fall / (high - low), 0.4)
+    if not all(drawn.words):
+        raise LawBroken("words at the axes", "a", "name for each", drawn.words)
+
+
+def _is_run_of(line: Curve, records: Curve) -> bool:
+    """Whether a line is the records, or a run of them."""
+    count = len(line[0])
+    return any(
+        np.allclose(line, [part[first : first + count] for part in records], rtol=RELATIVE)
+        for first in range(len(records[0]) - count + 1)
+    )
 
 
 @finder_law(

@@ -76,7 +76,12 @@ class Right:
         finally:
             self.restore(model, optimizer, saved)
         lrs, losses = self.trimmed(lrs, losses)
-        return Swept(lrs, losses, suggest=lambda: self.suggestion(lrs, losses))
+        return Swept(
+            lrs,
+            losses,
+            suggest=lambda: self.suggestion(lrs, losses),
+            plot=lambda: self.plotted(lrs, losses),
+        )
 
     def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
         if not 0 < start_lr < end_lr or num_iter < 2 or not len(loader):
@@ -168,6 +173,32 @@ class Right:
         if len(slopes) < 9:
             return slopes
         return np.convolve(np.pad(slopes, 4, mode="edge"), np.ones(9) / 9, "valid")
+
+    def plotted(self, lrs: list[float], losses: list[float]) -> Any:
+        from matplotlib.figure import Figure
+
+        ax = Figure().subplots()
+        ax.set_xscale("log")
+        ax.set_xlabel("learning rate")
+        ax.set_ylabel("loss")
+        ax.plot(*self.curve(lrs, losses))
+        found = self.suggestion(lrs, losses)
+        if found is not None:
+            ax.plot(*self.mark(found, float(np.interp(math.log(found), np.log(lrs), losses))), "o")
+        if losses:
+            ax.set_ylim(*self.heights(losses))
+        return ax
+
+    def curve(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+        return lrs, losses
+
+    def mark(self, lr: float, loss: float) -> tuple[list[float], list[float]]:
+        return [lr], [loss]
+
+    def heights(self, losses: list[float]) -> tuple[float, float]:
+        low, first = min(losses), losses[0]
+        room = max(first - low, 0.1 * abs(first), 1e-12)
+        return low - 0.2 * room, first + 0.6 * room
 
 
 class FirstStepTwiceAsWide(Right):
@@ -581,6 +612,50 @@ class RefusedWithTheModelChanged(Right):
             for p in model.parameters():
                 p.data.add_(1.0)
             raise
+
+
+class DrawnOnALinearAxis(Right):
+    def plotted(self, lrs: list[float], losses: list[float]) -> Any:
+        ax = super().plotted(lrs, losses)
+        ax.set_xscale("linear")
+        return ax
+
+
+class DrawnWithoutWords(Right):
+    def plotted(self, lrs: list[float], losses: list[float]) -> Any:
+        ax = super().plotted(lrs, losses)
+        ax.set_ylabel("")
+        return ax
+
+
+class NextLossDrawn(Right):
+    def curve(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+        return lrs[:-1], losses[1:]
+
+
+class MarkedBeside(Right):
+    def mark(self, lr: float, loss: float) -> tuple[list[float], list[float]]:
+        return [1.1 * lr], [loss]
+
+
+class MarkedBelow(Right):
+    def mark(self, lr: float, loss: float) -> tuple[list[float], list[float]]:
+        return [lr], [0.9 * loss]
+
+
+class ExplosionToScale(Right):
+    def heights(self, losses: list[float]) -> tuple[float, float]:
+        return min(losses), max(losses)
+
+
+class CutOffBelow(Right):
+    def heights(self, losses: list[float]) -> tuple[float, float]:
+        return 1.1 * min(losses), losses[0]
+
+
+class CutOffAbove(Right):
+    def heights(self, losses: list[float]) -> tuple[float, float]:
+        return min(losses), 0.9 * losses[0]
 
 
 class RateOfTheMinimum(Right):
@@ -1047,6 +1122,62 @@ FAULTS = (
         _PLAUSIBLE,
         "suggestion_follows_its_rule",
         suggestion="minimum",
+    ),
+    _fault(
+        "XR40",
+        DrawnOnALinearAxis,
+        "the plot has a linear axis of learning rates",
+        _PLAUSIBLE,
+        "plot_shows_the_fall",
+    ),
+    _fault(
+        "XR41",
+        DrawnWithoutWords,
+        "the plot does not say what is drawn",
+        _PLAUSIBLE,
+        "plot_shows_the_fall",
+    ),
+    _fault(
+        "XR42",
+        NextLossDrawn,
+        "the plot shows each loss at the rate before",
+        _PLAUSIBLE,
+        "plot_shows_the_fall",
+    ),
+    _fault(
+        "XR43",
+        MarkedBeside,
+        "the suggestion is marked at a rate a tenth larger",
+        _PLAUSIBLE,
+        "plot_shows_the_fall",
+    ),
+    _fault(
+        "XR44",
+        MarkedBelow,
+        "the suggestion is marked below the curve",
+        _PLAUSIBLE,
+        "plot_shows_the_fall",
+    ),
+    _fault(
+        "XR45",
+        ExplosionToScale,
+        "the loss that exploded is drawn to scale, and the fall is a flat line",
+        _PLAUSIBLE,
+        "plot_shows_the_fall",
+    ),
+    _fault(
+        "XR46",
+        CutOffBelow,
+        "the plot leaves out the smallest losses",
+        _PLAUSIBLE,
+        "plot_shows_the_fall",
+    ),
+    _fault(
+        "XR47",
+        CutOffAbove,
+        "the plot leaves out the first losses",
+        _PLAUSIBLE,
+        "plot_shows_the_fall",
     ),
     *arguments.faults_of(
         LRFinder("right", _checked, features=LRFinder.known_features),

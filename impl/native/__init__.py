@@ -231,8 +231,16 @@ def _training(*parts: Any, **options: Any) -> Trained:
 
 
 def _lr_finder(*parts: Any, **options: Any) -> Swept:
-    test = lr_range_test(*parts, **options)
-    return Swept(test.lrs, test.losses, suggest=test.suggest)
+    return _swept(lr_range_test(*parts, **options))
+
+
+def _swept(test: RangeTest) -> Swept:
+    def plot() -> Any:
+        from matplotlib.figure import Figure
+
+        return test.plot(Figure().subplots())
+
+    return Swept(test.lrs, test.losses, suggest=test.suggest, plot=plot)
 
 
 def _accumulating(model: Any, optimizer: Any, criterion: Any, loader: Any, **options: Any) -> Swept:
@@ -247,7 +255,7 @@ def _accumulating(model: Any, optimizer: Any, criterion: Any, loader: Any, **opt
         return (output - output.detach()).mean() + values.pop()
 
     test = lr_range_test(model, optimizer, each_twice, loader, accumulate=2, groups="one", **options)
-    return Swept(test.lrs, test.losses, suggest=test.suggest)
+    return _swept(test)
 
 
 def _loss(logits: torch.Tensor, mixed_target: torch.Tensor | MixedTarget) -> torch.Tensor:

@@ -82,7 +82,7 @@ class RangeTest:
         ax.set_xlabel("learning rate")
         ax.set_ylabel("loss")
         if self.smoothed:
-            low, first = min(self.smoothed), self.smoothed[0]
+            low, first = min(*self.losses, *self.smoothed), self.smoothed[0]
             room = max(first - low, 0.1 * abs(first), 1e-12)
             ax.set_ylim(low - 0.2 * room, first + 0.6 * room)
         ax.legend()

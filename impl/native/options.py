@@ -181,7 +181,20 @@ def _suggesting(
             options["compute_loss"] = lambda model, b: criterion(model(b["inputs"][0]), b["target"])
             given, batches = None, _Dicts(loader)
         test = native.lr_range_test(model, optimizer, given, batches, **options)
-        return Swept(test.lrs, test.losses, suggest=lambda: test.suggest(method, skip_start=1, skip_end=1))
+
+        def plot() -> Any:
+            from matplotlib import pyplot
+
+            ax = test.plot(method=method)
+            pyplot.close(ax.figure)
+            return ax
+
+        def suggest() -> float | None:
+            repr(test)
+            skipped = int(method == "minimum")  # the smallest loss is at neither end
+            return test.suggest(method, skip_start=skipped, skip_end=skipped)
+
+        return Swept(test.lrs, test.losses, suggest=suggest, plot=plot)
 
     return build
 

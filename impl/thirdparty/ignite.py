@@ -30,14 +30,22 @@ def _lr_finder(
         attached.run(loader)
     history = finder.get_results()
     lrs = [lr[0] if isinstance(lr, list) else lr for lr in history["lr"]]  # a list where there are groups
-    return Swept(lrs=lrs, losses=history["loss"], suggest=finder.lr_suggestion)
+
+    def plot() -> Any:
+        from matplotlib.figure import Figure
+
+        ax = Figure().subplots()
+        finder.plot(ax=ax)
+        return ax
+
+    return Swept(lrs=lrs, losses=history["loss"], suggest=finder.lr_suggestion, plot=plot)
 
 
 ADAPTERS = (
     LRFinder(
         "ignite",
         _lr_finder,
-        features=frozenset({"suggestion"}),
+        features=frozenset({"suggestion", "plot"}),
         documented={"suggestion": "steepest"},
         arguments={
             "step_mode": Argument("exp", values=("exp", "linear")),

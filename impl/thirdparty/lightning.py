@@ -56,14 +56,22 @@ def _lr_finder(
             **options,
         )
     lrs, losses = finder.results["lr"], finder.results["loss"]
-    return Swept(lrs=lrs, losses=losses, suggest=finder.suggestion)
+
+    def plot() -> Any:
+        from matplotlib.figure import Figure
+
+        ax = Figure().subplots()
+        finder.plot(suggest=True, ax=ax)
+        return ax
+
+    return Swept(lrs=lrs, losses=losses, suggest=finder.suggestion, plot=plot)
 
 
 ADAPTERS = (
     LRFinder(
         "lightning",
         _lr_finder,
-        features=frozenset({"suggestion"}),
+        features=frozenset({"suggestion", "plot"}),
         documented={"suggestion": "steepest", "mode": "as_given"},
         arguments={
             "mode": Argument("exponential", values=("exponential", "linear")),

@@ -30,15 +30,20 @@ def _lr_finder(
         plotted = finder.plot(ax=Figure().subplots(), suggest_lr=True)
         return plotted[1] if isinstance(plotted, tuple) else None
 
+    def plot() -> Any:
+        ax = Figure().subplots()
+        finder.plot(ax=ax)
+        return ax
+
     lrs, losses = finder.history["lr"], finder.history["loss"]
-    return Swept(lrs=lrs, losses=losses, suggest=suggest, reset=finder.reset)
+    return Swept(lrs=lrs, losses=losses, suggest=suggest, plot=plot, reset=finder.reset)
 
 
 ADAPTERS = (
     LRFinder(
         "torch_lr_finder",
         _lr_finder,
-        features=frozenset({"suggestion"}),
+        features=frozenset({"suggestion", "plot"}),
         documented={"restores": "on_reset", "suggestion": "steepest"},
         deviations=(
             _known.negative_losses_stop_it(r"number of steps is 1, expected at least 8", "0.2.2"),

@@ -31,6 +31,35 @@ RELATIVE = 1e-5
 """Rates and losses go through float32 in places: 6e-8, times the 100 roundings of a long product."""
 
 
+Curve = tuple[Any, Any]
+"""(x, y), (n,) both."""
+
+
+@dataclass
+class Picture:
+    """What axes of Matplotlib show."""
+
+    scale: str
+    """Of the learning rates."""
+    heights: tuple[float, float]
+    """Between which losses are seen, from below."""
+    lines: list[Curve]
+    """Single points among them."""
+    words: tuple[str, str]
+    """At the axes."""
+
+    @classmethod
+    def of(cls, axes: Any) -> Self:
+        shown = [line.get_data() for line in axes.lines]
+        shown += [points.get_offsets().T for points in axes.collections]
+        return cls(
+            axes.get_xscale(),
+            axes.get_ylim(),
+            [(np.asarray(x, float), np.asarray(y, float)) for x, y in shown],
+            (axes.get_xlabel(), axes.get_ylabel()),
+        )
+
+
 @dataclass
 class Sweep(Answer):
     """One range test. ``value`` are the recorded losses."""
@@ -51,6 +80,8 @@ class Sweep(Answer):
     """The script's own exception, where it came through."""
     suggestion: float | None = None
     suggestion_error: BaseException | None = None
+    drawn: Picture | None = None
+    """Where its plot was asked for."""
 
     @property
     def steps(self) -> int:
@@ -94,12 +125,13 @@ class Finder(Subject):
         training: bool = False,
         setting: str | None = None,
         suggests: bool = False,
+        draws: bool = False,
         **features: Any,
     ) -> Sweep:
         """``batches`` of the loader, as many as steps where None; ``groups`` of the optimizer, 1 or 2;
         ``training``: the mode in which the model is handed over, and ``setting`` what else it is like;
         ``interrupts``: it is interrupted where it would raise; ``suggests``: read its suggestion too, for
-        which some draw a plot."""
+        which some draw a plot; ``draws``: look at its plot."""
         steps = len(losses) if num_iter is None else num_iter
         if num_iter is None and steps < self.adapter.least_steps:
             raise Unasked(f"it wants {self.adapter.least_steps} steps")
@@ -132,10 +164,19 @@ class Finder(Subject):
                 device=self.device,
             )
             with probes.watched(parts[0]):
-                self._run(answer, parts, rates, steps, suggests, features)
+                self._run(answer, parts, rates, steps, suggests, draws, features)
         return answer
 
-    def _run(self, answer: Sweep, parts: Any, rates: Any, steps: int, suggests: bool, features: Any) -> None:
+    def _run(
+        self,
+        answer: Sweep,
+        parts: Any,
+        rates: Any,
+        steps: int,
+        suggests: bool,
+        draws: bool,
+        features: Any,
+    ) -> None:
         answer.script, model, optimizer, loader = parts
         before = probes.snapshot(model, optimizer)
         swept: Swept | None = None
@@ -166,6 +207,9 @@ class Finder(Subject):
         answer.used = np.asarray([rates[0] for rates, _, _ in answer.script.steps])
         if swept is not None:
             self._read(answer, swept, suggests)
+            if draws and swept.plot is not None:
+                with self.asking(), silence():
+                    answer.drawn = Picture.of(swept.plot())
             reset = getattr(swept, "reset", None)
             if reset is not None:
                 with self.asking(), silence():
@@ -373,6 +417,8 @@ class Finder(Subject):
             return "says nothing of its arguments"
         if feature == "suggestion":
             return "suggests nothing"
+        if feature == "plot":
+            return "draws nothing"
         if feature == "history":
             return "gives no history"
         if feature == "given_optimizer":
