@@ -46,7 +46,9 @@ _BESIDE = {
     "ignored samples": "ignore_index",
     "none": "reduction",
     "sum": "reduction",
-    "a slope": "gradient",
+    "a slope": "tensors",
+    "a second backward": "tensors",
+    "a second derivative": "double_backward",
     "epsilon 1": "epsilon_one",
 }
 """What a large batch is asked with, and the feature that it takes."""
@@ -588,7 +590,7 @@ def earlier_batches_leave_no_trace(loss: Loss, batch: Batch, earlier: int) -> No
     "L and dL/dz of 2^20 logits and more are what they are of few",
     why="Code for large batches works in blocks; the last one is often a part of one.",
     source=_SZEGEDY,
-    dtypes=("float32", "bfloat16"),
+    dtypes=("float32", "bfloat16"),  # a sum of so many overflows float16, which other laws say
     most_examples=1,
     severity="wrong",
     rests_on=(
@@ -614,9 +616,19 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
         target[1::3] = [features["ignore_index"]] * len(target[1::3])
     elif beside in ("none", "sum") and loss.takes(reduction=beside):
         features["reduction"] = beside
-    scale = -2.0 if beside == "a slope" else 1.0
+    scale, times = 2.0 if beside in ("none", "a slope") else 1.0, 2 if beside == "a second backward" else 1
     slopes = "gradient" in loss.features
-    answer = loss(logits, target, epsilon, with_gradient=slopes, scale=scale, **features)
+    if beside == "a second derivative":
+        return _curves_as_softmax(loss, logits, target, epsilon)
+    if loss.adapter.arrays == "numpy":
+        scale = 1.0  # its gradient is a function of its own
+    try:
+        answer = loss(logits, target, epsilon, with_gradient=slopes, scale=scale, backwards=times, **features)
+    except Raised as error:
+        if times > 1:
+            raise Unasked("its graph is used once, and says so") from error
+        raise
+    scale *= times
     right, bound = loss.expected(logits, target, epsilon, **features)
     if np.shape(answer.value) != np.shape(right):
         raise Unasked("its reductions have shapes of their own: one law is about that")
@@ -626,6 +638,18 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
         right, bound = loss.expected_gradient(logits, target, epsilon, **features)
         right, bound = scale * right, abs(scale) * bound
         loss.agree(f"gradient of {size} samples, {beside} besides", answer.gradient, right, bound)
+
+
+def _curves_as_softmax(loss: Loss, logits: Any, target: Any, epsilon: float) -> None:
+    """The second derivative along the first class."""
+    direction = np.zeros(logits.shape)
+    direction[:, 0] = len(logits)
+    answer = loss(logits, target, epsilon, along=direction)
+    p = softmax(logits, axis=1)
+    curved = p * (direction - (p * direction).sum(axis=1, keepdims=True))
+    share = len(logits) if loss.adapter.default_reduction == "mean" else 1
+    bound = len(logits) * tolerances.gradient_error(loss.precision, logits, p, p) * 2 * logits.shape[1]
+    loss.agree(f"second derivative of {len(logits)} samples", answer.second, curved / share, bound / share)
 
 
 @law(

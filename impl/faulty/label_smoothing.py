@@ -442,6 +442,51 @@ class SlopeOfManyLeftOut(Right):
         return cast(Any, _Slopeless).apply(loss) if _is_many(logits) else loss
 
 
+class _OnceRight(torch.autograd.Function):
+    """The derivative is right once, and nothing after."""
+
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor) -> Tensor:
+        ctx.given_away = False
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Any:
+        ctx.given_away, again = True, ctx.given_away
+        return torch.zeros_like(slope) if again else slope
+
+
+class SecondBackwardOfManyIsNothing(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        loss: Tensor = super().__call__(logits, target)
+        return cast(Any, _OnceRight).apply(loss) if _is_many(logits) else loss
+
+
+class CurvatureOfManyLeftOut(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if not _is_many(logits):
+            return super().__call__(logits, target)
+        loss: Tensor = cast(Any, _Straight).apply(logits, super().__call__, target)
+        return loss
+
+
+class _Straight(torch.autograd.Function):
+    """The right derivative, as a constant: its own derivative is 0."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, call: Any, target: Tensor) -> Tensor:
+        with torch.enable_grad():
+            inner = logits.detach().requires_grad_()
+            loss: Tensor = call(inner, target)
+        ctx.inner, ctx.loss = inner, loss
+        return loss.detach().clone()
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Any:
+        (gradient,) = torch.autograd.grad(ctx.loss, ctx.inner, slope.detach(), retain_graph=True)
+        return gradient + 0.0 * slope.sum(), None, None
+
+
 class SumOfManyOff(SumOff):
     off_gradient = False
     share = 2.0**13
@@ -1016,6 +1061,20 @@ FAULTS = (
         "class weights are left out where targets are probabilities",
         _PLAUSIBLE,
         "soft_target_agrees_with_hard",
+    ),
+    _fault(
+        "X42",
+        SecondBackwardOfManyIsNothing,
+        "of more than 2^17 logits, a second backward through the same loss gives nothing",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
+    ),
+    _fault(
+        "X43",
+        CurvatureOfManyLeftOut,
+        "of more than 2^17 logits, the second derivative is 0",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
     ),
     *arguments.faults_of(
         LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),

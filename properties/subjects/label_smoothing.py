@@ -76,6 +76,7 @@ class Loss(Subject):
         way: str | None = None,
         layout: str | None = None,
         scale: float = 1.0,
+        backwards: int = 1,
         earlier: int = 0,
         **features: Any,
     ) -> Answer:
@@ -83,8 +84,8 @@ class Loss(Subject):
 
         ``along`` (N, K) asks for the second derivative in that direction; ``way`` calls it in one of
         ``properties.ways``; ``layout``, one of ``probes.LAYOUTS``, is how logits and targets lie in memory;
-        ``scale`` multiplies the result before its gradient is taken; ``earlier`` calls the same object so
-        often with another batch of that shape first.
+        ``scale`` multiplies the result before its gradient is taken, ``backwards`` times over; ``earlier``
+        calls the same object so often with another batch of that shape first.
         """
         self.answers.append(
             answer := Answer(
@@ -98,6 +99,7 @@ class Loss(Subject):
                     "way": way,
                     "layout": layout,
                     "scale": scale,
+                    "backwards": backwards,
                     "earlier": earlier,
                 }
             )
@@ -122,7 +124,9 @@ class Loss(Subject):
             with self.asking():
                 own = self.adapter.arrays == "numpy"
                 if not own and z.grad is None:
-                    torch.autograd.backward((result if scale == 1 else result * scale).sum())
+                    scaled = (result if scale == 1 else result * scale).sum()
+                    for left in range(backwards, 0, -1):
+                        torch.autograd.backward(scaled, retain_graph=left > 1)
                 slope = loss.gradient(z, y) if own else z.grad
             answer.gradient = np.zeros(z.shape) if slope is None else to_float64(slope)
         if along is not None:

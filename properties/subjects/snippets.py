@@ -63,6 +63,10 @@ def label_smoothing_snippet(
             lines.append(f"gradient_{number} = {made}.gradient({logits}, {target})")
         elif asked["with_gradient"] and asked["way"] != "func_grad":
             scaled = result if asked["scale"] == 1 else f"({literal(asked['scale'])} * {result})"
+            if asked["backwards"] > 1:
+                kept = f"loss_{number}.backward(retain_graph=True)"
+                lines += [f"loss_{number} = {scaled}.sum()", *[kept] * (asked["backwards"] - 1)]
+                scaled = f"loss_{number}"
             lines.append(f"{scaled}.sum().backward()")
         if asked["along"] is not None:
             lines += tensor_lines("along", asked["along"], subject.dtype, subject.shown_device)
