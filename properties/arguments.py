@@ -17,7 +17,7 @@ _SOURCE = "the documentation that the adapter was written from"
 
 @law(
     ANY_TECHNIQUE,
-    "f(x) = f(x; a = default), and every documented value of a is taken",
+    "what is left out is its documented default, and every documented value is taken",
     why="A default that is another than the page says changes every result of those who rely on it.",
     source=_SOURCE,
     needs=("arguments",),
@@ -45,7 +45,7 @@ def arguments_are_as_documented(subject: Subject, part: float) -> None:
 
 @law(
     ANY_TECHNIQUE,
-    "a value of a that is none of the documented ones raises",
+    "an argument's value that is none of the documented ones raises",
     why="A name that is misspelt, or a number out of range, would silently mean something else.",
     source=_SOURCE,
     needs=("arguments",),

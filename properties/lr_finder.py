@@ -549,6 +549,7 @@ def suggestion_follows_its_rule(finder: Finder, steepest: int, span: list[float]
     why="A rate is read off it by eye: on a linear axis, or beside a loss that exploded, nothing is seen.",
     source=f"{_SMITH}; fastai 2.8, callback/schedule.py: plot_lr_find, a log axis and skip_end=5",
     needs=("plot", "history"),
+    devices=("cpu",),
     severity="edge",
     most_examples=2,
 )
