@@ -525,7 +525,7 @@ def suggestion_is_steepest(finder: Finder, steepest: int) -> None:
 
 
 @finder_law(
-    "minimum: a tenth of the rate of the smallest loss;  valley: the middle of the longest fall",
+    "minimum: a tenth of the rate of the smallest loss;  valley: half-way along the longest fall",
     why="A rule that is named can be worked out by hand from the curve, and must come to the same.",
     source="fastai 2.8, callback/schedule.py: minimum and valley; Smith 2015, section 3.3",
     needs=("suggestion", "history"),

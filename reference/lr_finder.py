@@ -156,19 +156,24 @@ def suggest_minimum(lrs: ArrayLike, losses: ArrayLike) -> float | None:
 
 
 def suggest_valley(lrs: ArrayLike, losses: ArrayLike) -> float | None:
-    """The lr in the middle of the longest decreasing run's valley: half-way down. None where none falls.
+    """The lr half-way down the valley: between the ends of its longest falling part. None where none falls.
 
-    The longest strictly decreasing run is the valley's side; fastai's suggestion of this name takes a
-    point about half of the way along it.
+    That part may leave points out, so that a noisy one does not end it: the longest subsequence of which
+    each loss is below the one before, as in fastai's ``valley`` (2.8, callback/schedule.py). Of equally
+    long ones it is the first to end, and of those the last to begin.
     """
     x, y = np.asarray(lrs, float), np.asarray(losses, float)
-    runs, start = [], 0
-    for i in range(1, len(y) + 1):
-        if i == len(y) or y[i] >= y[i - 1]:
-            runs.append((i - start, start))
-            start = i
-    longest, first = max(runs, default=(0, 0), key=lambda run: run[0])
-    return float(x[first + longest // 2]) if longest >= 2 else None
+    parts: list[tuple[int, int]] = []
+    for i in range(len(y)):
+        before = [
+            (count + 1, first) for (count, first), loss in zip(parts, y[:i], strict=True) if loss > y[i]
+        ]
+        parts.append(max(before, default=(1, i)))
+    if not parts:
+        return None
+    last = max(range(len(parts)), key=lambda i: parts[i][0])
+    count, first = parts[last]
+    return float(x[(first + last + 1) // 2]) if count >= 2 else None
 
 
 def trim(values: ArrayLike, skip_start: int, skip_end: int) -> Array:

@@ -93,6 +93,22 @@ def test_suggestions_on_a_valley():
     assert lr_finder.suggest_valley(lrs, losses) == pytest.approx(1e-2)
 
 
+@pytest.mark.parametrize(
+    ("losses", "place"),
+    [
+        ([1.0, 0.9, 0.95, 0.5, 0.4], 2),  # 1, 0.9, 0.5, 0.4: one noisy point does not end it
+        ([5.0, 4.0, 9.0, 8.0, 7.0, 6.0], 4),  # 9, 8, 7, 6 and not 5, 4
+        ([2.0, 1.0, 2.0, 1.0], 1),  # of two, the first to end
+        ([3.0, 4.0, 2.0], 2),  # 3, 2 and 4, 2: the last to begin
+        ([1.0, 1.0, 1.0], None),
+    ],
+)
+def test_the_valley_is_half_way_down_the_longest_fall(losses, place):
+    lrs = lr_finder.schedule(1e-5, 1.0, len(losses))
+    found = lr_finder.suggest_valley(lrs, losses)
+    assert found == (None if place is None else pytest.approx(lrs[place]))
+
+
 @pytest.mark.parametrize("loss", [-1.0, 0.1, 7.3])
 @pytest.mark.parametrize("count", [2, 3, 7, 30])
 def test_nothing_is_suggested_for_a_flat_curve(loss, count):

@@ -47,7 +47,7 @@ class RangeTest:
 
         steepest: where the slope of the raw loss against log lr, fitted over a quarter of the points, is
         smallest, up to the minimum: noise of single batches averages out. minimum: a tenth of the rate of
-        the smallest smoothed loss. valley: the middle of the longest falling run of the smoothed loss.
+        the smallest smoothed loss. valley: half-way along the smoothed loss's longest falling subsequence.
         ``skip_start`` and ``skip_end`` points are left out, unless fewer than 2 would be left.
         """
         if method not in _METHODS:
@@ -254,13 +254,16 @@ def _minimum(lrs: tuple[float, ...], losses: tuple[float, ...]) -> float | None:
 
 
 def _valley(lrs: tuple[float, ...], losses: tuple[float, ...]) -> float | None:
-    longest, first, start = 1, 0, 0
-    for i in range(1, len(losses) + 1):
-        if i == len(losses) or losses[i] >= losses[i - 1]:
-            if i - start > longest:
-                longest, first = i - start, start
-            start = i
-    return lrs[first + longest // 2] if longest > 1 else None
+    """Half-way between the ends of the longest falling subsequence: one noisy point does not end it."""
+    y = np.asarray(losses)
+    lengths, starts = np.ones(len(y), int), np.arange(len(y))
+    for i in range(1, len(y)):
+        above = np.flatnonzero(y[:i] > y[i])
+        if len(above):
+            longest = above[lengths[above] == lengths[above].max()]
+            lengths[i], starts[i] = lengths[longest[0]] + 1, starts[longest].max()
+    last = int(lengths.argmax())
+    return lrs[(int(starts[last]) + last + 1) // 2] if lengths[last] > 1 else None
 
 
 @contextlib.contextmanager
