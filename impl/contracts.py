@@ -26,6 +26,9 @@ from lawful.impl.shown import FUTURE, standing_alone
 
 TECHNIQUES = ("label_smoothing", "mixup", "lr_finder", "training")
 
+HALF = ("bfloat16", "float16")
+"""Dtypes that are an end of the range of every law."""
+
 SEVERITIES = {
     "wrong": "ordinary input, wrong result; or harm to the caller's tensors, model or random state",
     "edge": "right in the ordinary range, wrong at its end",

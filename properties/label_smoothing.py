@@ -633,11 +633,11 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
     if np.shape(answer.value) != np.shape(right):
         raise Unasked("its reductions have shapes of their own: one law is about that")
     running = size * tolerances.UNIT_ROUNDOFF[loss.dtype] * np.abs(right)  # a sum, row by row
-    loss.agree(f"loss of {size} samples, {beside} besides", answer.value, right, bound + running)
+    loss.agree(f"loss of {size} samples", answer.value, right, bound + running)
     if slopes:
         right, bound = loss.expected_gradient(logits, target, epsilon, **features)
         right, bound = scale * right, abs(scale) * bound
-        loss.agree(f"gradient of {size} samples, {beside} besides", answer.gradient, right, bound)
+        loss.agree(f"gradient of {size} samples", answer.gradient, right, bound)
 
 
 def _curves_as_softmax(loss: Loss, logits: Any, target: Any, epsilon: float) -> None:

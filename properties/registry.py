@@ -24,10 +24,9 @@ from typing import Any
 
 from hypothesis.strategies import SearchStrategy
 
-from lawful.impl.contracts import SEVERITIES, TECHNIQUES
+from lawful.impl.contracts import HALF, SEVERITIES, TECHNIQUES
 
 FLOATS = ("float64", "float32", "bfloat16", "float16")
-HALF = ("bfloat16", "float16")
 WIDE_FLOATS = ("float64", "float32")
 SINGLE = ("float32",)
 DEVICES = ("cpu", "twin", "cuda", "mps")

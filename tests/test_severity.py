@@ -48,6 +48,8 @@ def test_dtypes_with_one_cause_are_one_finding_and_others_are_not():
     rows = [row("law", message="is 3.5, expected 1"), row("law", message="is 4, expected 1", dtype="float64")]
     assert len(findings(rows)) == 1
     assert len(findings([*rows, row("law", message="raised TypeError", dtype="float16")])) == 2
+    assert len(findings([*rows, row("law", message="slope is 0, expected 1", dtype="float16")])) == 1
+    assert len(findings([rows[0], row("law", message="slope is 0, expected 1", dtype="float64")])) == 2
 
 
 def test_the_most_severe_comes_first_and_words_count():

@@ -51,9 +51,10 @@ DEVIATES = {
         "kornia": {"lambda_follows_beta"},
     },
     "lr_finder": {
-        "torch_lr_finder": SWEEPS,
+        "torch_lr_finder": {*SWEEPS, "rejects_undocumented_values"},
         "ignite": SWEEPS
         | {
+            "rejects_undocumented_values",
             "schedule_is_geometric",
             "schedule_hits_both_ends",
             "takes_the_steps_asked",

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lawful.impl.contracts import HALF, WAYS
 from lawful.impl.contracts import SEVERITIES as SEVERITY_MEANINGS
-from lawful.impl.contracts import WAYS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,11 +110,19 @@ def findings(rows: Iterable[Result]) -> list[Finding]:
                 return root(below)
         return row
 
+    wider = {(row.property, row.verdict): row.cause() for row in reversed(kept) if row.dtype not in HALF}
+
+    def cause(row: Result) -> str:
+        """A wrong number in half precision is another side of one in a wider dtype; an error is not."""
+        if row.dtype in HALF and not row.message.startswith("raised"):
+            return wider.get((row.property, row.verdict), row.cause())
+        return row.cause()
+
     groups: dict[tuple[str, str, str], list[Result]] = {}
     also: dict[tuple[str, str, str], dict[str, None]] = {}
     for row in kept:
         first = root(row)
-        key = (first.property, first.verdict, first.cause())
+        key = (first.property, first.verdict, cause(first))
         if first is row:
             groups.setdefault(key, []).append(row)
         else:
@@ -125,9 +133,9 @@ def findings(rows: Iterable[Result]) -> list[Finding]:
             verdict,
             min((row.severity for row in group), key=SEVERITIES.index),
             tuple(group),
-            tuple(also.get((name, verdict, cause), ())),
+            tuple(also.get((name, verdict, words), ())),
         )
-        for (name, verdict, cause), group in groups.items()
+        for (name, verdict, words), group in groups.items()
     ]
     return sorted(found, key=lambda each: (URGENCY.index(each.verdict), SEVERITIES.index(each.severity)))
 
