@@ -114,7 +114,7 @@ def findings(rows: Iterable[Result]) -> list[Finding]:
 
     def cause(row: Result) -> str:
         """A wrong number in half precision is another side of one in a wider dtype; an error is not."""
-        if row.dtype in HALF and not row.message.startswith("raised"):
+        if row.dtype in HALF and not (row.message or "").startswith("raised"):
             return wider.get((row.property, row.verdict), row.cause())
         return row.cause()
 
