@@ -360,11 +360,12 @@ def test_in_blocks_the_derivative_follows_its_slope(slope, blocks):
     torch.testing.assert_close(gradient, right)
 
 
-def test_in_blocks_no_more_than_the_derivative_is_made(blocks):
+def test_in_blocks_no_more_than_the_derivative_is_made(blocks, monkeypatch):
     z, y = torch.randn(40, 1000, requires_grad=True), torch.arange(40)
     loss = label_smoothed_cross_entropy(z, y)
     waits = loss.grad_fn.gradient.data_ptr()
     assert torch.autograd.grad(loss, z)[0].data_ptr() == waits
+    monkeypatch.setattr(native, "_to_derivative", None)  # that nobody asks for is not worked out
     with torch.no_grad():
         assert label_smoothed_cross_entropy(z, y).grad_fn is None
 
