@@ -450,15 +450,27 @@ def weights_leave_ignored_targets_out(
     severity="wrong",
     rests_on=("matches_reference",),
 )
-@draws(batch=batches(), epsilon=epsilons(), depth=one_of(1, 2, 3), key=permutation_keys())
-def class_dimension_is_one(loss: Loss, batch: Batch, epsilon: float, depth: int, key: int) -> None:
+@draws(
+    batch=batches(),
+    epsilon=epsilons(),
+    depth=one_of(1, 2, 3),
+    key=permutation_keys(),
+    weight=class_weights(),
+    weighs=one_of(False, True),
+)
+def class_dimension_is_one(
+    loss: Loss, batch: Batch, epsilon: float, depth: int, key: int, weight: list[float], weighs: bool
+) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
     layers = [permutation(key + d, batch.num_classes) for d in range(depth)]
     logits = np.stack([np.asarray(batch.logits)[:, order] for order in layers], axis=-1)
     target = np.stack([np.roll(batch.target, d) for d in range(depth)], axis=-1)
-    answer = loss(logits, target, epsilon)
-    flat = loss(np.moveaxis(logits, 1, -1).reshape(-1, batch.num_classes), target.reshape(-1), epsilon)
-    right, bound = loss.expected(logits, target, epsilon)
+    weighs = weighs and "weight" in loss.features
+    features: dict[str, Any] = {"weight": weight[: batch.num_classes]} if weighs else {}
+    answer = loss(logits, target, epsilon, **features)
+    flattened = np.moveaxis(logits, 1, -1).reshape(-1, batch.num_classes)
+    flat = loss(flattened, target.reshape(-1), epsilon, **features)
+    right, bound = loss.expected(logits, target, epsilon, **features)
     loss.agree("loss of (N, K, d) logits", answer.value, flat.value.reshape(np.shape(right)), 2 * bound)
 
 
@@ -729,20 +741,51 @@ def rejects_bad_target(loss: Loss, batch: Batch, bad: object, place: int) -> Non
 
 @law(
     "label_smoothing",
-    "len(y) != N raises",
+    "len(y) != N raises, and so does a y of shape (N, 1), or z of shape (N,), if it is not taken rightly",
     why="Broadcasting would pair samples with targets that are not theirs.",
     source=f"{_TORCH}, shape",
     dtypes=SINGLE,
     severity="guard",
 )
-@draws(batch=batches(min_size=2), kept=one_of(1, 0))
-def rejects_bad_shapes(loss: Loss, batch: Batch, kept: int) -> None:
+@draws(batch=batches(min_size=2), kept=one_of(1, 0), odd=one_of("count", "column", "flat"))
+def rejects_bad_shapes(loss: Loss, batch: Batch, kept: int, odd: str) -> None:
+    if odd == "column":
+        right, bound = loss.expected(batch.logits, batch.target, loss.allowed(0.1, batch.num_classes))
+        alike = [
+            (np.reshape(right, shape), bound)
+            for shape in {np.shape(right), (batch.size, 1)}
+            if np.size(right) == np.prod(shape, dtype=int)
+        ]
+        column = [[y] for y in batch.target]
+        ask = partial(loss, batch.logits, column, loss.allowed(0.1, batch.num_classes))
+        return loss.refuses("targets in a column", ask, names="target", unless=alike)
+    if odd == "flat":
+        flat = [row[0] for row in batch.logits]
+        ask = partial(loss, flat, batch.target, loss.allowed(0.1, batch.num_classes))
+        return loss.refuses("logits without classes", ask, names="logits target")
     target = batch.target[:kept] if kept else [*batch.target, 0]
     loss.refuses(
         f"{len(target)} targets for {batch.size} samples",
         lambda: loss(batch.logits, target, 0.1),
         names="target",
     )
+
+
+@law(
+    "label_smoothing",
+    "len(w) != K raises",
+    why="Broadcasting would weigh classes with weights that are not theirs.",
+    source=f"{_TORCH}, weight: of size C",
+    needs=("weight",),
+    dtypes=SINGLE,
+    severity="guard",
+)
+@draws(batch=batches(), off=one_of(1, -1))
+def rejects_bad_weight(loss: Loss, batch: Batch, off: int) -> None:
+    weight = [0.5] * (batch.num_classes + off)
+    epsilon = loss.allowed(0.1, batch.num_classes)
+    what = f"{len(weight)} weights for {batch.num_classes} classes"
+    loss.refuses(what, partial(loss, batch.logits, batch.target, epsilon, weight=weight), names="weight")
 
 
 @law(

@@ -53,7 +53,7 @@ GOOD = {
         arguments={"reduction": Argument("mean", values=("mean", "sum", "none"))},
     ),
 }
-CASES = {"label_smoothing": 76, "mixup": 64, "lr_finder": 39, "training": 9}
+CASES = {"label_smoothing": 77, "mixup": 64, "lr_finder": 39, "training": 9}
 
 
 @pytest.fixture(scope="module", params=sorted(GOOD))

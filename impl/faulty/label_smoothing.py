@@ -49,6 +49,8 @@ class Right:
     def check_shapes(self, logits: Tensor, target: Tensor) -> None:
         if len(logits) != len(target):
             raise ValueError(f"{len(target)} targets for {len(logits)} samples")
+        if logits.ndim != 2 or target.ndim != 1 + target.is_floating_point():
+            raise ValueError(f"targets {tuple(target.shape)} for logits {tuple(logits.shape)}")
 
     def widened(self, logits: Tensor) -> Tensor:
         return logits if logits.dtype == torch.float64 else logits.float()
@@ -515,6 +517,35 @@ class NothingTimesInfinityOfMany(Right):
 class SoftTargetsUnweighted(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         if target.is_floating_point():
+            self.weight = None
+        return super().__call__(logits, target)
+
+
+class AnyWeights(Right):
+    """As many as it takes: the last one again, or fewer."""
+
+    def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
+        if self.weight is not None:
+            self.weight = self.weight[torch.arange(log_p.shape[1]).clamp(max=len(self.weight) - 1)]
+        return super().per_sample(q, log_p)
+
+
+class ColumnTurned(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        column = target.ndim == 2 and not target.is_floating_point()
+        return super().__call__(logits, target.flatten().roll(1) if column else target)
+
+
+class ClassesOfOneSample(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if logits.ndim == 1:
+            logits, target = logits.expand(len(target), -1), target % len(logits)
+        return super().__call__(logits, target)
+
+
+class DenseUnweighted(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if logits.ndim > 2:
             self.weight = None
         return super().__call__(logits, target)
 
@@ -1075,6 +1106,34 @@ FAULTS = (
         "of more than 2^17 logits, the second derivative is 0",
         _PLAUSIBLE,
         "large_batches_are_no_other",
+    ),
+    _fault(
+        "X44",
+        AnyWeights,
+        "more or fewer class weights than classes are taken",
+        _PLAUSIBLE,
+        "rejects_bad_weight",
+    ),
+    _fault(
+        "X45",
+        ColumnTurned,
+        "targets in a column are paired with other samples",
+        _PLAUSIBLE,
+        "rejects_bad_shapes",
+    ),
+    _fault(
+        "X46",
+        ClassesOfOneSample,
+        "logits without a dimension of classes are taken for those of one sample",
+        _PLAUSIBLE,
+        "rejects_bad_shapes",
+    ),
+    _fault(
+        "X47",
+        DenseUnweighted,
+        "class weights are left out where logits have more dimensions",
+        _PLAUSIBLE,
+        "class_dimension_is_one",
     ),
     *arguments.faults_of(
         LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),
