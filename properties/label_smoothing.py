@@ -741,7 +741,7 @@ def rejects_bad_target(loss: Loss, batch: Batch, bad: object, place: int) -> Non
 
 @law(
     "label_smoothing",
-    "len(y) != N raises, and so does a y of shape (N, 1), or z of shape (N,), if it is not taken rightly",
+    "len(y) != N raises, and so does z of shape (N,); y of shape (N, 1) too, where errors are promised",
     why="Broadcasting would pair samples with targets that are not theirs.",
     source=f"{_TORCH}, shape",
     dtypes=SINGLE,
@@ -750,6 +750,8 @@ def rejects_bad_target(loss: Loss, batch: Batch, bad: object, place: int) -> Non
 @draws(batch=batches(min_size=2), kept=one_of(1, 0), odd=one_of("count", "column", "flat"))
 def rejects_bad_shapes(loss: Loss, batch: Batch, kept: int, odd: str) -> None:
     if odd == "column":
+        if loss.conventions.get("errors") != "named":
+            raise Unasked("it does not say that it looks at what it is given, and (N, 1) is not (N,)")
         right, bound = loss.expected(batch.logits, batch.target, loss.allowed(0.1, batch.num_classes))
         alike = [
             (np.reshape(right, shape), bound)

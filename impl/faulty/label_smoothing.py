@@ -48,9 +48,9 @@ class Right:
 
     def check_shapes(self, logits: Tensor, target: Tensor) -> None:
         if len(logits) != len(target):
-            raise ValueError(f"{len(target)} targets for {len(logits)} samples")
+            raise ValueError(f"target has {len(target)} samples, expected {len(logits)}")
         if logits.ndim != 2 or target.ndim != 1 + target.is_floating_point():
-            raise ValueError(f"targets {tuple(target.shape)} for logits {tuple(logits.shape)}")
+            raise ValueError(f"target has shape {tuple(target.shape)} for logits {tuple(logits.shape)}")
 
     def widened(self, logits: Tensor) -> Tensor:
         return logits if logits.dtype == torch.float64 else logits.float()
@@ -606,7 +606,13 @@ class TargetsOfTheFirstBatch(Right):
 
 
 def _fault(
-    id: str, kind: Any, statement: str, source: str, *caught_by: str, less: set[str] | None = None
+    id: str,
+    kind: Any,
+    statement: str,
+    source: str,
+    *caught_by: str,
+    less: set[str] | None = None,
+    documented: dict[str, str] | None = None,
 ) -> Fault:
     adapter = LabelSmoothing(
         id,
@@ -617,6 +623,7 @@ def _fault(
             "ignored_mean": "kept",
             "weighting": "every_term",
             "weighted_mean": "weights",
+            **(documented or {}),
         },
         imports=f"from lawful.impl.faulty.label_smoothing import {kind.__name__}",
         called_as=f"{kind.__name__}({{epsilon}}{{features}})({{logits}}, {{target}})",
@@ -1120,6 +1127,7 @@ FAULTS = (
         "targets in a column are paired with other samples",
         _PLAUSIBLE,
         "rejects_bad_shapes",
+        documented={"errors": "named"},
     ),
     _fault(
         "X46",
