@@ -26,7 +26,7 @@ from lawful.properties.strategies import (
     spread_alphas,
     stream_seeds,
 )
-from lawful.properties.subjects.mixup import Mix, allowed_distance, distance
+from lawful.properties.subjects.mixup import Mix, allowed_distance, distance, visible_share
 from lawful.properties.subjects.subject import (
     LawBroken,
     Raised,
@@ -184,7 +184,7 @@ def lambda_follows_beta(mix: Mix, alpha: float, seed: int) -> None:
     """
     if not mix.adapter.alpha_known:
         raise Unasked("its alpha cannot be passed")
-    lams, answer = mix.visible_lambdas(alpha, seed, _LAMBDAS)
+    lams, looked, answer = mix.visible_lambdas(alpha, seed, _LAMBDAS)
     if not len(lams):
         text = f"never mixes: at alpha {alpha}, no row of {_LAMBDAS} shows a partner"
         raise LawBroken("lambdas that could be seen", "at least", 1, 0, text=text)
@@ -198,6 +198,12 @@ def lambda_follows_beta(mix: Mix, alpha: float, seed: int) -> None:
     name = "Beta folded at 1/2" if folded else "Beta"
     what = f"share of lambdas up to {where:.4g} at alpha {alpha} ({name}, {len(lams)} draws)"
     mix.agree(what, share, right, allowed_distance(len(lams)))
+    if mix.conventions.get("applied") == "always":  # a row in 16 may be its own partner, and shows none
+        expected, allowed = visible_share(alpha), allowed_distance(looked)
+        what = f"share of lambdas within 1e-4 of no end, at alpha {alpha},"
+        found = answer.derive(f"len({seen}) / {looked}", len(lams) / looked)
+        mix.at_most(what, found, expected + allowed)
+        mix.at_least(what, found, expected * 15 / 16 - allowed)
     mix.at_least("lambdas that could be seen", len(lams), _LAMBDAS // 8)
 
 

@@ -96,6 +96,21 @@ class ReadAsItLies(Right):
         return super().mixed(inputs.as_strided(inputs.shape, flat), lam, partner)
 
 
+class MoreOfSmallAlphas(Right):
+    """Of a small alpha, lambdas away from the ends are spread as they should be, and too many."""
+
+    reach = 10.0
+
+    def drawn(self, rng: np.random.Generator, alpha: float, size: int) -> Any:
+        if alpha >= 0.1:
+            return super().drawn(rng, alpha, size)
+        return 1 / (1 + np.exp(rng.uniform(-self.reach, self.reach, size)))
+
+
+class FewerOfSmallAlphas(MoreOfSmallAlphas):
+    reach = 60.0
+
+
 class Pairs(Right):
     """The target as a triple."""
 
@@ -929,6 +944,20 @@ FAULTS = (
         "seeded_runs_repeat",
     ),
     _fault("XM40", GeneratorLeftOut, "the generator is not used", _PLAUSIBLE, "seeded_runs_repeat"),
+    _fault(
+        "XM41",
+        MoreOfSmallAlphas,
+        "of an alpha below 0.1 nearly all samples are mixed, where a third should be",
+        _PLAUSIBLE,
+        "lambda_follows_beta",
+    ),
+    _fault(
+        "XM42",
+        FewerOfSmallAlphas,
+        "of an alpha below 0.1 fewer samples are mixed than should be",
+        _PLAUSIBLE,
+        "lambda_follows_beta",
+    ),
     *arguments.faults_of(
         Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),
         "XMA{}",

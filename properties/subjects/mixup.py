@@ -262,9 +262,9 @@ class Mix(Subject):
         weights = self._flat(torch.cat(mixed)).reshape(calls, size, size)
         return [Mixed({}, value=value) for value in weights]
 
-    def visible_lambdas(self, alpha: float, seed: int, count: int) -> tuple[Any, Mixed]:
-        """Independent lambdas in (VISIBLE, 1 - VISIBLE), of ``count`` rows with a partner or so, and the
-        answer that stands for them."""
+    def visible_lambdas(self, alpha: float, seed: int, count: int) -> tuple[Any, int, Mixed]:
+        """Independent lambdas in (VISIBLE, 1 - VISIBLE), of ``count`` rows with a partner or so, how many
+        rows were looked at, and the answer that stands for them."""
         size = 16
         rows = {"batch": 1, "pair": size // 2}.get(self.conventions.get("lambda_scope", "sample"), size)
         found = []
@@ -278,7 +278,7 @@ class Mix(Subject):
             found += seen[:rows].tolist()
         answer = self.answers[-1]
         assert isinstance(answer, Mixed)
-        return np.asarray(found), answer
+        return np.asarray(found), -(-count // rows) * rows, answer
 
     def copies(self, inputs: Any, target: Any, alpha: float, seeds: list[int]) -> list[Mixed]:
         """One object, copied, each copy called under another seed, until one mixes otherwise than the first:
@@ -432,7 +432,7 @@ class Mix(Subject):
 
     def _lambda(self) -> str:
         """Folded or not, by the smallest; ``other`` where it is far from both laws at alpha 0.1."""
-        lams, _ = self.visible_lambdas(0.1, 0, _LOOKS)
+        lams, _, _ = self.visible_lambdas(0.1, 0, _LOOKS)
         if not len(lams) or lams.max() > 1 + self.weight_error():
             return "other"
         folded = bool(lams.min() >= 0.5 - self.weight_error())
@@ -473,6 +473,11 @@ def distance(lams: Any, alpha: float, folded: bool) -> tuple[float, float, float
     share = np.searchsorted(np.sort(seen), grid, side="right") / max(1, len(seen))
     worst = int(np.argmax(np.abs(share - right)))
     return float(abs(share - right)[worst]), float(grid[worst]), float(right[worst])
+
+
+def visible_share(alpha: float) -> float:
+    """P(VISIBLE < lam < 1 - VISIBLE): a small alpha leaves most lambdas beyond."""
+    return 1.0 - 2.0 * float(reference.lam_cdf([VISIBLE], alpha, folded=False)[0])
 
 
 def allowed_distance(count: int, chance: float = 1e-13) -> float:
