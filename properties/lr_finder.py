@@ -565,7 +565,7 @@ def plot_shows_the_fall(finder: Finder, steepest: int, explodes: bool) -> None:
     curves = [(x, y) for x, y in drawn.lines if len(x) > 2]
     if not any(_is_run_of((x, y), (answer.lrs, answer.value)) for x, y in curves):
         raise LawBroken("line of the plot", "a", "run of the recorded losses", [len(x) for x, _ in curves])
-    if answer.suggestion is not None and len(drawn.lines) > len(curves):
+    if answer.suggestion is not None:
         marks = [(x, y) for x, y in drawn.lines if np.allclose(x, answer.suggestion, rtol=1e-3)]
         heights = [np.interp(np.log(answer.suggestion), np.log(x), y) for x, y in curves]
         on_it = [y for _, y in marks if len(y) == 1 and np.isclose(heights, y[0], rtol=1e-3).any()]
