@@ -643,6 +643,11 @@ class MarkedBelow(Right):
         return [lr], [0.9 * loss]
 
 
+class NotMarked(Right):
+    def mark(self, lr: float, loss: float) -> tuple[list[float], list[float]]:
+        return [], []
+
+
 class ExplosionToScale(Right):
     def heights(self, losses: list[float]) -> tuple[float, float]:
         return min(losses), max(losses)
@@ -1179,6 +1184,7 @@ FAULTS = (
         _PLAUSIBLE,
         "plot_shows_the_fall",
     ),
+    _fault("XR48", NotMarked, "the suggestion is not marked", _PLAUSIBLE, "plot_shows_the_fall"),
     *arguments.faults_of(
         LRFinder("right", _checked, features=LRFinder.known_features),
         "XRA{}",
