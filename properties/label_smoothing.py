@@ -625,7 +625,7 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
     features: dict[str, Any] = {}
     if beside == "ignored samples":
         features["ignore_index"] = loss.ignorable(-100)
-        target[1::3] = [features["ignore_index"]] * len(target[1::3])
+        target[1::13] = [features["ignore_index"]] * len(target[1::13])
     elif beside in ("none", "sum") and loss.takes(reduction=beside):
         features["reduction"] = beside
     scale, times = 2.0 if beside in ("none", "a slope") else 1.0, 2 if beside == "a second backward" else 1
