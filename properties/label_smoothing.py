@@ -749,9 +749,7 @@ def rejects_bad_target(loss: Loss, batch: Batch, bad: object, place: int) -> Non
 )
 @draws(batch=batches(min_size=2), kept=one_of(1, 0), odd=one_of("count", "column", "flat"))
 def rejects_bad_shapes(loss: Loss, batch: Batch, kept: int, odd: str) -> None:
-    if odd == "column":
-        if loss.conventions.get("errors") != "named":
-            raise Unasked("it does not say that it looks at what it is given, and (N, 1) is not (N,)")
+    if odd == "column" and loss.conventions.get("errors") == "named":  # else nobody said that it is looked at
         right, bound = loss.expected(batch.logits, batch.target, loss.allowed(0.1, batch.num_classes))
         alike = [
             (np.reshape(right, shape), bound)

@@ -307,6 +307,8 @@ INSTALLED = {
     "keras.losses:CategoricalCrossentropy": ("keras.label_smoothing", set()),
 }
 """By target: the shipped adapter, and what it is asked beside: nobody infers a suggestion from a plot."""
+DECLARED = {"arguments_are_as_documented", "rejects_undocumented_values", "plot_shows_the_fall"}
+"""What is asked where an adapter says what a documentation says, or how to draw."""
 
 
 @pytest.mark.parametrize("target", INSTALLED)
@@ -319,4 +321,4 @@ def test_an_installed_library_gives_its_adapters_verdicts_without_it(target, mon
         for row in check(name, device="cpu", dtypes=["float32"]).results:
             found[row.property] = "broken" if row.verdict == "deviates" else row.verdict
     different = {law for law, verdict in inferred.items() if declared[law] != verdict}
-    assert different == unknown
+    assert different - DECLARED == unknown

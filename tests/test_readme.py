@@ -46,7 +46,7 @@ def libraries():
 
 def test_the_table_of_libraries_is_what_the_adapters_declare():
     written = README.split(BEGIN)[1].split(END)[0]
-    assert written == libraries(), "python tests/test_readme.py writes it"
+    assert written == libraries(), "python -m tests.test_readme writes it"
 
 
 def test_every_command_in_a_document_is_one():

@@ -56,7 +56,6 @@ ADAPTERS = (
             "twin": "ignite saves the state to a file, and a tensor of the twin cannot be read from one"
         },
         deviations=(
-            _known.nan_is_a_smoothing_factor("0.5.5"),
             Deviation(
                 "schedule_is_geometric",
                 "the first step runs at a rate made from the optimizer's own and end_lr, not from start_lr",
@@ -96,6 +95,7 @@ ADAPTERS = (
             _known.nan_never_stops_it("0.5.5"),
             _known.mode_or_gradients_are_left(r"is mode, grads, expected", "0.5.5"),
             _known.not_restored_after_an_error("0.5.5"),
+            _known.nan_is_a_smoothing_factor("0.5.5"),
             _known.start_of_zero_is_taken(r"before start 0 is refused is 1", "0.5.5"),
         ),
         library="pytorch-ignite",
