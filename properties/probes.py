@@ -162,7 +162,8 @@ class Script:
         return self.losses[min(step, len(self.losses) - 1)]
 
     def criterion(self, output: Tensor, target: Tensor) -> Tensor:
-        """The scripted loss, with the output's gradient."""
+        """The scripted loss, with the output's gradient; it draws from every generator, as data do."""
+        random.random(), np.random.random(), torch.rand(())
         self.kept = max(self.kept, sum(mark() is not None for mark in self.graphs[:-1]))
         if output.requires_grad:
             mark = _Mark()

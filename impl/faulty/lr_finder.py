@@ -294,6 +294,18 @@ class RandomStateConsumed(Right):
         torch.rand(1)
 
 
+class NumPysStateConsumed(Right):
+    def restore_seeds(self, seeds: Any) -> None:
+        random.setstate(seeds[0])
+        torch.set_rng_state(seeds[2])
+
+
+class PythonsStateConsumed(Right):
+    def restore_seeds(self, seeds: Any) -> None:
+        np.random.set_state(seeds[1])
+        torch.set_rng_state(seeds[2])
+
+
 class FirstGroupOnly(Right):
     def set_lr(self, optimizer: Any, lr: float) -> None:
         optimizer.param_groups[0]["lr"] = lr
@@ -1183,6 +1195,20 @@ FAULTS = (
         "the plot leaves out the first losses",
         _PLAUSIBLE,
         "plot_shows_the_fall",
+    ),
+    _fault(
+        "XR49",
+        NumPysStateConsumed,
+        "NumPy's random state is not put back",
+        _PLAUSIBLE,
+        "restores_random_state",
+    ),
+    _fault(
+        "XR50",
+        PythonsStateConsumed,
+        "Python's random state is not put back",
+        _PLAUSIBLE,
+        "restores_random_state",
     ),
     _fault("XR48", NotMarked, "the suggestion is not marked", _PLAUSIBLE, "plot_shows_the_fall"),
     *arguments.faults_of(
