@@ -741,7 +741,7 @@ def rejects_bad_target(loss: Loss, batch: Batch, bad: object, place: int) -> Non
 
 @law(
     "label_smoothing",
-    "len(y) != N raises, and so does z of shape (N,); y of shape (N, 1) too, where errors are promised",
+    "len(y) != N raises; z of shape (N,) and y of shape (N, 1) too, where errors are promised",
     why="Broadcasting would pair samples with targets that are not theirs.",
     source=f"{_TORCH}, shape",
     dtypes=SINGLE,
@@ -749,7 +749,9 @@ def rejects_bad_target(loss: Loss, batch: Batch, bad: object, place: int) -> Non
 )
 @draws(batch=batches(min_size=2), kept=one_of(1, 0), odd=one_of("count", "column", "flat"))
 def rejects_bad_shapes(loss: Loss, batch: Batch, kept: int, odd: str) -> None:
-    if odd == "column" and loss.conventions.get("errors") == "named":  # else nobody said that it is looked at
+    if loss.conventions.get("errors") != "named":
+        odd = "count"  # the others may be read as something else, where nobody says that they are looked at
+    if odd == "column":
         right, bound = loss.expected(batch.logits, batch.target, loss.allowed(0.1, batch.num_classes))
         alike = [
             (np.reshape(right, shape), bound)

@@ -1135,6 +1135,7 @@ FAULTS = (
         "logits without a dimension of classes are taken for those of one sample",
         _PLAUSIBLE,
         "rejects_bad_shapes",
+        documented={"errors": "named"},
     ),
     _fault(
         "X47",
