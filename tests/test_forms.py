@@ -3,8 +3,10 @@
 import functools
 import sys
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from lawful.impl.contracts import Adapter
 from lawful.properties.harness.understanding import understand_target
@@ -322,3 +324,40 @@ def test_an_installed_library_gives_its_adapters_verdicts_without_it(target, mon
             found[row.property] = "broken" if row.verdict == "deviates" else row.verdict
     different = {law for law, verdict in inferred.items() if declared[law] != verdict}
     assert different - DECLARED == unknown
+
+
+def loss(logits, target, label_smoothing=0.1):
+    return F.cross_entropy(logits, target, label_smoothing=label_smoothing)
+
+
+class criterion(torch.nn.CrossEntropyLoss):
+    """A class of this name is made before it is called, and the name would be its own."""
+
+
+def mix(inputs, target, alpha=1.0):
+    lam = float(np.random.beta(alpha, alpha))
+    order = torch.randperm(len(inputs))
+    return lam * inputs + (1 - lam) * inputs[order], target, target[order], lam
+
+
+class mixer:
+    def __init__(self, alpha=1.0):
+        self.alpha = alpha
+
+    def __call__(self, inputs, target):
+        return mix(inputs, target, self.alpha)
+
+
+@pytest.mark.parametrize(
+    ("code", "law"),
+    [
+        (loss, "matches_reference"),
+        (criterion, "matches_reference"),
+        (mix, "rows_are_convex_combinations"),
+        (mixer, "rows_are_convex_combinations"),
+    ],
+    ids=lambda each: getattr(each, "__name__", None),
+)
+def test_code_may_be_called_what_an_adapter_calls_its_own(code, law):
+    (row,) = check(code, device="cpu", dtypes=["float32"], only=[law]).results
+    assert row.verdict == "holds"

@@ -52,6 +52,36 @@ def test_what_has_few_examples_is_begun_first(monkeypatch):
     assert report.results[0].property == "shift_invariant"
 
 
+_QUIET = """
+import builtins
+builtins.something_that_stays = True
+import torch.nn.functional as F
+def loss(logits, target, label_smoothing=0.1):
+    return F.cross_entropy(logits, target, label_smoothing=label_smoothing)
+"""
+_JEALOUS = """
+import builtins, os
+if hasattr(builtins, "something_that_stays"):
+    os.abort()
+import torch.nn.functional as F
+def loss(logits, target, label_smoothing=0.1):
+    return F.cross_entropy(logits, target, label_smoothing=label_smoothing)
+"""
+
+
+def test_libraries_that_die_of_each_other_are_asked_apart(tmp_path, monkeypatch):
+    """As TensorFlow's and Paddle's do in one process: neither is at fault in a report on either."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quiet.py").write_text(_QUIET)
+    (tmp_path / "jealous.py").write_text(_JEALOUS)
+    targets = ["quiet.py:loss", "jealous.py:loss"]
+    plan = Plan(targets, device="cpu", profile="quick", only=["shift_invariant"])
+    report = processes.ask(plan, "1")
+    assert {(each.target, row.verdict) for each in report.implementations for row in report.of(each)} == {
+        (target, "holds") for target in targets
+    }
+
+
 def test_a_task_is_done_once_though_others_are_alike():
     tasks = [_Task("ask", (), 1.0, "ours", "one") for _ in range(2)]
     assert len(Counter(tasks)) == 2

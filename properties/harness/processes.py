@@ -294,6 +294,13 @@ class _Team:
                     busy.remove(child)
                     if answer.kind in ("died", "late"):
                         self._children.remove(child)
+                    if answer.kind == "died" and child.knows - {done.target}:
+                        # libraries may die of each other: it is asked again where no other was loaded
+                        fresh = _Child(self._log)
+                        self._children.append(fresh)
+                        fresh.begin(done)
+                        busy.append(fresh)
+                        continue
                     yield done, answer
 
     def _best(

@@ -122,6 +122,11 @@ def arguments(named: Mapping[str, str], order: Iterable[str] = ()) -> str:
     return ", ".join([*by_position, *by_name])
 
 
+def apart(callee: str, *names: str) -> Iterator[str]:
+    """An adapter's own names, with an underscore where the callee has one: a loss may be called ``loss``."""
+    return (f"{name}_" if name == callee else name for name in names)
+
+
 def indented(lines: Iterable[str], by: int = 1) -> Iterator[str]:
     return ("    " * by + line for line in lines)
 

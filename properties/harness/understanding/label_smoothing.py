@@ -19,7 +19,7 @@ import torch
 
 from lawful.impl.contracts import LabelSmoothing
 from lawful.properties import probes
-from lawful.properties.harness.understanding.forms import Trials, arguments, executed, indented, parts
+from lawful.properties.harness.understanding.forms import Trials, apart, arguments, executed, indented, parts
 from lawful.properties.harness.understanding.signature import (
     TARGETS,
     Callee,
@@ -273,6 +273,7 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
         raise NotUnderstood(f"found what it is, but not what to give for ({', '.join(missing)})")
     features = "**features" if by_keyword or not roles.helper else ""
     lines = ["def build(epsilon, **features):"]
+    loss, criterion = apart(callee.root, "loss", "criterion")
     if renamed:
         lines += [f"    names = {renamed!r}"]
         lines += ["    features = {names.get(name, name): value for name, value in features.items()}"]
@@ -291,8 +292,8 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
         made = f"{callee.name.split('.')[0]}({spread})"
         method = f".{callee.method}" if callee.method else ""
         if build_early:
-            lines.append(f"    criterion = {made}")
-            made = "criterion"
+            lines.append(f"    {criterion} = {made}")
+            made = criterion
         if issubclass(callee.target, torch.nn.Module) and not callee.method:
             made += ".to(logits.device)"
         call = f"{made}{method}({', '.join(filter(None, [*pair, arguments(called)]))})"
@@ -306,15 +307,15 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
     elif roles.pair == ("", ""):
         made = f"{callee.name}({', '.join(filter(None, [arguments(called), features]))})"
         if "logits" not in made:
-            lines.append(f"    criterion = {made}")
-            made = "criterion"
+            lines.append(f"    {criterion} = {made}")
+            made = criterion
         call = f"{made}({', '.join(pair)})"
     else:
         names = list(callee.called)
         in_order = {names.index(roles.pair[0]), names.index(roles.pair[1])} == {0, 1}
         two = ", ".join(pair) if in_order else f"{roles.pair[0]}={pair[0]}, {roles.pair[1]}={pair[1]}"
         call = f"{callee.name}({', '.join(filter(None, [two, arguments(called), features]))})"
-    lines.append("    def loss(logits, target):")
+    lines.append(f"    def {loss}(logits, target):")
     lines += indented(before, 2)
     if roles.helper:
         lines.append(f"        q = {call}")
@@ -322,7 +323,7 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
     else:
         lines.append(f"        result = {call}")
         lines.append(f"        return result{form.read}")
-    lines.append("    return loss")
+    lines.append(f"    return {loss}")
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ import torch
 
 from lawful.impl.contracts import Mixup
 from lawful.properties import probes
-from lawful.properties.harness.understanding.forms import Trials, arguments, executed, parts
+from lawful.properties.harness.understanding.forms import Trials, apart, arguments, executed, parts
 from lawful.properties.harness.understanding.signature import (
     ALPHA,
     LAMBDA,
@@ -230,6 +230,7 @@ def _source(callee: Callee, roles: Roles, form: Form, reading: Reading | None) -
     named |= {n: v for n, v in more.items() if n not in named and n not in roles.batch}
     numpy = form.arrays == "numpy"
     lines = ["def build(alpha, num_classes, **features):"]
+    mix, mixer = apart(callee.root, "mix", "mixer")
     late = any("inputs" in value or "target" in value for n, value in named.items() if n in callee.built)
     built = arguments({n: v for n, v in named.items() if n in callee.built})
     offered = ", ".join(filter(None, [built, "**features" if roles.generator in callee.built else ""]))
@@ -237,12 +238,12 @@ def _source(callee: Callee, roles: Roles, form: Form, reading: Reading | None) -
     method = f".{callee.method}" if callee.method else ""
     if callee.kind == "class":
         if not late:
-            lines.append(f"    mixer = {maker}")
-            maker = "mixer"
+            lines.append(f"    {mixer} = {maker}")
+            maker = mixer
         callee_text = f"{maker}{method}"
     else:
         callee_text = callee.name
-    lines.append("    def mix(inputs, target):")
+    lines.append(f"    def {mix}(inputs, target):")
     body = [f"y = {TARGET[form.target]}"] if form.target != "classes" else ["y = target"]
     values = {"x": "inputs", "y": "y"}
     if "x2" in roles.order:
@@ -287,7 +288,7 @@ def _source(callee: Callee, roles: Roles, form: Form, reading: Reading | None) -
             triple = ", ".join([wrap.format(own), wrap.format(other), lam])
             body.append(f"return {mixed}, ({triple})")
     lines += [f"        {line}" for line in body]
-    lines.append("    return mix")
+    lines.append(f"    return {mix}")
     return "\n".join(lines)
 
 
