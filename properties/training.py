@@ -119,7 +119,7 @@ def uses_this_batch_output(loop: Loop, sizes: list[int], epochs: int) -> None:
 
 
 @loop_law(
-    "every training sample is seen once an epoch, whatever the second loader's length and batches",
+    "every training sample is seen once an epoch, beside the second loader's, whatever its length",
     why="zip ends with the shorter loader, and unequal last batches do not broadcast.",
     source="NB13",
     needs=("mix_loader",),
@@ -133,6 +133,11 @@ def unequal_loaders_are_safe(loop: Loop, sizes: list[int], mix_sizes: list[int])
     run = loop(sizes, mix_sizes=mix_sizes)
     seen = sum(len(call.inputs) for call in run.calls if call.training)
     loop.same("samples of an epoch", seen, sum(sizes))
+    if "mix_loader" not in loop.features:  # it mixes as it will
+        return
+    partners = slice(sum(sizes), sum(sizes) + sum(mix_sizes))
+    shares = [call.inputs[:, partners].sum(axis=1).min(initial=1.0) for call in run.calls if call.training]
+    loop.at_least("least share of a batch that is the second loader's", min(shares), 1e-12)
 
 
 @loop_law(

@@ -98,6 +98,13 @@ def _history_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return off
 
 
+def _second_loader_left_out(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    def alone(*parts: Any, **options: Any) -> Trained:
+        return build(*parts, **{**options, "mix_loader": None})
+
+    return alone
+
+
 def _validation_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
     def off(*parts: Any, **options: Any) -> Trained:
         trained = build(*parts, **options)
@@ -185,6 +192,13 @@ FAULTS = (
         "plausible, no public report known",
         Training("XT08", _validation_off(train_with(frozenset())), features=Training.known_features),
         ("accuracy_is_exact",),
+    ),
+    Fault(
+        "XT09",
+        "the second loader is taken, and the batch mixed with a shuffle of itself",
+        "plausible, no public report known",
+        Training("XT09", _second_loader_left_out(train_with(frozenset())), features=Training.known_features),
+        ("unequal_loaders_are_safe",),
     ),
     *arguments.faults_of(
         Training("right", _checked, features=Training.known_features),
