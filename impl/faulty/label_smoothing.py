@@ -550,6 +550,13 @@ class DenseUnweighted(Right):
         return super().__call__(logits, target)
 
 
+class SoftOffBesideWeights(SometimesOff):
+    off_gradient = False
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return target.is_floating_point() and self.weight is not None
+
+
 class OffAsItLies(SometimesOff):
     off_gradient = False
 
@@ -1143,6 +1150,13 @@ FAULTS = (
         "class weights are left out where logits have more dimensions",
         _PLAUSIBLE,
         "class_dimension_is_one",
+    ),
+    _fault(
+        "X48",
+        SoftOffBesideWeights,
+        "beside class weights, the loss of probabilities is off by a few dozen roundings",
+        _PLAUSIBLE,
+        "soft_target_agrees_with_hard",
     ),
     *arguments.faults_of(
         LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),

@@ -122,7 +122,7 @@ def _fault(id: str, *caught_by: str, besides: tuple[str, ...] = ()) -> Fault:
 def _checked(*parts: Any, alpha: float = 0.4, **options: Any) -> Trained:
     if not 0.0 <= alpha < math.inf:
         raise ValueError(f"alpha is {alpha}, expected a finite number from 0")
-    trained: Trained = train_with(frozenset())(*parts, alpha=alpha, **options)
+    trained: Trained = train_with(frozenset())(*parts, alpha=max(alpha, 1e-6), **options)
     return trained
 
 
