@@ -784,7 +784,8 @@ def rejects_bad_shapes(loss: Loss, batch: Batch, kept: int, odd: str) -> None:
 )
 @draws(batch=batches(), off=one_of(1, -1))
 def rejects_bad_weight(loss: Loss, batch: Batch, off: int) -> None:
-    weight = [0.5] * (batch.num_classes + off)
+    count = batch.num_classes + off if batch.num_classes > 2 else 3  # one weight is a scale, to some
+    weight = [0.5] * count
     epsilon = loss.allowed(0.1, batch.num_classes)
     what = f"{len(weight)} weights for {batch.num_classes} classes"
     loss.refuses(what, partial(loss, batch.logits, batch.target, epsilon, weight=weight), names="weight")
