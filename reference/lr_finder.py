@@ -150,9 +150,12 @@ def suggest_steepest(lrs: ArrayLike, losses: ArrayLike) -> float | None:
 
 
 def suggest_minimum(lrs: ArrayLike, losses: ArrayLike) -> float | None:
-    """A tenth of the lr of the smallest loss: an order of magnitude before it blows up; None for none."""
+    """A tenth of the lr of the smallest loss: an order of magnitude before it blows up.
+
+    None where that is the first loss, so that nothing falls, or there is none.
+    """
     x, y = np.asarray(lrs, float), np.asarray(losses, float)
-    return float(x[np.argmin(y)] / 10) if len(x) else None
+    return float(x[np.argmin(y)] / 10) if len(x) and np.argmin(y) > 0 else None
 
 
 def suggest_valley(lrs: ArrayLike, losses: ArrayLike) -> float | None:

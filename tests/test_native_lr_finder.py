@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from matplotlib import pyplot as plt
 from torch import nn
-from torch.utils.data import DataLoader, RandomSampler, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, RandomSampler, TensorDataset
 
 from lawful.impl.native import RangeTest, lr_range_test
 from lawful.impl.native import lr_finder as native
@@ -311,6 +311,30 @@ def test_trimming_leaves_points_out_at_both_ends():
 @pytest.mark.parametrize("method", ["steepest", "minimum", "valley"])
 def test_a_single_point_suggests_nothing(method):
     assert RangeTest((0.1,), (1.0,), (1.0,), True, 5).suggest(method) is None
+
+
+@pytest.mark.parametrize("method", ["steepest", "minimum", "valley"])
+def test_nothing_is_suggested_where_the_smoothed_loss_is_flat(method):
+    """An average of equal losses that is off by a rounding falls somewhere."""
+    model, optimizer, _, loader = small()
+    test = lr_range_test(model, optimizer, lambda z, y: 0 * z.sum() + 1.1, loader, num_iter=30, smoothing=0.9)
+    assert set(test.smoothed) == set(test.losses)
+    assert test.suggest(method) is None
+
+
+class Stream(IterableDataset):
+    def __init__(self, count):
+        self.count = count
+
+    def __iter__(self):
+        return iter([(torch.ones(4), torch.tensor(i % 3)) for i in range(self.count)])
+
+
+def test_a_loader_needs_no_length():
+    model, optimizer, criterion, _ = small()
+    assert len(lr_range_test(model, optimizer, criterion, DataLoader(Stream(8), 2), num_iter=6).lrs) == 6
+    with pytest.raises(ValueError, match="loader is empty"):
+        lr_range_test(model, optimizer, criterion, DataLoader(Stream(0), 2), num_iter=6)
 
 
 def test_a_curve_that_never_falls_is_plotted_and_printed_without_a_suggestion():

@@ -121,6 +121,7 @@ def test_nothing_is_suggested_for_a_curve_that_does_not_fall_or_is_too_short():
     assert lr_finder.suggest_steepest([0.1, 1.0], [1.0, 2.0]) is None
     assert lr_finder.suggest_valley([0.1, 1.0], [1.0, 2.0]) is None
     assert lr_finder.suggest_minimum([], []) is None
+    assert lr_finder.suggest_minimum([0.1, 1.0], [1.0, 2.0]) is None
 
 
 def test_trim_leaves_short_curves_whole():

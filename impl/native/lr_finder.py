@@ -131,7 +131,8 @@ def lr_range_test(
         model: trained in training mode, on the device that it is on.
         optimizer: over the model's parameters.
         criterion: ``criterion(model(inputs), targets)`` gives a scalar, for batches (inputs, targets).
-        loader: gives batches, and is started again where it ends. Not an iterator: it could not be.
+        loader: gives batches, and is started again where it ends; it needs no length. Not an iterator: it
+            could not be started again.
         start_lr, end_lr: the first and the last rate, 0 < start_lr < end_lr.
         num_iter: optimizer steps, at least 2.
         smoothing: of the moving average, in [0, 1); 0 judges the raw loss.
@@ -198,12 +199,14 @@ class _Judge:
         self.smoothing, self.divergence = smoothing, divergence
         self.losses: list[float] = []
         self.smoothed: list[float] = []
-        self._average, self._best = 0.0, math.inf
+        self._best = math.inf
 
     def diverged(self, loss: float) -> bool:
+        n, beta = len(self.losses), self.smoothing
+        before = self.smoothed[-1] if n else loss
+        # the corrected average, so that equal losses average to themselves, to the bit
+        latest = loss + (before - loss) * beta * (1 - beta**n) / (1 - beta ** (n + 1))
         self.losses.append(loss)
-        self._average = self.smoothing * self._average + (1 - self.smoothing) * loss
-        latest = self._average / (1 - self.smoothing ** len(self.losses))
         self.smoothed.append(latest)
         limit = math.inf
         if math.isfinite(self._best) and math.isfinite(self.divergence):
@@ -250,7 +253,8 @@ def _steepest(lrs: tuple[float, ...], losses: tuple[float, ...]) -> float | None
 
 
 def _minimum(lrs: tuple[float, ...], losses: tuple[float, ...]) -> float | None:
-    return lrs[losses.index(min(losses))] / 10
+    smallest = losses.index(min(losses))
+    return lrs[smallest] / 10 if smallest else None
 
 
 def _valley(lrs: tuple[float, ...], losses: tuple[float, ...]) -> float | None:
@@ -384,8 +388,9 @@ def _check_loader(loader: Any) -> None:
             f"loader is a {type(loader).__name__}, an iterator that cannot be started again: expected a "
             "DataLoader, a list of batches, or what else gives a new iterator each time"
         )
-    if hasattr(loader, "__len__") and len(loader) == 0:
-        raise ValueError("loader is empty, expected at least one batch")
+    with contextlib.suppress(TypeError):  # one of a stream has no length
+        if len(loader) == 0:
+            raise ValueError("loader is empty, expected at least one batch")
 
 
 def _check(
