@@ -181,6 +181,8 @@ def tensor(values):
 """
 _STATE = """\
 import copy
+import random
+import numpy
 def state(model, optimizer):
     params = list(model.parameters())
     left_out = ("params", "initial_lr")
@@ -191,6 +193,8 @@ def state(model, optimizer):
         "mode": [m.training for m in model.modules()],
         "requires_grad": [p.requires_grad for p in params],
         "grads": [p.grad for p in params],
+        "loader": loader.generator and loader.generator.get_state().tolist(),
+        "random": [random.getstate(), numpy.random.get_state(), torch.get_rng_state().tolist()],
     })
 def changed(parts):
     after = state(model, optimizer)
@@ -203,6 +207,18 @@ def steepness(lrs, losses, suggestion):
     around = slopes[max(0, near - 1) : near + 2]
     return float(around.min() / slopes.min()) if len(around) and slopes.min() < 0 else 0.0
 """
+
+
+_DRAWS = """\
+scripted = criterion
+def criterion(output, target):
+    random.random(), numpy.random.random(), torch.rand(())
+    return scripted(output, target)"""
+_STREAM = """\
+class Stream(torch.utils.data.IterableDataset):
+    def __iter__(self):
+        return iter([samples[i] for i in range(len(samples))])
+samples, data = data, Stream()"""
 
 
 def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseException, headline: str) -> str:
@@ -227,10 +243,12 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
         names.learn(value, expression)
     asserted = "\n".join(_assertion(broken, names))
     batches = asked["batches"]
+    drawn = ", shuffle=True, generator=torch.Generator().manual_seed(0)" if asked["shuffles"] else ""
     lines = [
         _SCRIPTED.rstrip(),
         *([_STATE.rstrip()] if "changed(" in asserted else []),
         *([_STEEPNESS.rstrip()] if "steepness(" in asserted else []),
+        *([_DRAWS] if "'random'" in asserted else []),
         *(["RuntimeError = KeyboardInterrupt"] if asked["interrupts"] else []),
         f"script, raises_at = {literal(asked['losses'])}, {asked['raises_at']}",
         "modes, rates, grads, means, asked = [], [], [], [], []",
@@ -243,7 +261,8 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
         *([SETTINGS[asked["setting"]]] if asked["setting"] else []),
         f"inputs = torch.arange(1.0, {batches + 1}).repeat_interleave(2)[:, None] / 8",
         f"data = torch.utils.data.TensorDataset(inputs, torch.zeros({2 * batches}, dtype=torch.int64))",
-        "loader = torch.utils.data.DataLoader(data, batch_size=2)",
+        *([_STREAM] if asked["streams"] else []),
+        f"loader = torch.utils.data.DataLoader(data, batch_size=2{drawn})",
         *(["before = state(model, optimizer)"] if "changed(" in asserted else []),
     ]
     if answer.lrs is None and getattr(broken, "relation", None) is not None:
