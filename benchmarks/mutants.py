@@ -159,12 +159,12 @@ def mutants(technique: str) -> list[Mutant]:
     return found
 
 
-def ask(mutant: Mutant, promised: dict[str, dict[str, str]]) -> dict[str, Any]:
+def ask(mutant: Mutant, promised: dict[str, dict[str, str]], tests: bool = True) -> dict[str, Any]:
     """In a process of its own: who noticed. ``promised``: by adapter, its conventions unchanged."""
 
     def noticed() -> str:
         try:
-            return _noticed(mutant, promised)
+            return _noticed(mutant, promised, tests)
         except BaseException as error:  # whatever ends it has been noticed
             return f"laws: {type(error).__name__}"
 
@@ -193,7 +193,7 @@ def _forked(work: Callable[[], Any]) -> Any:
     return json.loads(answer) if answer else None
 
 
-def _noticed(mutant: Mutant, promised: dict[str, dict[str, str]]) -> str:
+def _noticed(mutant: Mutant, promised: dict[str, dict[str, str]], tests: bool) -> str:
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
@@ -211,7 +211,9 @@ def _noticed(mutant: Mutant, promised: dict[str, dict[str, str]]) -> str:
                 )
     except Exception as error:
         return f"laws: it does not load: {type(error).__name__}"
-    return _by_laws(mutant.technique, promised) or _by_tests(mutant.technique)
+    if mutant.technique in REFERENCES and tests:  # its tests are quick, and by whom it is noticed is all one
+        return _by_tests(mutant.technique) or _by_laws(mutant.technique, promised)
+    return _by_laws(mutant.technique, promised) or (_by_tests(mutant.technique) if tests else "")
 
 
 def _promised(technique: str) -> dict[str, dict[str, str]]:
@@ -242,7 +244,7 @@ def _by_laws(technique: str, promised: dict[str, dict[str, str]]) -> str:
     from lawful.properties.subjects import understand
     from lawful.properties.subjects.subject import NotUnderstood, silence
 
-    plan = Plan([], technique.removeprefix("reference."), "cpu", profile="quick")
+    plan = Plan([], technique.removeprefix("reference."), profile="quick")
     profile = replace(PROFILES["quick"], shrinks=False)
     for place, adapter in enumerate(_adapters(technique)):
         if place == len([each for each in native.adapters() if each.technique == adapter.technique]):
@@ -291,6 +293,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, help="so many of each technique, drawn by --seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, default=ROOT / "mutants.json")
+    parser.add_argument("--laws", action="store_true", help="ask the laws alone, and not the tests")
     parser.add_argument("--afresh", action="store_true", help="forget what a run before found")
     chosen = parser.parse_args()
     unknown = set(chosen.technique) - set(TECHNIQUES + REFERENCES)
@@ -313,7 +316,9 @@ def main() -> None:
         technique: _forked(lambda t=technique: _promised(t)) for technique in chosen.technique or TECHNIQUES
     }
     known = {} if chosen.afresh or not chosen.json.exists() else json.loads(chosen.json.read_text())
-    waiting = [each for each in todo if each.id not in known]
+    waiting = [
+        each for each in todo if each.id not in known or (not chosen.laws and _unasked(known[each.id]))
+    ]
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
         for technique in dict.fromkeys(
@@ -324,14 +329,19 @@ def main() -> None:
             ).result()["noticed"]
             if noticed:
                 raise SystemExit(f"{technique} unchanged is noticed by {noticed}: nothing can be learnt here")
-        futures = [pool.submit(ask, each, promised[each.technique]) for each in waiting]
+        futures = [pool.submit(ask, each, promised[each.technique], not chosen.laws) for each in waiting]
         for count, future in enumerate(as_completed(futures), 1):
-            answer = future.result()
+            answer = future.result() | {"tests": not chosen.laws}
             known[answer["id"]] = answer
             print(f"\r{count}/{len(waiting)}", end="", file=sys.stderr, flush=True)
             chosen.json.write_text(json.dumps(known, indent=1) + "\n")
     print(file=sys.stderr)
     raise SystemExit(_report(todo, known))
+
+
+def _unasked(answer: dict[str, Any]) -> bool:
+    """Whether laws let it pass, and tests have not been asked."""
+    return not answer["noticed"] and not answer.get("tests", True)
 
 
 def _report(asked: list[Mutant], known: dict[str, Any]) -> int:
