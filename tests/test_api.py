@@ -15,7 +15,12 @@ from lawful.properties import conformance
 from losses import Right, Wrong
 
 TestRight = conformance(
-    Right, technique="label_smoothing", profile="quick", device="cpu", dtypes=["float32", "float64"]
+    Right,
+    technique="label_smoothing",
+    profile="quick",
+    device="cpu",
+    dtypes=["float32", "float64"],
+    only=["shift_invariant", "matches_reference", "reductions_agree"],
 )
 TestWrong = conformance(
     Wrong,

@@ -55,8 +55,9 @@ def test_fault_is_caught_by_the_properties_it_names(fault):
 
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f.device == "twin"], ids=lambda fault: fault.id)
 def test_what_the_twin_shows_a_cpu_does_not(fault):
-    results = ask(understand(fault.adapter), dtypes=["float32"], profile=PROFILES[LIGHT])
-    assert [r.property for r in results.values() if r.verdict == "broken" and r.severity == "wrong"] == []
+    wrong = [law.name for law in laws_of(fault.adapter.technique) if law.severity == "wrong"]
+    results = ask(understand(fault.adapter), only=wrong, dtypes=["float32"], profile=PROFILES[LIGHT])
+    assert [r.property for r in results.values() if r.verdict == "broken"] == []
 
 
 @pytest.mark.parametrize("technique", written_techniques())
