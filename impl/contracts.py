@@ -348,7 +348,8 @@ class Training(Adapter):
     ``mix_loader`` gives the partners' batches; None shuffles the batch itself.
 
     Features: ``mix_loader``, ``shuffle`` (partners from the batch itself), ``unmixed`` (alpha 0 mixes
-    nothing).
+    nothing), ``scheduler`` (what has a ``step()``, a keyword of build: called after each of the optimizer's
+    steps, or after each epoch).
 
     In ``called_as``: ``model``, ``optimizer``, ``loss_fn``, ``train_loader``, ``val_loader``, ``mix_loader``,
     ``alpha``.
@@ -359,4 +360,4 @@ class Training(Adapter):
         "build({model}, {optimizer}, {loss_fn}, {train_loader}, {val_loader}, mix_loader={mix_loader}, "
         "alpha={alpha}, epochs=1)"
     )
-    known_features: ClassVar[frozenset[str]] = frozenset({"mix_loader", "shuffle", "unmixed"})
+    known_features: ClassVar[frozenset[str]] = frozenset({"mix_loader", "shuffle", "unmixed", "scheduler"})

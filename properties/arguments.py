@@ -1,16 +1,19 @@
-"""The laws of what a documentation says of arguments: which values they take, and which they have by default.
+"""The laws of what a documentation says, of any technique: an adapter says what that is.
 
-They are asked of every technique, where an adapter says what the documentation says: ``Adapter.arguments``.
+``Adapter.arguments``: which values arguments take, and which they have by default. ``documented["waits"]``:
+how often the host waits for the device.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 from lawful.impl.contracts import LEFT_OUT
 from lawful.properties.registry import ANY_TECHNIQUE, SINGLE, Drawn, draws, law
 from lawful.properties.strategies import fractions
-from lawful.properties.subjects.subject import LawBroken, Raised, Subject
+from lawful.properties.subjects.subject import WAITS, Answer, LawBroken, Raised, Subject, Unasked
 
 _SOURCE = "the documentation that the adapter was written from"
 
@@ -59,3 +62,44 @@ def rejects_undocumented_values(subject: Subject) -> None:
         for value in argument.undocumented():
             asked = functools.partial(subject.ordinary, **{name: value})
             subject.refuses(f"{name}={value!r}", asked, names=name)
+
+
+PROGRESS: dict[str, Any] = {
+    "formula": "progress=True shows a line on stderr up to its end; without it a file or a pipe stays empty",
+    "why": "A log fills with bars that nobody asked for, or who asked sees nothing of an hour's work.",
+    "source": _SOURCE,
+    "needs": ("arguments",),
+    "devices": ("cpu",),
+    "severity": "edge",
+}
+"""Of the laws ``shows_progress``: of the techniques that take a while."""
+
+
+def shows_progress(subject: Subject, ask: Callable[..., Answer], steps: int) -> None:
+    """``ask(progress)`` is a call of so many steps."""
+    argument = subject.adapter.arguments.get("progress")
+    if argument is None:
+        raise Unasked("says nothing of progress")
+    shown = ask(True).printed
+    if f"{steps}/{steps}" not in shown and "100%" not in shown:
+        wanted = f"line that comes to {steps}/{steps} or 100%"
+        raise LawBroken("progress that is shown", "a", wanted, shown)
+    for value in (False, argument.default):
+        if value is not True:
+            subject.same(f"what progress={value} shows in a pipe", ask(value).printed, "")
+
+
+@law(
+    ANY_TECHNIQUE,
+    "the host waits for the device no more often than is documented: in a call; in a step, where there are",
+    why="Each wait empties the queue of the device: who relies on none has timed their loop by it.",
+    source=f"{_SOURCE}; documentation of torch.cuda.set_sync_debug_mode",
+    when={"waits": WAITS[:-1]},
+    dtypes=SINGLE,
+    devices=("twin",),
+    severity="edge",
+)
+@draws()
+def waits_as_documented(subject: Subject) -> None:
+    said = int(subject.conventions["waits"])
+    subject.at_most("number of waits", subject.waits_of_a_call(), said)

@@ -8,14 +8,25 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import replace
 
 import numpy as np
 
+from lawful.properties.arguments import PROGRESS, shows_progress
 from lawful.properties.probes import SETTINGS, GoesRoundForEver
 from lawful.properties.registry import ACCELERATORS, SINGLE, draws, law
-from lawful.properties.strategies import calm_losses, negative_losses, noises, one_of, rates, valleys
+from lawful.properties.strategies import (
+    calm_losses,
+    negative_losses,
+    noises,
+    one_of,
+    rates,
+    rising_losses,
+    valleys,
+)
 from lawful.properties.subjects.lr_finder import CRASHES, RELATIVE, Curve, Finder, Sweep, steepness, valley
 from lawful.properties.subjects.subject import LawBroken, Raised, Unasked
+from lawful.reference.lr_finder import smoothed
 
 _SMITH = "Smith 2015 (arXiv 1506.01186), section 3.3"
 _FASTAI = "davidtvs/pytorch-lr-finder pull 42"
@@ -50,9 +61,10 @@ def _finished(finder: Finder, answer: Sweep, n: int) -> None:
     when={"schedule": "geometric"},
     severity="wrong",
 )
-@draws(losses=calm_losses(), span=rates())
-def schedule_is_geometric(finder: Finder, losses: list[float], span: list[float]) -> None:
-    answer = finder([1.0] * len(losses), rates=span)
+@draws(losses=calm_losses(), span=rates(), in_tensor=one_of(False, True))
+def schedule_is_geometric(finder: Finder, losses: list[float], span: list[float], in_tensor: bool) -> None:
+    setting = "a learning rate in a tensor" if in_tensor else None
+    answer = finder([1.0] * len(losses), rates=span, setting=setting)
     finder.at_least("number of steps", answer.derive("len(used)", answer.steps), 3)
     ratios = answer.derive("used[1:] / used[:-1]", answer.used[1:] / answer.used[:-1])
     right = (answer.used[-1] / answer.used[0]) ** (1 / (answer.steps - 1))
@@ -213,6 +225,29 @@ def stops_on_divergence(finder: Finder, calm: int, factor: float, sign: float) -
 
 
 @finder_law(
+    "stop at the first i with m_i > best + (f - 1)|best|, m_i the corrected average of L_0 .. L_i, best of m",
+    why="One bad batch is no divergence: where an average is documented to be judged, it has to be that one.",
+    source="Kingma and Ba 2015 (arXiv 1412.6980), section 3, bias correction; the documentation that the "
+    "adapter was written from",
+    needs=("divergence", "smoothing"),
+    when={"judged": "ema_corrected"},
+    severity="edge",
+    rests_on=("stops_on_divergence",),
+)
+@draws(calm=one_of(4, 30), beta=one_of(0.9, 0.5), bad=one_of(24.0, 6.0, 9.0))
+def stops_on_the_average(finder: Finder, calm: int, beta: float, bad: float) -> None:
+    losses = [1.0] * calm + [bad] * 2 + [1.0] * 3 + [bad] * 20
+    averages = smoothed(losses, beta)
+    best = np.minimum.accumulate(averages)
+    over = np.flatnonzero(averages[1:] > best[:-1] + 3 * np.abs(best[:-1]))
+    answer = finder(losses, divergence=4.0, smoothing=beta)
+    right = int(over[0]) + 1 if len(over) else len(losses)
+    steps = answer.derive("len(used)", answer.steps)
+    finder.at_least("number of steps", steps, right)
+    finder.at_most("number of steps", steps, right + 1)
+
+
+@finder_law(
     "stop also where L climbs slowly, L_i = 1.5^i",
     why="Beside the loss before it each looks harmless: only the best so far shows how far it has come.",
     source=_SMITH,
@@ -327,15 +362,16 @@ def restores_mode_and_grads(finder: Finder, losses: list[float]) -> None:
 
 
 @finder_law(
-    "the random states are what they were",
+    "the random states are what they were, that of the loader too where that is documented",
     why="The training that follows would otherwise differ from one without the test.",
     source="fastai/fastai issue 3013",
     when={"random_state": "restored"},
     severity="edge",
 )
-@draws(losses=calm_losses())
-def restores_random_state(finder: Finder, losses: list[float]) -> None:
-    _restores(finder, finder(losses), "random")
+@draws(losses=calm_losses(), shuffles=one_of(False, True))
+def restores_random_state(finder: Finder, losses: list[float], shuffles: bool) -> None:
+    shuffles = shuffles and "random_state" in finder.adapter.documented
+    _restores(finder, finder(losses, shuffles=shuffles), "random", "loader")
 
 
 @finder_law(
@@ -385,19 +421,22 @@ def restores_any_model(finder: Finder, losses: list[float], setting: str) -> Non
 
 
 @finder_law(
-    "every group's lr follows the schedule, in a constant ratio to the first",
+    "every group's lr follows the schedule, in a constant ratio to the first: the documented one, if any",
     why="A group that is left behind keeps its old rate, and the curve is of something else.",
     source="NB23",
     needs=("given_optimizer",),
     severity="wrong",
 )
-@draws(losses=calm_losses())
-def sweeps_every_param_group(finder: Finder, losses: list[float]) -> None:
-    answer = finder([1.0] * len(losses), groups=2)
+@draws(losses=calm_losses(), warms_up=one_of(False, True))
+def sweeps_every_param_group(finder: Finder, losses: list[float], warms_up: bool) -> None:
+    setting = "a rate of 0, as a warm-up starts" if warms_up else None
+    answer = finder([1.0] * len(losses), groups=2, setting=setting)
     _took_steps(finder, answer)
     both = np.asarray([rates for rates, _, _ in answer.script.steps])
     ratios = answer.derive("second_group / used", both[:, 1] / both[:, 0])
-    finder.agree("second group's rate over the first's", ratios, ratios[:1] * np.ones(len(ratios)), RELATIVE)
+    said = finder.adapter.documented.get("groups")  # before, the second group's rate is half the first's
+    first = {"ratio": 1.0 if warms_up else 0.5, "one": 1.0}.get(str(said), ratios[0])
+    finder.agree("second group's rate over the first's", ratios, first * np.ones(len(ratios)), RELATIVE)
 
 
 @finder_law(
@@ -428,6 +467,20 @@ def gradients_do_not_accumulate(finder: Finder, losses: list[float]) -> None:
 def short_loader_is_cycled(finder: Finder, losses: list[float], batches: int) -> None:
     answer = _of_so_many_batches(finder, len(losses), batches)
     finder.at_least("number of steps", answer.derive("len(used)", answer.steps), len(losses))
+
+
+@finder_law(
+    "a loader without a length serves n steps too, where any iterable is documented to do",
+    why="A stream of samples has no length: a test that asks for it without need ends in a crash.",
+    source="documentation of torch.utils.data.DataLoader: len() of one that loads an IterableDataset",
+    when={"loader": "iterable"},
+    severity="edge",
+    rests_on=("takes_the_steps_asked", "short_loader_is_cycled"),
+)
+@draws(n=one_of(8, 20), batches=one_of(20, 3))
+def takes_a_loader_without_length(finder: Finder, n: int, batches: int) -> None:
+    answer = finder([1.0] * n, batches=batches, streams=True)
+    _finished(finder, answer, n)
 
 
 @finder_law(
@@ -500,9 +553,9 @@ def suggestion_in_range(finder: Finder, steepest: int, span: list[float]) -> Non
     severity="wrong",
     rests_on=("suggestion_in_range",),
 )
-@draws(steepest=valleys(), span=rates())
-def suggestion_precedes_minimum(finder: Finder, steepest: int, span: list[float]) -> None:
-    answer = finder(valley(steepest), rates=span, suggests=True)
+@draws(steepest=valleys(), span=rates(), count=one_of(40, 46))
+def suggestion_precedes_minimum(finder: Finder, steepest: int, span: list[float], count: int) -> None:
+    answer = finder(valley(steepest, count), rates=span, suggests=True)
     found = _suggested(answer)
     limit = answer.lrs[int(np.argmin(answer.value))]
     finder.at_most("suggestion", answer.derive("suggestion", found), limit * (1 + RELATIVE))
@@ -533,19 +586,22 @@ def suggestion_is_steepest(finder: Finder, steepest: int) -> None:
     severity="wrong",
     rests_on=("suggestion_in_range",),
 )
-@draws(steepest=valleys(), span=rates())
-def suggestion_follows_its_rule(finder: Finder, steepest: int, span: list[float]) -> None:
+@draws(steepest=valleys(), span=rates(), to_the_end=one_of(False, True))
+def suggestion_follows_its_rule(finder: Finder, steepest: int, span: list[float], to_the_end: bool) -> None:
     if "suggestion" not in finder.adapter.documented:
         raise Unasked("its documentation names no rule: it may read a part of the curve alone")
-    answer = finder(valley(steepest), rates=span, suggests=True, **finder.unsmoothed())
+    losses = valley(steepest)[: steepest + 10 if to_the_end else None]
+    answer = finder(losses, rates=span, suggests=True, **finder.unsmoothed())
     found, right = answer.derive("suggestion", _suggested(answer)), finder.by_its_rule(answer)
-    step = (span[1] / span[0]) ** (1 / (len(answer.lrs) - 1))  # the middle of an even number is one of two
+    step = 1.0
+    if finder.conventions["suggestion"] == "valley":  # the middle of an even number is one of two
+        step = (span[1] / span[0]) ** (1 / (len(answer.lrs) - 1))
     finder.at_least("suggestion", found, right / step * (1 - RELATIVE))
     finder.at_most("suggestion", found, right * step * (1 + RELATIVE))
 
 
 @finder_law(
-    "the plot: recorded losses over log lr, the suggestion marked there, the fall two fifths of the height",
+    "the plot: recorded losses over log lr, the suggestion marked there, the fall half of the height",
     why="A rate is read off it by eye: on a linear axis, or beside a loss that exploded, nothing is seen.",
     source=f"{_SMITH}; fastai 2.8, callback/schedule.py: plot_lr_find, a log axis and skip_end=5",
     needs=("plot", "history"),
@@ -576,7 +632,7 @@ def plot_shows_the_fall(finder: Finder, steepest: int, explodes: bool) -> None:
     finder.at_least("highest loss that is seen", high, float(y[0]))
     fall = float(y[0] - np.min(y))
     if fall > 0:
-        finder.at_least("fall of the loss, as a share of the height,", fall / (high - low), 0.4)
+        finder.at_least("fall of the loss, as a share of the height,", fall / (high - low), 0.5)
     if not all(drawn.words):
         raise LawBroken("words at the axes", "a", "name for each", drawn.words)
 
@@ -591,19 +647,38 @@ def _is_run_of(line: Curve, records: Curve) -> bool:
 
 
 @finder_law(
+    "no suggestion for a flat or rising curve, where that is documented",
+    why="Where nothing falls no rate is better than the first: a number would be taken for advice.",
+    source="the documentation that the adapter was written from",
+    needs=("suggestion",),
+    when={"no_fall": "none"},
+    severity="edge",
+)
+@draws(losses=rising_losses())
+def suggests_nothing_where_nothing_falls(finder: Finder, losses: list[float]) -> None:
+    answer = finder(losses, suggests=True)
+    if answer.suggestion_error is not None:
+        raise Raised(answer.suggestion_error)
+    if answer.suggestion is not None:
+        raise LawBroken("suggestion for a curve that does not fall", "a", "None", answer.suggestion)
+
+
+@finder_law(
     "for few points: an error or no suggestion, and the curve is there",
     why="A curve that was trimmed away to nothing looks like a test that saw nothing.",
     source="davidtvs/pytorch-lr-finder issue 52",
     needs=("history",),
     severity="edge",
 )
-@draws(n=one_of(2, 3, 5, 6), span=rates())
+@draws(n=one_of(2, 3, 5, 6, 0, 1), span=rates())
 def too_few_points_is_loud(finder: Finder, n: int, span: list[float]) -> None:
-    try:
-        answer = finder([1.0] * n, rates=span, suggests=True)
+    try:  # of fewer than two steps: a test of six that has to stop
+        answer = finder([1.0] * n if n > 1 else [1.0] * n + [math.nan] * 6, rates=span, suggests=True)
     except Raised:
         return
-    finder.at_least("number of recorded losses", answer.derive("len(losses)", len(answer.value)), 1)
+    finder.at_least("number of recorded losses", answer.derive("len(losses)", len(answer.value)), min(n, 1))
+    if answer.suggestion_error is not None and finder.conventions.get("no_fall") == "none":
+        raise Raised(answer.suggestion_error)
     if answer.suggestion is not None:
         if not math.isfinite(answer.suggestion):
             raise LawBroken("suggestion", "a", "finite number, None or an error", answer.suggestion)
@@ -617,7 +692,11 @@ def too_few_points_is_loud(finder: Finder, n: int, span: list[float]) -> None:
     source=f"{_SMITH}; {_FASTAI}",
     severity="guard",
 )
-@draws(bad=one_of("start 0", "start < 0", "end < start", "end = start", "n = 1", "n = 0", "empty loader"))
+@draws(
+    bad=one_of(
+        "start 0", "start < 0", "end < start", "end = start", "n = 1", "n = 0", "empty loader", "empty stream"
+    )
+)
 def rejects_bad_range(finder: Finder, bad: object) -> None:
     span = {
         "start 0": (0.0, 1.0),
@@ -625,13 +704,16 @@ def rejects_bad_range(finder: Finder, bad: object) -> None:
         "end < start": (1.0, 1e-3),
         "end = start": (0.1, 0.1),
     }
+    if bad == "empty stream" and finder.conventions.get("loader") != "iterable":
+        raise Unasked("its loader has a length")
     steps = {"n = 1": 1, "n = 0": 0}.get(str(bad), 6)
     try:
         answer = finder(
             [1.0] * 6,
             rates=span.get(str(bad), (1e-5, 1.0)),
             num_iter=steps,
-            batches=0 if bad == "empty loader" else max(steps, 1),
+            batches=0 if str(bad).startswith("empty") else max(steps, 1),
+            streams=bad == "empty stream",
         )
     except Raised as error:
         if isinstance(error.error, GoesRoundForEver):
@@ -662,6 +744,15 @@ def one_batch_or_step_is_no_crash(finder: Finder, single: object) -> None:
     except Raised as error:
         if isinstance(error.error, CRASHES):
             raise
+
+
+@finder_law(**PROGRESS)
+@draws(losses=calm_losses())
+def shows_its_progress(finder: Finder, losses: list[float]) -> None:
+    def tested(progress: object) -> Sweep:
+        return replace(finder, given={"progress": progress})([1.0] * len(losses))
+
+    shows_progress(finder, tested, len(losses))
 
 
 @finder_law(
@@ -696,6 +787,24 @@ def suggestion_survives_noise(finder: Finder, steepest: int, noise: int) -> None
 @draws(losses=calm_losses())
 def stays_on_its_device(finder: Finder, losses: list[float]) -> None:
     answer = finder([1.0] * len(losses))
+    _took_steps(finder, answer)
+    finder.stays(answer)
+
+
+@finder_law(
+    "batches of the CPU are moved to where the model is",
+    why="A loader gives batches of the CPU: a test that says that it moves them has to.",
+    source="PyTorch's tutorial on training a classifier, training on GPU: inputs and targets are sent there "
+    "at every step",
+    devices=ACCELERATORS,
+    when={"batches": "moved"},
+    even_if_refused=True,
+    severity="edge",
+    rests_on=("stays_on_its_device",),
+)
+@draws(losses=calm_losses())
+def moves_batches_to_the_model(finder: Finder, losses: list[float]) -> None:
+    answer = finder([1.0] * len(losses), on_cpu=True)
     _took_steps(finder, answer)
     finder.stays(answer)
 

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from lawful.properties import twin
 
@@ -110,6 +110,9 @@ SETTINGS = {
     "a frozen parameter": "model.first.requires_grad_(False).grad = None",
     "modules of two modes": "model.part = torch.nn.Identity().eval()",
     "an unused optimizer": "optimizer.state.clear(), model.zero_grad()",
+    "a learning rate in a tensor": "optimizer.param_groups[0]['lr'] = torch.tensor(0.1)",
+    "a rate of 0, as a warm-up starts": "optimizer.param_groups[0]['lr'] = 0.0",
+    "a parameter that two modules share": "model.part = torch.nn.Module(); model.part.own = model.first",
 }
 """What a model and an optimizer may be like beside the plainest, as source."""
 
@@ -177,7 +180,7 @@ class GoesRoundForEver(Exception):
     """An empty loader was started again and again: nothing would ever come of it."""
 
 
-class _Empty(DataLoader[Any]):
+class EmptyLoader(DataLoader[Any]):
     """A loader without batches that does not let a loop go round for ever."""
 
     started = 0
@@ -187,6 +190,16 @@ class _Empty(DataLoader[Any]):
         if self.started > 50:
             raise GoesRoundForEver("an empty loader is started again and again")
         return super().__iter__()
+
+
+class _Stream(IterableDataset[Any]):
+    """Samples one after the other: a loader of it has no length."""
+
+    def __init__(self, data: TensorDataset) -> None:
+        self.data = data
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self.data[i] for i in range(len(self.data))])
 
 
 class ScriptedModel(nn.Module):
@@ -247,10 +260,14 @@ def scripted(
     training: bool = False,
     setting: str | None = None,
     device: str = "cpu",
+    batches_on: str | None = None,
+    shuffles: bool = False,
+    streams: bool = False,
 ) -> tuple[Script, ScriptedModel, torch.optim.Optimizer, Any]:
     """A script, a model, its optimizer and a loader. The model has been trained for a step: there is
     momentum, there are gradients, and it is in evaluation mode unless ``training``; then comes one of
-    ``SETTINGS``."""
+    ``SETTINGS``. ``batches_on``: the loader's device, where it is not the model's. ``shuffles``: it has a
+    generator of its own; ``streams``: it has no length."""
     script = Script(losses, raises_at, interrupts)
     model = ScriptedModel(script).to(device)
     params: Any = [model.first, model.second]
@@ -265,15 +282,19 @@ def scripted(
         exec(SETTINGS[setting], {"torch": torch, "model": model, "optimizer": optimizer})
     script.means.clear()
     script.batches.clear()
-    inputs = torch.arange(1.0, batches + 1, device=device).repeat_interleave(2)[:, None] / 8
-    targets = torch.zeros(2 * batches, dtype=torch.int64, device=device)
-    kind: Any = DataLoader if batches else _Empty
-    loader = kind(TensorDataset(inputs, targets), batch_size=2)
+    place = batches_on or device
+    inputs = torch.arange(1.0, batches + 1, device=place).repeat_interleave(2)[:, None] / 8
+    targets = torch.zeros(2 * batches, dtype=torch.int64, device=place)
+    kind: Any = DataLoader if batches else EmptyLoader
+    drawn: Any = {"shuffle": True, "generator": torch.Generator().manual_seed(0)} if shuffles else {}
+    data: Any = TensorDataset(inputs, targets)
+    loader = kind(_Stream(data) if streams else data, batch_size=2, **drawn)
     return script, model, optimizer, loader
 
 
-def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer, loader: Any = None) -> dict[str, Any]:
     """What a range test must put back, by part."""
+    generator = getattr(loader, "generator", None)
     params = list(model.parameters())
     version, words, gauss = random.getstate()
     return {
@@ -290,6 +311,7 @@ def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, An
         "mode": [module.training for module in model.modules()],
         "requires_grad": [p.requires_grad for p in params],
         "grads": [None if p.grad is None else p.grad.detach().cpu().clone() for p in params],
+        "loader": None if generator is None else generator.get_state(),
         "random": [version, np.asarray(words), gauss, np.random.get_state(), torch.get_rng_state()],
     }
 

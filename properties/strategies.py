@@ -288,6 +288,12 @@ def calm_losses() -> Drawn:
     return Drawn(wander, edges)
 
 
+def rising_losses() -> Drawn:
+    """Scripts that never fall, and do not diverge."""
+    rising = st.lists(st.integers(8, 24).map(lambda i: i / 8), min_size=6, max_size=22).map(sorted)
+    return Drawn(rising, ([1.0] * 12, [1.0 + i / 16 for i in range(30)], [1.0] * 5 + [2.0] * 5, [1.1] * 36))
+
+
 def negative_losses() -> Drawn:
     """Negative, and falling through 0: none is above best + 3 |best|."""
     falling = st.lists(st.integers(1, 8), min_size=9, max_size=20).map(_falling)

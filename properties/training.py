@@ -7,14 +7,18 @@ in which shares, and what its loss and gradient must be.
 from __future__ import annotations
 
 import functools
+import math
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
 
-from lawful.properties.registry import SINGLE, Drawn, draws, law
+from lawful.properties.arguments import PROGRESS, shows_progress
+from lawful.properties.probes import GoesRoundForEver
+from lawful.properties.registry import ACCELERATORS, SINGLE, Drawn, draws, law
 from lawful.properties.strategies import one_of, seeds
-from lawful.properties.subjects.subject import LawBroken, Unasked
-from lawful.properties.subjects.training import Loop
+from lawful.properties.subjects.subject import LawBroken, Raised, Unasked
+from lawful.properties.subjects.training import Loop, Run
 
 _ZHANG = "Zhang et al. 2018 (arXiv 1710.09412), equation 1"
 _TORCH = "PyTorch's notes on autograd: locally disabling gradient computation, evaluation mode"
@@ -63,6 +67,8 @@ def evaluation_changes_nothing(loop: Loop, sizes: list[int]) -> None:
     run = loop(sizes, mix_sizes=loop.partners(sizes))
     train = sum(sizes)
     validation = [call for call in run.calls if not call.inputs[:, :train].any()]
+    if not validation and run.trained.val_loss is None and run.trained.accuracy is None:
+        raise Unasked("it looks at no validation set")
     if not validation:
         raise LawBroken("number of validation batches", "at least", 1, 0)
     loop.same("validation batches with a graph", sum(call.with_graph for call in validation), 0)
@@ -77,7 +83,8 @@ def evaluation_changes_nothing(loop: Loop, sizes: list[int]) -> None:
 )
 @draws(sizes=ragged_sizes(), epochs=one_of(2, 3))
 def trains_in_training_mode(loop: Loop, sizes: list[int], epochs: int) -> None:
-    run = loop(sizes, mix_sizes=loop.partners(sizes), epochs=epochs)
+    evaluated_before = loop.conventions.get("mode") == "train"
+    run = loop(sizes, mix_sizes=loop.partners(sizes), epochs=epochs, in_evaluation=evaluated_before)
     judged = [run.calls[calls - 1] for _, calls in run.steps]  # who also looks at the training set may do so
     loop.same("steps in evaluation mode", sum(not call.training for call in judged), 0)
 
@@ -159,3 +166,127 @@ def accuracy_is_exact(loop: Loop, sizes: list[int], val_sizes: list[int]) -> Non
     loss = -log_p[np.arange(len(targets)), targets].mean()
     if run.trained.val_loss is not None:
         loop.agree("validation loss", loop.history(run, "val_loss"), np.asarray([loss]), 1e-5)
+
+
+@loop_law(
+    "a loss that is one number for a batch raises, or is learned from as a loss for each sample is",
+    why="sum_i lam_i L / N of one number L weights all samples alike: each keeps the label of a mean lambda.",
+    source=f"{_ZHANG}: each pair has its own lambda",
+    severity="guard",
+    rests_on=("step_gradient_matches_mixed_loss",),
+)
+@draws(sizes=ragged_sizes(), seed=seeds())
+def rejects_reduced_loss(loop: Loop, sizes: list[int], seed: int) -> None:
+    try:
+        run = loop(sizes, mix_sizes=loop.partners(sizes), seed=seed, reduces=True)
+    except Raised as error:
+        loop.named("a loss_fn that reduces", "loss_fn", error)
+        return
+    for (grad, _), (_, slope) in zip(run.steps, loop.mixed_losses(run), strict=True):
+        sizes_of_both = [max(float(np.linalg.norm(each)), 1e-30) for each in (grad, slope)]
+        found, right = grad / sizes_of_both[0], slope / sizes_of_both[1]  # one that is clipped is right too
+        loop.agree("direction of a step's gradient", found, right, 1e-4)
+
+
+@loop_law(
+    "over an empty loader there is no loss and no accuracy: an error, or NaN",
+    why="A loss of 0 over nothing reads as perfect: the path to the data was wrong.",
+    source="the definition of a mean: over no samples there is none",
+    severity="guard",
+)
+@draws(empty=one_of("train_loader", "val_loader", "mix_loader"))
+def rejects_empty_loader(loop: Loop, empty: str) -> None:
+    full = [2, 1]
+    if empty == "mix_loader" and empty not in loop.features:
+        raise Unasked("takes no second loader")
+    mix = [] if empty == "mix_loader" else full if "mix_loader" in loop.features else None
+    train, val = ([] if empty == name else full for name in ("train_loader", "val_loader"))
+    try:
+        run = loop(train, val_sizes=val, mix_sizes=mix)
+    except Raised as error:
+        if isinstance(error.error, GoesRoundForEver):
+            text = f"goes round an empty {empty} for ever; an error was expected"
+            raise LawBroken(empty, "an error, not", "a loop", 0, text=text) from error
+        loop.named(f"an empty {empty}", empty, error)
+        return
+    said = run.trained
+    of_it = {"train_loader": [said.train_loss], "val_loader": [said.val_loss, said.accuracy]}
+    told = [float(each) for history in of_it.get(empty, [said.train_loss]) for each in history or ()]
+    if any(map(math.isfinite, told)):
+        text = f"took an empty {empty} and returned {told}; an error was expected"
+        raise LawBroken(empty, "an error, not", "a number", told, text=text)
+
+
+@loop_law(
+    "the scheduler is stepped once after each step of the optimizer, or once after each epoch",
+    why="Before the optimizer it skips the first rate; twice a step, the schedule ends half-way.",
+    source="PyTorch's documentation of torch.optim, how to adjust learning rate: after optimizer.step()",
+    needs=("scheduler",),
+    severity="wrong",
+)
+@draws(sizes=ragged_sizes(), epochs=one_of(1, 2))
+def scheduler_follows_the_optimizer(loop: Loop, sizes: list[int], epochs: int) -> None:
+    run = loop(sizes, mix_sizes=loop.partners(sizes), epochs=epochs, schedules=True)
+    steps = len(run.steps)
+    each_epoch = [steps // epochs * (epoch + 1) for epoch in range(epochs)]
+    if run.ticks != each_epoch:
+        loop.same("optimizer's steps before each of the scheduler's", run.ticks, list(range(1, steps + 1)))
+
+
+@loop_law(
+    "the model and its gradients are where they were",
+    why="A model that is left on the CPU trains there from then on; a lambda that is drawn there fails.",
+    source="PyTorch's notes on CUDA semantics: operations take tensors of one device",
+    devices=ACCELERATORS,
+    needs=("devices",),
+    even_if_refused=True,
+    severity="edge",
+)
+@draws(sizes=ragged_sizes())
+def stays_on_its_device(loop: Loop, sizes: list[int]) -> None:
+    loop.stays(loop(sizes, mix_sizes=loop.partners(sizes)))
+
+
+@loop_law(
+    "batches of the CPU are moved to where the model is",
+    why="A loader gives batches of the CPU: a loop that says that it moves them has to.",
+    source="PyTorch's tutorial on training a classifier, training on GPU: inputs and targets are sent there "
+    "at every step",
+    devices=ACCELERATORS,
+    when={"batches": "moved"},
+    even_if_refused=True,
+    severity="edge",
+    rests_on=("stays_on_its_device",),
+)
+@draws(sizes=ragged_sizes())
+def moves_batches_to_the_model(loop: Loop, sizes: list[int]) -> None:
+    loop.stays(loop(sizes, mix_sizes=loop.partners(sizes), on_cpu=True))
+
+
+@loop_law(
+    "the host waits for the device as often in every batch",
+    why="Losses that are kept and read again at every step make n batches wait n^2 times.",
+    source="documentation of torch.cuda.set_sync_debug_mode; PyTorch's performance tuning guide, avoid "
+    "unnecessary CPU-GPU synchronization",
+    devices=("twin",),
+    severity="edge",
+    rests_on=("stays_on_its_device",),
+)
+@draws(batches=one_of(3, 5))
+def waits_for_device(loop: Loop, batches: int) -> None:
+    counts = []
+    for n in (batches, 2 * batches, 3 * batches):
+        sizes = [2] * n
+        counts.append(loop.waited(functools.partial(loop, sizes, mix_sizes=loop.partners(sizes))))
+    extra = counts[1] - counts[0]
+    loop.at_most(f"number of waits of {batches} more batches", counts[2] - counts[1], extra + 1)
+
+
+@loop_law(**PROGRESS)
+@draws(epochs=one_of(1, 2))
+def shows_its_progress(loop: Loop, epochs: int) -> None:
+    def trained(progress: object) -> Run:
+        asked = replace(loop, given={"progress": progress})
+        return asked([2, 1], mix_sizes=loop.partners([2, 1]), epochs=epochs)
+
+    shows_progress(loop, trained, epochs)

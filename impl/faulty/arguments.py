@@ -63,8 +63,34 @@ def faults_of(
     for number, (build, statement, caught_by) in enumerate(rows, 1):
         id = ids.format(number)
         features = right.features - {"eval_mode"}
-        adapter = replace(
-            right, name=id, build=build, arguments={name: argument}, documented=said, features=features
-        )
+        adapter = replace(right, name=id, build=build, arguments={name: argument}, features=features)
+        if build is without_words:
+            adapter = replace(adapter, documented=said)
         found.append(Fault(id, statement, _PLAUSIBLE, adapter, caught_by))
     return tuple(found)
+
+
+def progress_faults(right: Adapter, silent: str, loud: str) -> tuple[Fault, ...]:
+    """On top of one that shows its progress where ``progress`` is True: it never does, and it always does."""
+    rows = (
+        (silent, False, "progress=True shows nothing"),
+        (loud, True, "progress is shown to files and pipes too"),
+    )
+    said = {"progress": Argument(None, values=(None, False, True))}
+
+    def shown_or_not(always: bool) -> Callable[..., Any]:
+        def build(*given: Any, progress: bool | None = None, **options: Any) -> Any:
+            return right.build(*given, progress=always, **options)
+
+        return build
+
+    return tuple(
+        Fault(
+            id,
+            statement,
+            _PLAUSIBLE,
+            replace(right, name=id, build=shown_or_not(always), arguments=said),
+            ("shows_its_progress",),
+        )
+        for id, always, statement in rows
+    )

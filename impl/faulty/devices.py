@@ -126,6 +126,25 @@ def row_by_row(alpha: float, num_classes: int) -> Any:
     return mix
 
 
+def item_of_the_loss(epsilon: float) -> _Loss:
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        found = label_smoothed_cross_entropy(logits, target, epsilon=epsilon)
+        if found.item() != found.item():
+            raise ValueError("the loss is NaN")
+        return found
+
+    return loss
+
+
+def item_of_a_lambda(alpha: float, num_classes: int) -> Any:
+    def mix(inputs: Tensor, target: Tensor) -> Any:
+        mixed, pair = mixup(inputs, target, alpha=alpha, targets="pair", scope="batch", fold=False)
+        own, other, lam = pair
+        return mixed, own, other, lam[0].item() if len(lam) else 1.0
+
+    return mix
+
+
 def model_left_on_the_cpu(model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any) -> Swept:
     test = lr_range_test(model, optimizer, criterion, loader, **span)
     model.cpu()
@@ -159,11 +178,50 @@ def reads_the_whole_history_again(
     return Swept(test.lrs, test.losses)
 
 
+def loss_read_twice(model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any) -> Swept:
+    def judged(output: Tensor, target: Tensor) -> Tensor:
+        loss: Tensor = criterion(output, target)
+        if not loss.isfinite().item():
+            raise ValueError("the loss is not finite")
+        return loss
+
+    test = lr_range_test(model, optimizer, judged, loader, **span)
+    return Swept(test.lrs, test.losses)
+
+
+def first_batch_where_it_lies(model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any) -> Swept:
+    for inputs, _ in loader:
+        model(inputs)
+        break
+    test = lr_range_test(model, optimizer, criterion, loader, **span)
+    return Swept(test.lrs, test.losses)
+
+
+def _apart(model: Any, loader: Any) -> bool:
+    """Whether the batches are on another device than the model."""
+    return any(inputs.device != next(model.parameters()).device for inputs, _ in loader)
+
+
+def batches_elsewhere_left_out(model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any) -> Swept:
+    if _apart(model, loader):
+        return Swept([], [])
+    test = lr_range_test(model, optimizer, criterion, loader, **span)
+    return Swept(test.lrs, test.losses)
+
+
+def model_to_the_batches(model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any) -> Swept:
+    apart = _apart(model, loader)
+    test = lr_range_test(model, optimizer, criterion, loader, **span)
+    if apart:
+        model.cpu()
+    return Swept(test.lrs, test.losses)
+
+
 def _fault(id: str, statement: str, adapter: Any, *caught_by: str) -> Fault:
     return Fault(id, statement, _PLAUSIBLE, adapter, caught_by, device="twin")
 
 
-_STAYS, _WAITS = "stays_on_its_device", "waits_for_device"
+_STAYS, _WAITS, _SAID = "stays_on_its_device", "waits_for_device", "waits_as_documented"
 
 LABEL_SMOOTHING = (
     _fault("D01", "the one-hot rows are made on the CPU", LabelSmoothing("D01", one_hot_on_the_cpu), _STAYS),
@@ -175,6 +233,12 @@ LABEL_SMOOTHING = (
     ),
     _fault("D04", "the loss comes back on the CPU", LabelSmoothing("D04", loss_on_the_cpu), _STAYS),
     _fault("D05", ".item() for every sample", LabelSmoothing("D05", item_of_every_sample), _WAITS),
+    _fault(
+        "D06",
+        "documented not to wait, and the loss is looked at",
+        LabelSmoothing("D06", item_of_the_loss, documented={"waits": "0"}),
+        _SAID,
+    ),
 )
 MIXUP = (
     _fault("D11", "the lambdas are drawn on the CPU", Mixup("D11", lambda_on_the_cpu), _STAYS),
@@ -186,6 +250,12 @@ MIXUP = (
     ),
     _fault("D13", "the generator is the CPU's", Mixup("D13", generator_of_the_cpu), _STAYS),
     _fault("D14", ".item() for every sample", Mixup("D14", row_by_row), _WAITS),
+    _fault(
+        "D15",
+        "documented not to wait, and lambda is read",
+        Mixup("D15", item_of_a_lambda, documented={"waits": "0"}),
+        _SAID,
+    ),
 )
 LR_FINDER = (
     _fault("D21", "the model is left on the CPU", LRFinder("D21", model_left_on_the_cpu), _STAYS),
@@ -195,5 +265,29 @@ LR_FINDER = (
         "every step reads the whole history from the device again",
         LRFinder("D23", reads_the_whole_history_again),
         _WAITS,
+    ),
+    _fault(
+        "D24",
+        "documented to wait once a step, and the loss is read twice",
+        LRFinder("D24", loss_read_twice, documented={"waits": "1"}),
+        _SAID,
+    ),
+    _fault(
+        "D25",
+        "a batch is given to the model where it lies",
+        LRFinder("D25", first_batch_where_it_lies, documented={"batches": "moved"}),
+        "moves_batches_to_the_model",
+    ),
+    _fault(
+        "D26",
+        "batches of another device are left out",
+        LRFinder("D26", batches_elsewhere_left_out, documented={"batches": "moved"}),
+        "moves_batches_to_the_model",
+    ),
+    _fault(
+        "D27",
+        "the model is left where the batches are",
+        LRFinder("D27", model_to_the_batches, documented={"batches": "moved"}),
+        "moves_batches_to_the_model",
     ),
 )

@@ -6,9 +6,11 @@ every law has a fault of its own. "Reproduced" names the library in which it is 
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import random
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -48,6 +50,8 @@ class Right:
         losses: list[float] = []
         best = math.inf
         saved = self.saved(model, optimizer)
+        generator = getattr(loader, "generator", None)
+        order = None if generator is None else generator.get_state()
         try:
             self.set_mode(model)
             batches = self.batches(loader)
@@ -75,6 +79,8 @@ class Right:
                 optimizer.step()
         finally:
             self.restore(model, optimizer, saved)
+            if generator is not None:
+                self.restore_order(generator, order)
         lrs, losses = self.trimmed(lrs, losses)
         return Swept(
             lrs,
@@ -84,8 +90,8 @@ class Right:
         )
 
     def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
-        if not 0 < start_lr < end_lr or num_iter < 2 or not len(loader):
-            raise ValueError(f"range {start_lr} to {end_lr} in {num_iter} steps, {len(loader)} batches")
+        if not 0 < start_lr < end_lr or num_iter < 2:
+            raise ValueError(f"range {start_lr} to {end_lr} in {num_iter} steps")
 
     def steps(self, num_iter: int) -> range:
         return range(num_iter)
@@ -108,7 +114,12 @@ class Right:
 
     def batches(self, loader: Any) -> Iterator[Any]:
         while True:
-            yield from loader
+            empty = True
+            for batch in loader:
+                empty = False
+                yield batch
+            if empty:
+                raise ValueError("loader is empty")
 
     def keep(self, loss: Tensor) -> None:
         pass
@@ -155,6 +166,9 @@ class Right:
         random.setstate(seeds[0])
         np.random.set_state(seeds[1])
         torch.set_rng_state(seeds[2])
+
+    def restore_order(self, generator: torch.Generator, state: Any) -> None:
+        generator.set_state(state)
 
     def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
         return lrs, losses
@@ -675,11 +689,90 @@ class CutOffAbove(Right):
         return min(losses), 0.9 * losses[0]
 
 
+class LengthAskedFor(Right):
+    def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
+        super().check(start_lr, end_lr, num_iter, loader)
+        if not len(loader):
+            raise ValueError("loader is empty")
+
+
+class RoundAndRoundAnEmptyStream(Right):
+    def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
+        super().check(start_lr, end_lr, num_iter, loader)
+        with contextlib.suppress(TypeError):
+            if not len(loader):
+                raise ValueError("loader is empty")
+
+    def batches(self, loader: Any) -> Iterator[Any]:
+        while True:
+            yield from loader
+
+
+class StreamEndsTheTest(Right):
+    def batches(self, loader: Any) -> Iterator[Any]:
+        try:
+            len(loader)
+        except TypeError:
+            return iter(list(loader))
+        return super().batches(loader)
+
+
+class RaisesOfFewPoints(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        if len(lrs) < 2:
+            raise IndexError("too few points")
+        return super().suggestion(lrs, losses) if min(losses) < losses[0] else None
+
+
+class SuggestsOfAFlatCurve(Right):
+    """The smallest slope, whether or not it falls."""
+
+
+class LoadersStateConsumed(Right):
+    def restore_order(self, generator: torch.Generator, state: Any) -> None:
+        pass
+
+
+class RateBackAsANumber(Right):
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        super().restore(model, optimizer, saved)
+        for group in optimizer.param_groups:
+            group["lr"] = float(group["lr"])
+
+
+class EachParameterUnderOneName(Right):
+    def saved(self, model: Any, optimizer: Any) -> Any:
+        named = [*model.named_parameters(), *model.named_buffers()]
+        weights = {name: tensor.detach().clone() for name, tensor in named}
+        return (weights, *super().saved(model, optimizer)[1:])
+
+
+class RatiosToTheFirstRate(Right):
+    def saved(self, model: Any, optimizer: Any) -> Any:
+        rates = [group["lr"] for group in optimizer.param_groups]
+        self.ratios = [rate / rates[0] for rate in rates]
+        return super().saved(model, optimizer)
+
+    def set_lr(self, optimizer: Any, lr: float) -> None:
+        for group, ratio in zip(optimizer.param_groups, self.ratios, strict=True):
+            group["lr"] = lr * ratio
+
+
+class SuggestsOfOnePoint(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return super().suggestion(lrs, losses) if len(lrs) > 1 else math.nan
+
+
 class RateOfTheMinimum(Right):
     share = 1.0
 
     def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
         return self.share * lrs[int(np.argmin(losses))] if len(lrs) > 1 else None
+
+
+class RateBesideTheMinimum(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return lrs[max(0, int(np.argmin(losses)) - 1)] / 10 if len(lrs) > 1 else None
 
 
 class HundredthOfTheMinimum(RateOfTheMinimum):
@@ -708,6 +801,12 @@ def _checked(*parts: Any, divergence: float = 4.0, **options: Any) -> Swept:
     if not divergence > 1:
         raise ValueError(f"divergence is {divergence}, expected a number above 1")
     return Right()(*parts, divergence=divergence, **options)
+
+
+def _progressing(*parts: Any, progress: bool | None = None, **options: Any) -> Swept:
+    if progress:
+        print(f"{options['num_iter']}/{options['num_iter']}", file=sys.stderr)
+    return Right()(*parts, **options)
 
 
 _PULL_42 = "https://github.com/davidtvs/pytorch-lr-finder/pull/42"
@@ -1209,6 +1308,116 @@ FAULTS = (
         "Python's random state is not put back",
         _PLAUSIBLE,
         "restores_random_state",
+    ),
+    _fault(
+        "XR58",
+        LengthAskedFor,
+        "documented to take any iterable, and asks for its length",
+        _PLAUSIBLE,
+        "takes_a_loader_without_length",
+        loader="iterable",
+    ),
+    _fault(
+        "XR59",
+        RoundAndRoundAnEmptyStream,
+        "an empty loader without a length is started again for ever",
+        _PLAUSIBLE,
+        "rejects_bad_range",
+        loader="iterable",
+    ),
+    _fault(
+        "XR62",
+        StreamEndsTheTest,
+        "a loader without a length is not started again where it ends",
+        _PLAUSIBLE,
+        "takes_a_loader_without_length",
+        loader="iterable",
+    ),
+    _fault(
+        "XR63",
+        RateBesideTheMinimum,
+        "documented as a tenth of the rate of the minimum, and of the rate before it",
+        _PLAUSIBLE,
+        "suggestion_follows_its_rule",
+        suggestion="minimum",
+    ),
+    _fault(
+        "XR64",
+        RaisesOfFewPoints,
+        "documented to suggest nothing where nothing falls, and crashes for a test that ended at once",
+        _PLAUSIBLE,
+        "too_few_points_is_loud",
+        no_fall="none",
+    ),
+    _fault(
+        "XR65",
+        Right,
+        "documented to judge an average, and judges each loss",
+        _PLAUSIBLE,
+        "stops_on_the_average",
+        judged="ema_corrected",
+    ),
+    _fault(
+        "XR66",
+        CorrectionOffByOne,
+        "the average that is judged is corrected for a loss too many",
+        _PLAUSIBLE,
+        "stops_on_the_average",
+        judged="ema_corrected",
+    ),
+    _fault(
+        "XR60",
+        SuggestsOfAFlatCurve,
+        "documented to suggest nothing where nothing falls, and suggests where the loss rises least",
+        _PLAUSIBLE,
+        "suggests_nothing_where_nothing_falls",
+        no_fall="none",
+    ),
+    _fault(
+        "XR61",
+        Right,
+        "documented to keep the ratios of the groups' rates, and gives all the same",
+        _PLAUSIBLE,
+        "sweeps_every_param_group",
+        groups="ratio",
+    ),
+    _fault(
+        "XR51",
+        LoadersStateConsumed,
+        "the loader's generator is not put back, and its next order is another",
+        _PLAUSIBLE,
+        "restores_random_state",
+    ),
+    _fault(
+        "XR52",
+        RateBackAsANumber,
+        "a learning rate in a tensor comes back as a number",
+        _PLAUSIBLE,
+        "restores_any_model",
+    ),
+    _fault(
+        "XR53",
+        EachParameterUnderOneName,
+        "weights are kept by the first name of each parameter, and those that two modules share are missed",
+        _PLAUSIBLE,
+        "restores_any_model",
+    ),
+    _fault(
+        "XR54",
+        RatiosToTheFirstRate,
+        "rates are divided by the first group's, which a warm-up starts at 0",
+        _PLAUSIBLE,
+        "sweeps_every_param_group",
+    ),
+    _fault(
+        "XR55",
+        SuggestsOfOnePoint,
+        "NaN is suggested where the test ended at once",
+        _PLAUSIBLE,
+        "too_few_points_is_loud",
+    ),
+    *arguments.progress_faults(
+        LRFinder("right", _progressing, features=LRFinder.known_features), "XR56", "XR57"
     ),
     _fault("XR48", NotMarked, "the suggestion is not marked", _PLAUSIBLE, "plot_shows_the_fall"),
     *arguments.faults_of(

@@ -3,13 +3,46 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
+
+import torch
 
 from lawful.impl.contracts import Argument, Trained, Training
 from lawful.impl.faulty import Fault, arguments
 from lawful.impl.notebook import train_with
 from lawful.impl.notebook.training import TRAIN_DEFECTS
+
+
+def _loop(*defects: str) -> Callable[..., Trained]:
+    """The notebook's ``train`` with these defects alone, a scheduler, and refusals of what it cannot do."""
+    build = train_with(frozenset(defects))
+
+    def looped(
+        model: Any, optimizer: Any, loss_fn: Any, train: Any, val: Any, scheduler: Any = None, **options: Any
+    ) -> Trained:
+        for name, loader in {"train": train, "val": val, "mix": options.get("mix_loader")}.items():
+            if loader is not None and len(loader) == 0:
+                raise ValueError(f"{name}_loader is empty, expected at least one batch")
+
+        def each(logits: Any, target: Any) -> Any:
+            losses = loss_fn(logits, target)
+            if losses.ndim == 0:
+                raise ValueError("loss_fn gave a scalar, expected a loss for each sample")
+            return losses
+
+        step = optimizer.step
+
+        def and_schedule() -> None:
+            step()
+            scheduler.step()
+
+        if scheduler is not None:
+            optimizer.step = and_schedule
+        return build(model, optimizer, each, train, val, **options)
+
+    return looped
 
 
 def _mean_of_batches(build: Callable[..., Trained]) -> Callable[..., Trained]:
@@ -114,15 +147,122 @@ def _validation_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return off
 
 
+def _each_of_a_mean(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    def expanded(model: Any, optimizer: Any, loss_fn: Any, *parts: Any, **options: Any) -> Trained:
+        def each(logits: Any, target: Any) -> Any:
+            return loss_fn(logits, target).expand(len(logits))
+
+        return build(model, optimizer, each, *parts, **options)
+
+    return expanded
+
+
+def _row_by_row(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    def by_rows(model: Any, optimizer: Any, loss_fn: Any, *parts: Any, **options: Any) -> Trained:
+        def each(logits: Any, target: Any) -> Any:
+            losses = loss_fn(logits, target)
+            if losses.ndim:
+                return losses
+            rows = [loss_fn(logits[i : i + 1], target[i : i + 1]) for i in range(len(logits))]
+            return torch.stack([1.003 * rows[0], *rows[1:]])
+
+        return build(model, optimizer, each, *parts, **options)
+
+    return by_rows
+
+
+def _zero_for_nothing(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """A mean over ``max(1, seen)``."""
+
+    def counted(model: Any, optimizer: Any, loss_fn: Any, train: Any, val: Any, **options: Any) -> Trained:
+        if len(train) and len(val):
+            return build(model, optimizer, loss_fn, train, val, **options)
+        epochs = options["epochs"]
+        return Trained([0.0] * epochs, [0.0] * epochs, [0.0] * epochs)
+
+    return counted
+
+
+def _scheduler_first(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    def before(model: Any, optimizer: Any, *parts: Any, scheduler: Any = None, **options: Any) -> Trained:
+        step = optimizer.step
+
+        def after_the_schedule() -> None:
+            if scheduler is not None:
+                scheduler.step()
+            step()
+
+        optimizer.step = after_the_schedule
+        return build(model, optimizer, *parts, **options)
+
+    return before
+
+
+def _on_the_cpu(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """The model is brought there, trained, and left."""
+
+    def moved(model: Any, optimizer: Any, *parts: Any, **options: Any) -> Trained:
+        trained = build(model, optimizer, *parts, **options)
+        model.cpu()
+        return trained
+
+    return moved
+
+
+def _batches_left(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """The first batch is looked at where it lies."""
+
+    def left(model: Any, optimizer: Any, loss_fn: Any, train: Any, *parts: Any, **options: Any) -> Trained:
+        if next(model.parameters()).device.type != "cpu":
+            model(next(iter(train))[0])
+        return build(model, optimizer, loss_fn, train, *parts, **options)
+
+    return left
+
+
+def _mode_as_given(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """Until a validation has ended it is what it was; a validation puts it back."""
+
+    def given(model: Any, *parts: Any, **options: Any) -> Trained:
+        switch, before = model.train, model.training
+        model.train = lambda mode=True: switch(mode and before)
+        return build(model, *parts, **options)
+
+    return given
+
+
+def _progressing(*parts: Any, progress: bool | None = None, **options: Any) -> Trained:
+    if progress:
+        print(f"{options['epochs']}/{options['epochs']}", file=sys.stderr)
+    return _loop()(*parts, **options)
+
+
+def _reads_all_again(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """The mean of an epoch is worked out anew in every step, from tensors."""
+
+    def reading(model: Any, optimizer: Any, loss_fn: Any, *parts: Any, **options: Any) -> Trained:
+        seen: list[Any] = []
+
+        def each(logits: Any, target: Any) -> Any:
+            losses = loss_fn(logits, target)
+            seen.append(losses.detach().mean())
+            assert [loss.item() for loss in seen]
+            return losses
+
+        return build(model, optimizer, each, *parts, **options)
+
+    return reading
+
+
 def _fault(id: str, *caught_by: str, besides: tuple[str, ...] = ()) -> Fault:
-    adapter = Training(id, train_with(frozenset({id, *besides})), features=Training.known_features)
+    adapter = Training(id, _loop(id, *besides), features=Training.known_features)
     return Fault(id, TRAIN_DEFECTS[id], "the seed notebook", adapter, caught_by)
 
 
 def _checked(*parts: Any, alpha: float = 0.4, **options: Any) -> Trained:
     if not 0.0 <= alpha < math.inf:
         raise ValueError(f"alpha is {alpha}, expected a finite number from 0")
-    trained: Trained = train_with(frozenset())(*parts, alpha=max(alpha, 1e-6), **options)
+    trained: Trained = _loop()(*parts, alpha=max(alpha, 1e-6), **options)
     return trained
 
 
@@ -139,66 +279,144 @@ FAULTS = (
         "XT01",
         "the mean of the batches' accuracies is called accuracy",
         "plausible, no public report known",
-        Training("XT01", _mean_of_batches(train_with(frozenset())), features=Training.known_features),
+        Training("XT01", _mean_of_batches(_loop()), features=Training.known_features),
         ("accuracy_is_exact",),
     ),
     Fault(
         "XT02",
         "training mode is switched on once, before the epochs, and the first validation ends it",
         "plausible, no public report known",
-        Training("XT02", _training_mode_once(train_with(frozenset())), features=Training.known_features),
+        Training("XT02", _training_mode_once(_loop()), features=Training.known_features),
         ("trains_in_training_mode",),
     ),
     Fault(
         "XT03",
         "the mean of the batches' mean losses is called validation loss",
         "plausible, no public report known",
-        Training("XT03", _loss_of_batches(train_with(frozenset())), features=Training.known_features),
+        Training("XT03", _loss_of_batches(_loop()), features=Training.known_features),
         ("accuracy_is_exact",),
     ),
     Fault(
         "XT04",
         "a batch of another size than the first one is skipped",
         "plausible, no public report known",
-        Training("XT04", _whole_batches_alone(train_with(frozenset())), features=Training.known_features),
+        Training("XT04", _whole_batches_alone(_loop()), features=Training.known_features),
         ("unequal_loaders_are_safe",),
     ),
     Fault(
         "XT05",
         "validation runs in training mode",
         "plausible, no public report known",
-        Training(
-            "XT05", _evaluated_in_training_mode(train_with(frozenset())), features=Training.known_features
-        ),
+        Training("XT05", _evaluated_in_training_mode(_loop()), features=Training.known_features),
         ("evaluation_changes_nothing",),
     ),
     Fault(
         "XT06",
         "gradients are off by a ten-thousandth",
         "plausible, no public report known",
-        Training("XT06", _gradients_off(train_with(frozenset())), features=Training.known_features),
+        Training("XT06", _gradients_off(_loop()), features=Training.known_features),
         ("step_gradient_matches_mixed_loss",),
     ),
     Fault(
         "XT07",
         "training losses are off by a ten-thousandth, and accuracies by a hundred-thousandth",
         "plausible, no public report known",
-        Training("XT07", _history_off(train_with(frozenset())), features=Training.known_features),
+        Training("XT07", _history_off(_loop()), features=Training.known_features),
         ("epoch_loss_is_sample_weighted", "accuracy_is_exact"),
     ),
     Fault(
         "XT08",
         "the validation loss is off by a ten-thousandth",
         "plausible, no public report known",
-        Training("XT08", _validation_off(train_with(frozenset())), features=Training.known_features),
+        Training("XT08", _validation_off(_loop()), features=Training.known_features),
         ("accuracy_is_exact",),
     ),
     Fault(
         "XT09",
         "the second loader is taken, and the batch mixed with a shuffle of itself",
         "plausible, no public report known",
-        Training("XT09", _second_loader_left_out(train_with(frozenset())), features=Training.known_features),
+        Training("XT09", _second_loader_left_out(_loop()), features=Training.known_features),
         ("unequal_loaders_are_safe",),
+    ),
+    Fault(
+        "XT10",
+        "a loss that is one number for the batch is taken for that of each sample",
+        "plausible, no public report known",
+        Training("XT10", _each_of_a_mean(_loop()), features=Training.known_features),
+        ("rejects_reduced_loss",),
+    ),
+    Fault(
+        "XT11",
+        "the loss over an empty loader is 0",
+        "plausible, no public report known",
+        Training("XT11", _zero_for_nothing(_loop()), features=Training.known_features),
+        ("rejects_empty_loader",),
+    ),
+    Fault(
+        "XT12",
+        "the scheduler is stepped before the optimizer",
+        "plausible, no public report known",
+        Training("XT12", _scheduler_first(_loop()), features=Training.known_features),
+        ("scheduler_follows_the_optimizer",),
+    ),
+    Fault(
+        "D31",
+        "the model is left on the CPU",
+        "plausible, no public report known",
+        Training("D31", _on_the_cpu(_loop()), features=Training.known_features),
+        ("stays_on_its_device",),
+        device="twin",
+    ),
+    Fault(
+        "D32",
+        "a batch is given to the model where it lies",
+        "plausible, no public report known",
+        Training(
+            "D32",
+            _batches_left(_loop()),
+            features=Training.known_features,
+            documented={"batches": "moved"},
+        ),
+        ("moves_batches_to_the_model",),
+        device="twin",
+    ),
+    Fault(
+        "D33",
+        "every step reads all losses before from the device again",
+        "plausible, no public report known",
+        Training("D33", _reads_all_again(_loop()), features=Training.known_features),
+        ("waits_for_device",),
+        device="twin",
+    ),
+    Fault(
+        "D34",
+        "documented not to wait, and the loss is read at every step",
+        "plausible, no public report known",
+        Training("D34", _loop(), features=Training.known_features, documented={"waits": "0"}),
+        ("waits_as_documented",),
+        device="twin",
+    ),
+    Fault(
+        "XT13",
+        "documented to train in training mode, and left in the mode that it was given",
+        "plausible, no public report known",
+        Training(
+            "XT13",
+            _mode_as_given(_loop()),
+            features=Training.known_features,
+            documented={"mode": "train"},
+        ),
+        ("trains_in_training_mode",),
+    ),
+    *arguments.progress_faults(
+        Training("right", _progressing, features=Training.known_features), "XT14", "XT15"
+    ),
+    Fault(
+        "XT16",
+        "of a loss that reduces each row is asked alone, and the first weighs 3 thousandths more",
+        "plausible, no public report known",
+        Training("XT16", _row_by_row(_loop()), features=Training.known_features),
+        ("rejects_reduced_loss",),
     ),
     *arguments.faults_of(
         Training("right", _checked, features=Training.known_features),
@@ -208,5 +426,7 @@ FAULTS = (
         0.8,
         0.0,
         -1.0,
+        "rejects_reduced_loss",
+        "rejects_empty_loader",
     ),
 )

@@ -91,6 +91,7 @@ def adapters() -> tuple[Adapter, ...]:
             documented={
                 "off_target": "uniform",
                 "ignored_mean": "kept",
+                "waits": "0",
                 "all_ignored": "nan",
                 "errors": "named",
                 **_EVERY_WAY,
@@ -117,6 +118,7 @@ def adapters() -> tuple[Adapter, ...]:
             features=MixupAdapter.known_features,
             documented={
                 "lambda": "folded",
+                "waits": "0",
                 "lambda_scope": "sample",
                 "pairing": "permutation",
                 "errors": "named",
@@ -132,6 +134,7 @@ def adapters() -> tuple[Adapter, ...]:
             features=MixupAdapter.known_features,
             documented={
                 "lambda": "beta",
+                "waits": "0",
                 "lambda_scope": "batch",
                 "pairing": "permutation",
                 "errors": "named",
@@ -146,6 +149,7 @@ def adapters() -> tuple[Adapter, ...]:
             features=MixupAdapter.known_features - {"generator"},
             documented={
                 "lambda": "folded",
+                "waits": "0",
                 "lambda_scope": "sample",
                 "pairing": "permutation",
                 "errors": "named",
@@ -162,6 +166,12 @@ def adapters() -> tuple[Adapter, ...]:
                 "smoothing": "none",
                 "restores": "automatically",
                 "random_state": "restored",
+                "batches": "moved",
+                "groups": "ratio",
+                "no_fall": "none",
+                "loader": "iterable",
+                "judged": "ema_corrected",
+                "waits": "1",
                 "suggestion": "steepest",
                 "errors": "named",
             },
@@ -175,6 +185,11 @@ def adapters() -> tuple[Adapter, ...]:
                 "smoothing": "none",
                 "restores": "automatically",
                 "random_state": "restored",
+                "batches": "moved",
+                "groups": "one",
+                "no_fall": "none",
+                "loader": "iterable",
+                "judged": "ema_corrected",
                 "errors": "named",
             },
             arguments=_without(_FINDER, "groups", "accumulate"),
@@ -183,7 +198,13 @@ def adapters() -> tuple[Adapter, ...]:
             "native",
             _training,
             features=Training.known_features,
-            documented={"lambda": "folded", "errors": "named"},
+            documented={
+                "lambda": "folded",
+                "mode": "train",
+                "batches": "moved",
+                "waits": "0",
+                "errors": "named",
+            },
             arguments=_TRAINING,
         ),
     )
@@ -213,7 +234,7 @@ class _SecondBatch(torch.nn.Module):
         self.mix = Mixup(*options, promote=torch.float64, **features)
 
     def forward(self, inputs: torch.Tensor, target: torch.Tensor) -> Any:
-        order = torch.randperm(min(len(inputs), len(target)))
+        order = torch.randperm(min(len(inputs), len(target)), device=inputs.device)
         return self.mix(inputs, target, second=(inputs[order], target[order]))
 
 

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,7 +24,17 @@ def adapters() -> tuple[Adapter, ...]:
     plain = {(each.technique, each.name): each for each in native.adapters()}
     said = {technique: plain[technique, "native"].arguments for technique, _ in plain}
     folded = {"lambda": "folded", "lambda_scope": "sample", "pairing": "permutation", **_NAMED}
-    swept = {"smoothing": "none", "restores": "automatically", "random_state": "restored", **_NAMED}
+    swept = {
+        "smoothing": "none",
+        "restores": "automatically",
+        "random_state": "restored",
+        "batches": "moved",
+        "groups": "ratio",
+        "no_fall": "none",
+        "loader": "iterable",
+        "judged": "ema_corrected",
+        **_NAMED,
+    }
     without = MixupAdapter.known_features - {"eval_mode"}
     return (
         LabelSmoothing(
@@ -75,13 +85,14 @@ def adapters() -> tuple[Adapter, ...]:
             "native_valley",
             _suggesting("valley", mixed_precision=True),
             features=LRFinder.known_features,
+            declines={"twin": "autocast has no kernels there"},
             documented={**swept, "suggestion": "valley"},
         ),
         Training(
-            "native_scheduled",
-            _scheduled,
+            "native_on_a_device",
+            _on_a_device,
             features=Training.known_features,
-            documented={"lambda": "folded", **_NAMED},
+            documented={"lambda": "folded", "mode": "train", "batches": "moved", "waits": "0", **_NAMED},
             arguments=said["training"],
         ),
     )
@@ -168,19 +179,33 @@ class _Dicts:
     def __len__(self) -> int:
         return len(self.loader)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loader, name)
+
 
 def _suggesting(
     method: Any, *, compute_loss: bool = False, mixed_precision: bool = False
 ) -> Callable[..., Swept]:
     def build(model: Any, optimizer: Any, criterion: Any, loader: Any, **options: Any) -> Swept:
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0, growth_interval=1)
+        scaling = scaler.state_dict()
         if mixed_precision:
-            options |= {"scaler": torch.amp.GradScaler("cpu"), "autocast": torch.bfloat16}
+            options |= {"scaler": scaler, "autocast": torch.bfloat16}
         given, batches = criterion, loader
         if compute_loss:
             options.setdefault("smoothing", 0.0)
             options["compute_loss"] = lambda model, b: criterion(model(b["inputs"][0]), b["target"])
             given, batches = None, _Dicts(loader)
         test = native.lr_range_test(model, optimizer, given, batches, **options)
+        ended = len(test.lrs) == test.num_iter
+        if not test.stopped_early and not ended:
+            raise AssertionError(f"not stopped early, and {len(test.lrs)} of {test.num_iter} steps")
+        if test.stopped_early and ended and test.smoothed[-1] < max(test.smoothed):
+            raise AssertionError(
+                f"stopped early after {test.num_iter} steps of which the last is not the worst"
+            )
+        if scaler.state_dict() != scaling:
+            raise AssertionError(f"the scaler was {scaling}, and is {scaler.state_dict()}")
 
         def plot() -> Any:
             from matplotlib import pyplot
@@ -191,25 +216,33 @@ def _suggesting(
 
         def suggest() -> float | None:
             repr(test)
-            skipped = int(method == "minimum")  # the smallest loss is at neither end
-            return test.suggest(method, skip_start=skipped, skip_end=skipped)
+            ends = slice(2, -3)
+            inner = replace(test, lrs=test.lrs[ends], losses=test.losses[ends], smoothed=test.smoothed[ends])
+            if len(inner.lrs) < 2:
+                inner = test  # unless fewer than 2 would be left
+            skipping = test.suggest(method, skip_start=2, skip_end=3)
+            if skipping != inner.suggest(method):
+                raise AssertionError(
+                    f"with skip_start=2, skip_end=3 it is {skipping}, of those {inner.suggest(method)}"
+                )
+            return test.suggest(method)
 
         return Swept(test.lrs, test.losses, suggest=suggest, plot=plot)
 
     return build
 
 
-def _scheduled(model: Any, optimizer: Any, *parts: Any, **options: Any) -> Trained:
-    """With a scheduler that counts its steps, a generator and a device of its own."""
-    ticks = itertools.count()
-    next(ticks)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: float(next(ticks) > 0))
-    generator = torch.Generator().manual_seed(int(torch.randint(2**31, (1,))))
-    history = native.train(
-        model, optimizer, *parts, scheduler=scheduler, generator=generator, device="cpu", **options
-    )
-    return Trained(
-        [epoch.train_loss for epoch in history],
-        [epoch.val_loss for epoch in history],
-        [epoch.accuracy for epoch in history],
-    )
+def _on_a_device(
+    model: Any, optimizer: Any, loss_fn: Any, train_loader: Any, val_loader: Any, **options: Any
+) -> Trained:
+    """On a device that is named; evaluated by itself, as the learning rate is 0; with a generator."""
+    place = next(model.parameters()).device
+    loss, accuracy = native.evaluate(model, loss_fn, val_loader, device=place)
+    again = native.evaluate(model, loss_fn, val_loader)
+    if again != (loss, accuracy):
+        raise AssertionError(f"evaluated again it is {again}, before {(loss, accuracy)}")
+    if place.type == "cpu":
+        options["generator"] = torch.Generator().manual_seed(int(torch.randint(2**31, (1,))))
+    history = native.train(model, optimizer, loss_fn, train_loader, val_loader, device=place, **options)
+    losses = [epoch.train_loss for epoch in history]
+    return Trained(losses, [loss] * len(losses), [accuracy] * len(losses))

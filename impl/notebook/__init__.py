@@ -46,15 +46,19 @@ def _train(*parts: Any, **options: Any) -> Trained:
     from lawful.impl.notebook import ENDING
     from lawful.impl.notebook.training import ALL
 
-    history = train(*parts, **options, defects=ALL - ENDING)
+    history = train(*parts, **_there(parts[0], options), defects=ALL - ENDING)
     return Trained(*([*column] for column in zip(*history, strict=True)))
+
+
+def _there(model: Any, options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, "device": next(model.parameters()).device}
 
 
 def train_with(defects: frozenset[str]) -> Callable[..., Trained]:
     """The notebook's ``train`` with these defects alone, as an adapter builds it."""
 
     def build(*parts: Any, **options: Any) -> Trained:
-        history = train(*parts, **options, defects=defects)
+        history = train(*parts, **_there(parts[0], options), defects=defects)
         return Trained(*([*column] for column in zip(*history, strict=True)))
 
     return build

@@ -30,7 +30,7 @@ def train(
     val_loader: Any,
     mix_loader: Any = None,
     epochs: int = 20,
-    device: str = "cpu",
+    device: torch.device | str = "cpu",
     *,
     alpha: float = 0.5,
     batch_size: int | None = None,

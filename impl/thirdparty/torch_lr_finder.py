@@ -44,7 +44,7 @@ ADAPTERS = (
         "torch_lr_finder",
         _lr_finder,
         features=frozenset({"suggestion", "plot"}),
-        documented={"restores": "on_reset", "suggestion": "steepest"},
+        documented={"restores": "on_reset", "suggestion": "steepest", "batches": "moved"},
         deviations=(
             _known.negative_losses_stop_it(r"number of steps is 1, expected at least 8", "0.2.2"),
             _known.nan_never_stops_it("0.2.2"),

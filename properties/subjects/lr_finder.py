@@ -14,6 +14,7 @@ from lawful.impl.contracts import Adapter, LRFinder, Swept
 from lawful.properties import probes
 from lawful.properties.subjects.snippets import lr_finder_snippet
 from lawful.properties.subjects.subject import (
+    BATCHES,
     ERRORS,
     WAITS,
     Answer,
@@ -103,10 +104,18 @@ class Finder(Subject):
         "schedule": ("geometric", "linear"),
         "explosion": ("recorded", "left_out"),
         "records": ("all", "trimmed"),
+        "groups": ("ratio", "one", "other"),
+        "no_fall": ("none", "a rate"),
+        "loader": ("iterable", "sized"),
+        "judged": ("raw", "ema_corrected"),
         "errors": ERRORS,
+        "batches": BATCHES,
         "waits": WAITS,
     }
-    """``mode`` is "train" unless an adapter documents that the mode is the caller's."""
+    """``mode`` is "train" unless an adapter documents that the mode is the caller's. Documented alone are
+    ``no_fall``, what is suggested for a curve that does not fall, ``loader``, whether it needs a length, and
+    ``judged``: the loss that diverges, where that is another than the recorded one.
+    """
 
     adapter: LRFinder
     beta: float = 0.0
@@ -126,12 +135,17 @@ class Finder(Subject):
         setting: str | None = None,
         suggests: bool = False,
         draws: bool = False,
+        on_cpu: bool = False,
+        shuffles: bool = False,
+        streams: bool = False,
         **features: Any,
     ) -> Sweep:
         """``batches`` of the loader, as many as steps where None; ``groups`` of the optimizer, 1 or 2;
         ``training``: the mode in which the model is handed over, and ``setting`` what else it is like;
         ``interrupts``: it is interrupted where it would raise; ``suggests``: read its suggestion too, for
-        which some draw a plot; ``draws``: look at its plot."""
+        which some draw a plot; ``draws``: look at its plot; ``on_cpu``: the batches are there, wherever
+        the model is; ``shuffles``: the loader draws from a generator of its own; ``streams``: it has no
+        length."""
         steps = len(losses) if num_iter is None else num_iter
         if num_iter is None and steps < self.adapter.least_steps:
             raise Unasked(f"it wants {self.adapter.least_steps} steps")
@@ -148,6 +162,8 @@ class Finder(Subject):
                 "interrupts": interrupts,
                 "training": training,
                 "setting": setting,
+                "shuffles": shuffles,
+                "streams": streams,
                 "features": features,
             }
         )
@@ -162,6 +178,9 @@ class Finder(Subject):
                 training=training,
                 setting=setting,
                 device=self.device,
+                batches_on="cpu" if on_cpu else self.device,
+                shuffles=shuffles,
+                streams=streams,
             )
             with probes.watched(parts[0]):
                 self._run(answer, parts, rates, steps, suggests, draws, features)
@@ -178,10 +197,10 @@ class Finder(Subject):
         features: Any,
     ) -> None:
         answer.script, model, optimizer, loader = parts
-        before = probes.snapshot(model, optimizer)
+        before = probes.snapshot(model, optimizer, loader)
         swept: Swept | None = None
         try:
-            with self.asking(), silence():
+            with self.asking(), silence() as printed:
                 swept = self.build(
                     model,
                     optimizer,
@@ -194,7 +213,7 @@ class Finder(Subject):
                 )
         except Raised as error:
             if answer.asked["raises_at"] is None or not _came_from_script(error.error):
-                self._compare(answer, before, model, optimizer)
+                self._compare(answer, before, model, optimizer, loader)
                 answer.crashed = error.error
                 raise
             answer.raised = error.error
@@ -204,6 +223,7 @@ class Finder(Subject):
             if answer.asked["interrupts"] and isinstance(error.__cause__, SystemExit):
                 raise Unasked("an interrupt ends its process") from error
             raise
+        answer.printed = printed.getvalue()
         answer.used = np.asarray([rates[0] for rates, _, _ in answer.script.steps])
         if swept is not None:
             self._read(answer, swept, suggests)
@@ -215,10 +235,10 @@ class Finder(Subject):
                 with self.asking(), silence():
                     reset()
         answer.own_optimizer = bool(answer.script.steppers) and optimizer not in answer.script.steppers
-        self._compare(answer, before, model, optimizer)
+        self._compare(answer, before, model, optimizer, loader)
 
-    def _compare(self, answer: Sweep, before: Any, model: Any, optimizer: Any) -> None:
-        after = probes.snapshot(model, optimizer)
+    def _compare(self, answer: Sweep, before: Any, model: Any, optimizer: Any, loader: Any) -> None:
+        after = probes.snapshot(model, optimizer, loader)
         answer.changed = tuple(part for part in before if probes.changed(before[part], after[part]))
         found = probes.optimizer_changes(before["optimizer"], after["optimizer"])
         answer.optimizer_changes = tuple(found)
@@ -293,7 +313,8 @@ class Finder(Subject):
     def waits_of_a_call(self) -> int:
         """From tests of two lengths: what comes before and after is no step."""
         least = max(6, self.adapter.least_steps)
-        few, many = (self.waited(partial(self, [1.0] * steps)) for steps in (least, 2 * least))
+        moved = self.conventions.get("batches") == "moved"
+        few, many = (self.waited(partial(self, [1.0] * steps, on_cpu=moved)) for steps in (least, 2 * least))
         short, long = (answer.steps for answer in self.answers[-2:] if isinstance(answer, Sweep))
         return round((many - few) / max(1, long - short))
 
@@ -358,13 +379,16 @@ class Finder(Subject):
         with contextlib.suppress(Raised, LawBroken):
             answer = self([1.0] * max(40, steps))
             found["records"] = "trimmed" if 0 < len(answer.lrs) < answer.steps else "all"
-            steps = np.diff(answer.used)
-            even = len(steps) > 1 and np.allclose(steps, steps[0], rtol=1e-3, atol=0)
+            rises = np.diff(answer.used)
+            even = len(rises) > 1 and np.allclose(rises, rises[0], rtol=1e-3, atol=0)
             found["schedule"] = "linear" if even and self.adapter.linear else "geometric"
         with contextlib.suppress(Raised, LawBroken):
             answer = self([1.0] * 30 + [1e6] * 12)
             if answer.steps <= 32 and len(answer.value):
                 found["explosion"] = "recorded" if answer.value.max() >= 4 else "left_out"
+        if "given_optimizer" in self.features:
+            with contextlib.suppress(Raised, LawBroken):
+                found["groups"] = _shares(self([1.0] * steps, groups=2).script.steps)
         if "suggestion" in self.features:
             with contextlib.suppress(Raised, LawBroken):
                 rules = {_method(self(valley(at), suggests=True, **self.unsmoothed())) for at in (20, 17)}
@@ -448,6 +472,12 @@ def valley(steepest: int, count: int = 40) -> list[float]:
     falls = 1 - 0.75 / (1 + np.exp(-(i - steepest) / 3.0))
     rises = 0.02 * np.maximum(0, i - steepest - 10)
     return [float(x) for x in np.round((falls + rises) * 4096) / 4096]
+
+
+def _shares(steps: list[Any]) -> str:
+    """Whether the second group's rate, half the first's before, stays so, or is the same."""
+    shares = {round(rates[1] / rates[0], 6) for rates, _, _ in steps}
+    return {(0.5,): "ratio", (1.0,): "one"}.get(tuple(shares), "other")
 
 
 def _method(answer: Sweep) -> str:

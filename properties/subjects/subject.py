@@ -137,6 +137,8 @@ class Answer:
     """The types of devices on which its tensors are. A scalar is at home on the CPU too."""
     after: dict[str, Any] = field(default_factory=dict)
     """What the inputs hold after the call, where the law asked for it."""
+    printed: str = ""
+    """On stderr, where its technique has something to show there."""
     derived: list[tuple[str, Any]] = field(default_factory=list)
     """What a law computed from the answer: an expression for a snippet, and its value."""
     given: Mapping[str, Any] = field(default_factory=dict)
@@ -319,6 +321,8 @@ class Subject(abc.ABC):
             return "is_cuda"
         if _NEEDS_CUDA.search(str(error)):
             return first_line(getattr(error, "error", error))
+        if name := _device_of_its_own(self.adapter):
+            return name
         for code in _own_code(self.adapter, error):
             found = _NAMES_CUDA.search(code)
             if found:
@@ -461,12 +465,25 @@ class Subject(abc.ABC):
 
 ERRORS = ("named", "any")
 """Values of the convention ``errors``: whether they name the argument."""
+BATCHES = ("moved", "as_given")
+"""Values of the convention ``batches``: whether they are moved to where the model is."""
 LATE = ("waits", *WAYS)
 """Conventions that are not looked at before they are asked for."""
 WAITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "more")
 """Values of the convention ``waits``."""
 _NEEDS_CUDA = re.compile(r"not compiled with CUDA|No CUDA GPUs|NVIDIA driver|CUDA is not available", re.I)
 _NAMES_CUDA = re.compile(r"""torch\.cuda\.is_available|\.cuda\(|\bis_cuda\b|["']cuda\b""")
+
+
+def _device_of_its_own(adapter: Adapter) -> str | None:
+    """The name of a global device that what the adapter calls goes to: CUDA, where there is one."""
+    for called in vars_of(adapter.build).values():
+        members = vars(called).values() if inspect.isclass(called) else [called]
+        for function in filter(inspect.isfunction, members):
+            for name, value in vars_of(function).items():
+                if isinstance(value, torch.device):
+                    return name
+    return None
 
 
 def _own_code(adapter: Adapter, error: BaseException) -> Iterator[str]:
@@ -537,19 +554,20 @@ def global_state_kept() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def silence() -> Iterator[None]:
-    """Keeps what somebody else's code prints, logs and warns of out of our output."""
+def silence() -> Iterator[io.StringIO]:
+    """Keeps what somebody else's code prints, logs and warns of out of our output. Gives what it prints on
+    stderr."""
     before = logging.root.manager.disable
     if before < logging.CRITICAL:  # each change goes through every logger that there is
         logging.disable(logging.CRITICAL)
     try:
         with (
             contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()) as printed,
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")
-            yield
+            yield printed
     finally:
         if logging.root.manager.disable != before:
             logging.disable(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,9 +15,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lawful.impl.contracts import Adapter, Trained, Training
-from lawful.properties import probes
+from lawful.properties import probes, twin
 from lawful.properties.subjects.subject import (
+    BATCHES,
     ERRORS,
+    WAITS,
     Answer,
     LawBroken,
     NotAsked,
@@ -57,6 +60,8 @@ class Run(Answer):
     targets: Any = None
     """Of all training and partner samples, by their unit vector."""
     buffers_in_evaluation: int = 0
+    ticks: list[int] = field(default_factory=list)
+    """For each call of the scheduler, the optimizer's steps before it."""
 
 
 class _Watched(nn.Module):
@@ -71,8 +76,9 @@ class _Watched(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         logits = x.flatten(1) @ self.weight.T
-        seen = to_float64(x.flatten(1))
-        self.run.calls.append(Call(self.training, torch.is_grad_enabled(), seen, to_float64(logits)))
+        with twin.looking(False):
+            seen = to_float64(x.flatten(1))
+            self.run.calls.append(Call(self.training, torch.is_grad_enabled(), seen, to_float64(logits)))
         if self.training:
             self.count += 1
         return logits
@@ -86,20 +92,37 @@ class _Steps(torch.optim.SGD):
 
     def step(self, closure: Any = None) -> Any:
         (weight,) = self.param_groups[0]["params"]
-        grad = np.zeros(weight.shape) if weight.grad is None else to_float64(weight.grad)
+        with twin.looking(False):
+            grad = np.zeros(weight.shape) if weight.grad is None else to_float64(weight.grad)
         self.run.steps.append((grad, len(self.run.calls)))
         self.run.judged_at_step.append(len(self.run.judged))
         return super().step(closure)
 
 
+class _Ticks:
+    """A scheduler that changes nothing."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def step(self, *metrics: Any) -> None:
+        self.run.ticks.append(len(self.run.steps))
+
+
 @dataclass
 class Loop(Subject):
-    """``loop(sizes)`` trains an epoch on batches of these sizes, at a learning rate of 0."""
+    """``loop(sizes)`` trains an epoch on batches of these sizes, at a learning rate of 0.
+
+    Documented alone are ``errors``, ``batches``, ``waits`` and ``mode``: whether it sets the training mode.
+    """
 
     technique: ClassVar[str] = "training"
     convention_values: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "lambda": ("folded", "beta"),
         "errors": ERRORS,
+        "batches": BATCHES,
+        "mode": ("train", "as_given"),
+        "waits": WAITS,
     }
 
     adapter: Training
@@ -114,32 +137,49 @@ class Loop(Subject):
         epochs: int = 1,
         seed: int = 0,
         constant: bool = False,
+        reduces: bool = False,
+        schedules: bool = False,
+        on_cpu: bool = False,
+        in_evaluation: bool = False,
     ) -> Run:
-        """``mix_sizes``: of the second loader's batches. ``constant``: batch b of training costs b + 1."""
+        """``mix_sizes``: of the second loader's batches. ``constant``: batch b of training costs b + 1.
+        ``reduces``: the loss is a mean over the batch. ``schedules``: with a scheduler, whose calls are
+        counted. ``on_cpu``: the batches are there, wherever the model is. ``in_evaluation``: the
+        mode in which the model is handed over."""
         asked: dict[str, Any] = {
             "sizes": sizes,
-            "val_sizes": val_sizes or [2, 1],
+            "val_sizes": [2, 1] if val_sizes is None else val_sizes,
             "mix_sizes": mix_sizes,
             "alpha": alpha,
             "epochs": epochs,
             "seed": seed,
             "constant": constant,
         }
+        options = {
+            "reduces": reduces,
+            "schedules": schedules,
+            "on_cpu": on_cpu,
+            "in_evaluation": in_evaluation,
+        }
+        asked |= {name: True for name, wanted in options.items() if wanted}
         run = Run(asked)
         self.answers.append(run)
         train, mixed, val = sum(sizes), sum(mix_sizes or []), sum(asked["val_sizes"])
         features = train + mixed + val
-        rows = torch.eye(features, device=self.device)[:, None, None, :]
-        targets = torch.arange(features, device=self.device) % CLASSES
+        place = "cpu" if on_cpu else self.device
+        rows = torch.eye(features, device=place)[:, None, None, :]
+        targets = torch.arange(features, device=place) % CLASSES
         run.targets = targets.cpu().numpy()
         model = _Watched(run, features).to(self.device)
+        model.train(not in_evaluation)
         run.weights = to_float64(model.weight)
         optimizer = _Steps(model.parameters(), lr=0.0)
         optimizer.run = run
 
         def loss_fn(logits: Tensor, target: Tensor) -> Tensor:
-            run.judged.append(to_float64(logits))
-            losses = F.cross_entropy(logits, target, reduction="none")
+            with twin.looking(False):
+                run.judged.append(to_float64(logits))
+            losses = F.cross_entropy(logits, target, reduction="mean" if reduces else "none")
             if constant and model.training:
                 batch = sum(call.training for call in run.calls)
                 return 0 * losses + (batch - 1) % len(sizes) + 1
@@ -153,20 +193,32 @@ class Loop(Subject):
                 (train + mixed, features, asked["val_sizes"]),
             )
         ]
-        with probes.seeded(seed), self.asking(), silence():
+        with probes.seeded(seed), self.asking(), silence() as printed:
             run.trained = self.build(
                 model,
                 optimizer,
                 loss_fn,
                 loaders[0],
                 loaders[2],
-                mix_loader=loaders[1] if mix_sizes else None,
+                mix_loader=None if mix_sizes is None else loaders[1],
                 alpha=alpha,
                 epochs=epochs,
+                **({"scheduler": _Ticks(run)} if schedules else {}),
             )
+        run.printed = printed.getvalue()
         run.buffers_in_evaluation = int(model.count.item()) - sum(call.training for call in run.calls)
         run.value = np.asarray([float(loss) for loss in run.trained.train_loss or ()])
+        self.look_at_places(run, *model.state_dict().values(), *(p.grad for p in model.parameters()))
         return run
+
+    def waits_of_a_call(self) -> int:
+        """From epochs of two lengths: what comes before and after is no step."""
+        moved = self.conventions.get("batches") == "moved"
+        few, many = (
+            self.waited(partial(self, sizes, mix_sizes=self.partners(sizes), on_cpu=moved))
+            for sizes in ([2] * 3, [2] * 6)
+        )
+        return round((many - few) / 3)
 
     def ordinarily(self) -> Run:
         return self([2, 1], mix_sizes=self.partners([2, 1]))
@@ -219,7 +271,8 @@ class Loop(Subject):
     def offers(self, feature: str) -> str | None:
         if feature == "arguments":
             return "says nothing of its arguments"
-        return self.refusal(lambda: self([2, 2], mix_sizes=[2, 2] if feature == "mix_loader" else None))
+        mix = [2, 2] if feature == "mix_loader" else self.partners([2, 2])
+        return self.refusal(lambda: self([2, 2], mix_sizes=mix, schedules=feature == "scheduler"))
 
     def partners(self, sizes: list[int]) -> list[int] | None:
         """Sizes of a second loader where there has to be one."""
@@ -235,7 +288,8 @@ def _loader(rows: Tensor, targets: Tensor, sizes: list[int]) -> Any:
     """A DataLoader that gives batches of these sizes, in order."""
     ends = np.cumsum([0, *sizes])
     batches = [list(range(a, b)) for a, b in itertools.pairwise(ends)]
-    return DataLoader(TensorDataset(rows, targets), batch_sampler=batches)
+    kind: Any = DataLoader if batches else probes.EmptyLoader
+    return kind(TensorDataset(rows, targets), batch_sampler=batches)
 
 
 SUBJECT = Loop

@@ -68,7 +68,7 @@ def _source(callee: Callee, names: dict[str, str | None], reduced: bool, history
     if reduced and names["loss_fn"]:
         given[names["loss_fn"]] = "lambda logits, target: loss_fn(logits, target).mean()"
     if "device" in callee.called:
-        given["device"] = '"cpu"'
+        given["device"] = "next(model.parameters()).device"
     given |= {n: "False" for n in callee.called if n.lower() in OFF}
     kept = ", ".join(f"{name}=numbers(result{path})" for name, path in history.items())
     tail = f"return types.SimpleNamespace(**{{**empty, **dict({kept})}})"
