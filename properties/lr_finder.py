@@ -6,14 +6,16 @@ so far.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from lawful.properties.arguments import PROGRESS, shows_progress
-from lawful.properties.probes import SETTINGS, GoesRoundForEver
+from lawful.properties.probes import IN_TENSOR, SETTINGS, GoesRoundForEver
 from lawful.properties.registry import ACCELERATORS, SINGLE, draws, law
 from lawful.properties.strategies import (
     calm_losses,
@@ -36,6 +38,17 @@ finder_law = functools.partial(law, "lr_finder", dtypes=SINGLE, most_examples=12
 RESTORES = ("automatically", "on_reset")
 NOISE = 0.05
 """Standard deviation of the noise on a curve that falls by 0.75."""
+
+
+@contextlib.contextmanager
+def _taking(in_tensor: bool) -> Iterator[None]:
+    """No question where an optimizer whose learning rate is in a tensor is refused: few take one."""
+    try:
+        yield
+    except Raised as error:
+        if in_tensor:
+            raise Unasked("it takes no learning rate in a tensor") from error
+        raise
 
 
 def _of_so_many_batches(finder: Finder, steps: int, batches: int) -> Sweep:
@@ -63,8 +76,8 @@ def _finished(finder: Finder, answer: Sweep, n: int) -> None:
 )
 @draws(losses=calm_losses(), span=rates(), in_tensor=one_of(False, True))
 def schedule_is_geometric(finder: Finder, losses: list[float], span: list[float], in_tensor: bool) -> None:
-    setting = "a learning rate in a tensor" if in_tensor else None
-    answer = finder([1.0] * len(losses), rates=span, setting=setting)
+    with _taking(in_tensor):
+        answer = finder([1.0] * len(losses), rates=span, setting=IN_TENSOR if in_tensor else None)
     finder.at_least("number of steps", answer.derive("len(used)", answer.steps), 3)
     ratios = answer.derive("used[1:] / used[:-1]", answer.used[1:] / answer.used[:-1])
     right = (answer.used[-1] / answer.used[0]) ** (1 / (answer.steps - 1))
@@ -416,7 +429,8 @@ def restores_after_interrupt(finder: Finder, losses: list[float], at: int) -> No
 )
 @draws(losses=calm_losses(), setting=one_of(*SETTINGS))
 def restores_any_model(finder: Finder, losses: list[float], setting: str) -> None:
-    answer = finder(losses, setting=setting, training=setting == "modules of two modes")
+    with _taking(setting == IN_TENSOR):
+        answer = finder(losses, setting=setting, training=setting == "modules of two modes")
     _restores(finder, answer, "model", "optimizer", "mode", "requires_grad")
 
 

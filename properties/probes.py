@@ -106,11 +106,12 @@ class ScriptInterrupt(KeyboardInterrupt):
     """What the criterion raises for Ctrl-C."""
 
 
+IN_TENSOR = "a learning rate in a tensor"
 SETTINGS = {
     "a frozen parameter": "model.first.requires_grad_(False).grad = None",
     "modules of two modes": "model.part = torch.nn.Identity().eval()",
     "an unused optimizer": "optimizer.state.clear(), model.zero_grad()",
-    "a learning rate in a tensor": "optimizer.param_groups[0]['lr'] = torch.tensor(0.1)",
+    IN_TENSOR: "optimizer.param_groups[0]['lr'] = torch.tensor(0.1)",
     "a rate of 0, as a warm-up starts": "optimizer.param_groups[0]['lr'] = 0.0",
     "a parameter that two modules share": "model.part = torch.nn.Module(); model.part.own = model.first",
 }
