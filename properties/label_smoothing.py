@@ -44,6 +44,7 @@ _SZEGEDY = "Szegedy et al. 2016 (arXiv 1512.00567), section 7"
 _TORCH = "documentation of torch.nn.CrossEntropyLoss"
 _BESIDE = {
     "ignored samples": "ignore_index",
+    "class weights": "weight",
     "none": "reduction",
     "sum": "reduction",
     "a slope": "tensors",
@@ -610,6 +611,7 @@ def earlier_batches_leave_no_trace(loss: Loss, batch: Batch, earlier: int) -> No
         "gradient_is_softmax_minus_target",
         "reductions_agree",
         "ignored_targets_do_not_count",
+        "class_weights_follow_convention",
         "scaled_loss_scales_its_gradient",
     ),
 )
@@ -626,10 +628,12 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
     if beside == "ignored samples":
         features["ignore_index"] = loss.ignorable(-100)
         target[1::13] = [features["ignore_index"]] * len(target[1::13])
+    elif beside == "class weights":
+        features["weight"] = [0.5 + k % 4 for k in range(num_classes)]
     elif beside in ("none", "sum") and loss.takes(reduction=beside):
         features["reduction"] = beside
     scale, times = 2.0 if beside in ("none", "a slope") else 1.0, 2 if beside == "a second backward" else 1
-    slopes = "gradient" in loss.features
+    slopes = "gradient" in loss.features and "weight" not in features
     if beside == "a second derivative":
         return _curves_as_softmax(loss, logits, target, epsilon)
     if loss.adapter.arrays == "numpy":

@@ -421,6 +421,12 @@ def _is_many(logits: Tensor) -> bool:
     return logits.numel() >= 2**17
 
 
+class WeightsOfManyLeftOut(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        self.weight = None if _is_many(logits) else self.weight
+        return super().__call__(logits, target)
+
+
 class IgnoredInDivisorOfMany(Right):
     def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
         if self.reduction == "mean" and len(losses) >= 512:
@@ -1157,6 +1163,13 @@ FAULTS = (
         "beside class weights, the loss of probabilities is off by a few dozen roundings",
         _PLAUSIBLE,
         "soft_target_agrees_with_hard",
+    ),
+    _fault(
+        "X49",
+        WeightsOfManyLeftOut,
+        "2^17 logits and more go another way, which knows of no class weights",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
     ),
     *arguments.faults_of(
         LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),
