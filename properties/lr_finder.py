@@ -82,7 +82,7 @@ def schedule_is_geometric(finder: Finder, losses: list[float], span: list[float]
     ratios = answer.derive("used[1:] / used[:-1]", answer.used[1:] / answer.used[:-1])
     right = (answer.used[-1] / answer.used[0]) ** (1 / (answer.steps - 1))
     smallest = answer.derive("(used[1:] / used[:-1]).min()", ratios.min())
-    finder.at_least("ratio of neighbouring rates", smallest, 1.0)
+    finder.at_least("ratio of neighbouring rates", smallest, 1.0 + RELATIVE)
     finder.agree("ratio of neighbouring rates", ratios, np.full(len(ratios), right), right * RELATIVE)
 
 
