@@ -272,6 +272,19 @@ class CorrectionOffByOne(Right):
         return self.raw / (1 - self.smoothing ** (len(losses) + 2))
 
 
+class AverageStopsLate(Right):
+    """At twice the limit."""
+
+    raw = 0.0
+
+    def average(self, losses: list[float], value: float) -> float:
+        self.raw = self.smoothing * (self.raw if losses else 0.0) + (1 - self.smoothing) * value
+        return self.raw / (1 - self.smoothing ** (len(losses) + 1))
+
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        return super().diverged(loss, 2 * best if self.smoothing else best, step)
+
+
 class NeverStopsOnNaN(Right):
     def ends(self, value: float) -> bool:
         return False
@@ -1361,6 +1374,14 @@ FAULTS = (
         "XR66",
         CorrectionOffByOne,
         "the average that is judged is corrected for a loss too many",
+        _PLAUSIBLE,
+        "stops_on_the_average",
+        judged="ema_corrected",
+    ),
+    _fault(
+        "XR67",
+        AverageStopsLate,
+        "an average is judged, and stops the test at twice the limit",
         _PLAUSIBLE,
         "stops_on_the_average",
         judged="ema_corrected",
