@@ -94,7 +94,8 @@ def evaluate(
 ) -> tuple[float, float]:
     """(mean loss over samples, accuracy in [0, 1]), in evaluation mode and without a graph.
 
-    The modules' modes are put back. Raises ValueError for an empty loader.
+    Batches are moved to ``device``, by default the model's own; the model is not. The modules' modes are put
+    back. Raises ValueError for an empty loader, and for a ``loss_fn`` that reduces.
     """
     place = torch.device(device) if device is not None else _device_of(model)
     modes = [(module, module.training) for module in model.modules()]
