@@ -124,6 +124,16 @@ def test_nothing_is_suggested_for_a_curve_that_does_not_fall_or_is_too_short():
     assert lr_finder.suggest_minimum([0.1, 1.0], [1.0, 2.0]) is None
 
 
+def test_of_two_or_three_points_a_fall_is_enough():
+    assert lr_finder.suggest_steepest([0.1, 1.0], [2.0, 1.0]) == 1.0
+    assert lr_finder.suggest_minimum([0.1, 1.0, 10.0], [2.0, 1.0, 3.0]) == pytest.approx(0.1)
+
+
+def test_a_fitted_slope_is_per_log_lr():
+    lrs = np.exp([0.0, 1.0, 2.0, 3.0])
+    assert lr_finder.fitted_slopes(lrs, [0.0, -2.0, -4.0, -6.0], 3) == pytest.approx([-2.0, -2.0])
+
+
 def test_trim_leaves_short_curves_whole():
     assert lr_finder.trim(range(20), 10, 5).tolist() == [10, 11, 12, 13, 14]
     assert lr_finder.trim(range(16), 10, 5).tolist() == list(range(16))
