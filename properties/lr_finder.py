@@ -486,8 +486,8 @@ def short_loader_is_cycled(finder: Finder, losses: list[float], batches: int) ->
 @finder_law(
     "a loader without a length serves n steps too, where any iterable is documented to do",
     why="A stream of samples has no length: a test that asks for it without need ends in a crash.",
-    source="pytorch/ignite issue 1076; documentation of torch.utils.data.DataLoader: the length of one that loads "
-    "an IterableDataset is its dataset's",
+    source="pytorch/ignite issue 1076; documentation of torch.utils.data.DataLoader: the length of one that "
+    "loads an IterableDataset is its dataset's",
     when={"loader": "iterable"},
     severity="edge",
     rests_on=("takes_the_steps_asked", "short_loader_is_cycled"),
@@ -809,8 +809,8 @@ def stays_on_its_device(finder: Finder, losses: list[float]) -> None:
 @finder_law(
     "batches of the CPU are moved to where the model is",
     why="A loader gives batches of the CPU: a test that says that it moves them has to.",
-    source="the documentation that the adapter was written from; PyTorch's notes on CUDA semantics: operations "
-    "take tensors of one device",
+    source="the documentation that the adapter was written from; PyTorch's notes on CUDA semantics: "
+    "operations take tensors of one device",
     devices=ACCELERATORS,
     when={"batches": "moved"},
     even_if_refused=True,

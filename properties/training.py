@@ -250,8 +250,8 @@ def stays_on_its_device(loop: Loop, sizes: list[int]) -> None:
 @loop_law(
     "batches of the CPU are moved to where the model is",
     why="A loader gives batches of the CPU: a loop that says that it moves them has to.",
-    source="the documentation that the adapter was written from; PyTorch's notes on CUDA semantics: operations "
-    "take tensors of one device",
+    source="the documentation that the adapter was written from; PyTorch's notes on CUDA semantics: "
+    "operations take tensors of one device",
     devices=ACCELERATORS,
     when={"batches": "moved"},
     even_if_refused=True,
