@@ -102,7 +102,6 @@ def adapters() -> tuple[Adapter, ...]:
 def _loss_function(*epsilon: float, **features: Any) -> Callable[..., Any]:
     if epsilon:
         features["epsilon"] = epsilon[0]
-    features["check_target"] = True
     return lambda logits, target: native.label_smoothed_cross_entropy(logits, target, **features)
 
 
