@@ -6,6 +6,7 @@ how often the host waits for the device.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -62,6 +63,32 @@ def rejects_undocumented_values(subject: Subject) -> None:
         for value in argument.undocumented():
             asked = functools.partial(subject.ordinary, **{name: value})
             subject.refuses(f"{name}={value!r}", asked, names=name)
+
+
+@law(
+    ANY_TECHNIQUE,
+    "such a value raises when it is given, and not at the first batch, where that is said",
+    why="An hour of loading later, the line with the misspelt name is far away.",
+    source=_SOURCE,
+    needs=("arguments",),
+    when={"refused": "when_built"},
+    dtypes=SINGLE,
+    devices=("cpu",),
+    severity="guard",
+    rests_on=("rejects_undocumented_values",),
+)
+@draws()
+def refuses_when_built(subject: Subject) -> None:
+    for name, argument in subject.adapter.arguments.items():
+        for value in argument.undocumented():
+            with contextlib.suppress(Raised):
+                subject.ordinary(**{name: value})
+            try:
+                subject.built(**{name: value})
+            except Raised:
+                continue
+            text = f"{name}={value!r} is taken when it is built; an error was expected there, and not later"
+            raise LawBroken(f"{name}={value!r}", "an error, not", "an object", value, text=text)
 
 
 PROGRESS: dict[str, Any] = {

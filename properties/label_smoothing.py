@@ -37,6 +37,7 @@ from lawful.properties.strategies import (
 )
 from lawful.properties.subjects.label_smoothing import Loss
 from lawful.properties.subjects.subject import Answer, LawBroken, Raised, Unasked, dtype_name
+from lawful.properties.twin import DeviceAssertion
 from lawful.properties.ways import AUTOCAST, COMPILED
 from lawful.reference import label_smoothing as reference
 
@@ -51,6 +52,7 @@ _BESIDE = {
     "a second backward": "tensors",
     "a second derivative": "double_backward",
     "epsilon 1": "epsilon_one",
+    "torch.func.grad": "tensors",
 }
 """What a large batch is asked with, and the feature that it takes."""
 _CROSS_ENTROPY = "Cover and Thomas, Elements of Information Theory, 2006, chapter 2"
@@ -124,6 +126,29 @@ def one_epsilon_ignores_target(loss: Loss, batch: Batch, step: int) -> None:
     second = loss(batch.logits, other, 1.0)
     _, bound = loss.expected(batch.logits, batch.target, 1.0)
     loss.agree("loss at epsilon 1 with other targets", second.value, first.value, 2 * bound)
+
+
+@law(
+    "label_smoothing",
+    "L at e = 1 is finite also where z_y = -inf, if all of e is spread over the others",
+    why="Nothing is left of the target: its 0 parts of infinity are 0, never NaN.",
+    source=f"{_SZEGEDY}; 0 log 0 = 0: {_CROSS_ENTROPY}",
+    needs=("epsilon_one",),
+    when={"off_target": "others"},
+    dtypes=FLOATS,
+    severity="edge",
+    rests_on=("matches_reference",),
+)
+@draws(batch=batches())
+def one_epsilon_leaves_a_masked_target_out(loss: Loss, batch: Batch) -> None:
+    if batch.num_classes < 2:
+        raise Unasked("there are no others")
+    logits = [
+        [-np.inf if k == y else z for k, z in enumerate(row)]
+        for row, y in zip(batch.logits, batch.target, strict=True)
+    ]
+    answer = loss(logits, batch.target, 1.0)
+    loss.agree("loss at epsilon 1", answer.value, *loss.expected(logits, batch.target, 1.0))
 
 
 @law(
@@ -603,7 +628,7 @@ def earlier_batches_leave_no_trace(loss: Loss, batch: Batch, earlier: int) -> No
     "L and dL/dz of 2^20 logits and more are what they are of few",
     why="Code for large batches works in blocks; the last one is often a part of one.",
     source=_SZEGEDY,
-    dtypes=("float32", "bfloat16"),  # a sum of so many overflows float16, which other laws say
+    dtypes=("float32", "bfloat16", "float16"),
     most_examples=1,
     severity="wrong",
     rests_on=(
@@ -613,10 +638,13 @@ def earlier_batches_leave_no_trace(loss: Loss, batch: Batch, earlier: int) -> No
         "ignored_targets_do_not_count",
         "class_weights_follow_convention",
         "scaled_loss_scales_its_gradient",
+        "many_classes_do_not_overflow",
     ),
 )
 @draws(beside=one_of("nothing", *_BESIDE))
 def large_batches_are_no_other(loss: Loss, beside: str) -> None:
+    if loss.dtype == "float16" and not _sums_many(loss):
+        raise Unasked("it sums in float16, which overflows: one law is about that")
     if _BESIDE.get(beside) and _BESIDE[beside] not in loss.features:
         raise Unasked(f"it has no {_BESIDE[beside]}")
     size, num_classes = (4099, 257) if beside == "nothing" else (515, 257)
@@ -638,12 +666,17 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
         return _curves_as_softmax(loss, logits, target, epsilon)
     if loss.adapter.arrays == "numpy":
         scale = 1.0  # its gradient is a function of its own
+    if beside == "torch.func.grad":
+        if loss.way("func_grad") == "fails":
+            raise Unasked("it does not work under torch.func.grad")
+        features["way"] = "func_grad"
     try:
         answer = loss(logits, target, epsilon, with_gradient=slopes, scale=scale, backwards=times, **features)
     except Raised as error:
         if times > 1:
             raise Unasked("its graph is used once, and says so") from error
         raise
+    features.pop("way", None)
     scale *= times
     right, bound = loss.expected(logits, target, epsilon, **features)
     if np.shape(answer.value) != np.shape(right):
@@ -654,6 +687,18 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
         right, bound = loss.expected_gradient(logits, target, epsilon, **features)
         right, bound = scale * right, abs(scale) * bound
         loss.agree(f"gradient of {size} samples", answer.gradient, right, bound)
+
+
+def _sums_many(loss: Loss) -> bool:
+    """Whether the loss over many classes is a number in half precision."""
+    num_classes = 50_000
+    try:
+        found = loss(np.zeros((1, num_classes)), [0], loss.allowed(0.5, num_classes)).value
+    except Raised:
+        return False
+    finally:
+        loss.answers.pop()
+    return bool(np.isfinite(found).all())
 
 
 def _curves_as_softmax(loss: Loss, logits: Any, target: Any, epsilon: float) -> None:
@@ -745,6 +790,31 @@ def rejects_bad_target(loss: Loss, batch: Batch, bad: object, place: int) -> Non
 
 @law(
     "label_smoothing",
+    "y >= K, and y < 0 unless ignored, raise on any device, where that is said",
+    why="On an accelerator such a target is an assertion of the device, after which nothing works there.",
+    source="the documentation that the adapter was written from",
+    when={"targets_checked": "on_any_device"},
+    dtypes=SINGLE,
+    devices=("twin",),
+    severity="guard",
+)
+@draws(batch=batches(), bad=one_of("K", -1, "K+1", -2), place=one_of(0, 1, 2))
+def rejects_bad_target_on_any_device(loss: Loss, batch: Batch, bad: object, place: int) -> None:
+    wrong = {"K": batch.num_classes, "K+1": batch.num_classes + 1}.get(str(bad), bad)
+    target = list(batch.target)
+    target[place % batch.size] = wrong  # type: ignore[call-overload]
+    epsilon = loss.allowed(0.1, batch.num_classes)
+    try:
+        loss(batch.logits, target, epsilon)
+    except Raised as error:
+        if isinstance(error.error, DeviceAssertion):
+            raise
+        return loss.named(f"target {target}", "target", error)
+    raise LawBroken(f"target {target}", "an error, not", "a silent number", target)
+
+
+@law(
+    "label_smoothing",
     "len(y) != N raises; z of shape (N,) and y of shape (N, 1) too, where errors are promised",
     why="Broadcasting would pair samples with targets that are not theirs.",
     source=f"{_TORCH}, shape",
@@ -829,10 +899,17 @@ def inputs_not_modified(loss: Loss, batch: Batch, epsilon: float) -> None:
 def edge_batches(loss: Loss, empty: bool, epsilon: float, size: int) -> None:
     epsilon = loss.allowed(epsilon, 3 if empty else 1)
     if not empty:
-        if loss.off_target == "others":
-            raise Unasked("e/(K-1) is not defined for one class")
-        answer = loss([[1.5]] * size, [0] * size, epsilon)
-        loss.agree("loss of one class", answer.value, loss.reduced([0.0] * size), 2e-5)
+        ask = partial(loss, [[1.5]] * size, [0] * size, epsilon)
+        nothing = loss.reduced([0.0] * size)
+        if (
+            loss.off_target == "others"
+        ):  # e/(K-1) is not defined: a documentation that names errors has to say
+            if loss.conventions.get("errors") != "named":
+                raise Unasked("e/(K-1) is not defined for one class")
+            return loss.refuses(
+                "one class", ask, names="logits off_target num_classes", unless=[(nothing, 2e-5)]
+            )
+        loss.agree("loss of one class", ask().value, nothing, 2e-5)
         return
     values = {"mean": np.nan, "sum": 0.0, "none": np.zeros(0)}
     right = np.asarray(values[loss.adapter.default_reduction])

@@ -2,8 +2,9 @@
 
 Values and gradients are those of the CPU, bit for bit. What an accelerator would refuse is refused: an
 operation on tensors of two devices (a CPU scalar and CPU indices are taken, as CUDA takes them), a generator
-of another device, NumPy. What would make the host wait is counted. It shows on any machine where tensors are
-and how often the host waits; of kernels, their numerics, streams and device-side assertions it says nothing.
+of another device, NumPy. What would make the host wait is counted, an index beyond its tensor an assertion
+of the device. It shows on any machine where tensors are and how often the host waits; of kernels, their
+numerics and streams it says nothing.
 
 It stands on PyTorch's PrivateUse1 key, through a call that is private still: :func:`why_absent` says where
 that is missing. A tensor of the twin is a :class:`TwinTensor` around one of the CPU; autograd is PyTorch's.
@@ -154,6 +155,10 @@ class MixedDevices(RuntimeError):
     """Tensors of the twin and of the CPU in one operation: CUDA would refuse it in the same words."""
 
 
+class DeviceAssertion(RuntimeError):
+    """An index beyond its tensor: no host has looked at it, and CUDA says no more than this."""
+
+
 class TwinTensor(torch.Tensor):
     """A tensor that says it is on the twin, around one of the CPU."""
 
@@ -281,6 +286,22 @@ _WAITS = re.compile(
 """Operations whose result, or its size, the host has to know before it goes on."""
 
 
+_INDEXED = (
+    *(
+        "nll_loss_forward",
+        "nll_loss2d_forward",
+        "nll_loss_backward",
+        "nll_loss2d_backward",
+        "embedding",
+        "take",
+    ),
+    *("gather", "scatter", "scatter_", "scatter_add", "scatter_add_", "scatter_reduce", "scatter_reduce_"),
+    *("index", "index_put", "index_put_", "_index_put_impl_", "index_select", "index_add", "index_add_"),
+)
+"""Operations whose indices stand in a tensor."""
+_BEYOND = re.compile(r"out of .*bounds|index out of range")
+
+
 def _dispatched(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     leaves = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
     twins = [leaf for leaf in leaves if isinstance(leaf, TwinTensor)]
@@ -295,7 +316,12 @@ def _dispatched(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     if wanted is not None and place == NAME:
         plain["device"] = torch.device("cpu")
     _check_generator(plain.get("generator"), place)
-    out = func(*tree_map(_unwrapped, args), **tree_map(_unwrapped, plain))
+    try:
+        out = func(*tree_map(_unwrapped, args), **tree_map(_unwrapped, plain))
+    except (IndexError, RuntimeError) as error:
+        if twins and str(func).split(".")[1] in _INDEXED and _BEYOND.search(str(error)):
+            raise DeviceAssertion("device-side assert triggered") from error
+        raise
     known = {id(twin._cpu): twin for twin in twins}
     for twin in twins:
         if twin.shape != twin._cpu.shape:

@@ -141,6 +141,33 @@ def test_what_cuda_refuses_is_refused(name):
         REFUSED[name](_logits().to("twin"))
 
 
+BEYOND = {
+    "a target": lambda x, y: F.nll_loss(x, y),
+    "a target of an image": lambda x, y: F.nll_loss(x[:, :, None, None], y[:, None, None]),
+    "gather": lambda x, y: x.gather(1, y[:, None]),
+    "scatter": lambda x, y: x.scatter(1, y[:, None], 1.0),
+    "index": lambda x, y: x[:, y],
+    "index_select": lambda x, y: x.index_select(1, y),
+    "embedding": lambda x, y: F.embedding(y, x.T.contiguous()),
+}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_an_index_beyond_its_tensor_is_an_assertion_of_the_device(name):
+    x, y = _logits(), torch.tensor([0, 5, 2, 1])
+    with pytest.raises((IndexError, RuntimeError), match=r"out of .*(bounds|range)") as of_the_host:
+        BEYOND[name](x, y)
+    assert not isinstance(of_the_host.value, twin.DeviceAssertion)
+    with pytest.raises(twin.DeviceAssertion, match=r"^device-side assert triggered$"):
+        BEYOND[name](x.to("twin"), y.to("twin"))
+
+
+def test_a_number_beyond_a_tensor_is_refused_by_the_host():
+    with pytest.raises(IndexError) as refused:
+        _logits().to("twin")[9]
+    assert not isinstance(refused.value, twin.DeviceAssertion)
+
+
 def test_numpy_refuses_it_as_it_refuses_cuda():
     x = _logits().to("twin")
     for convert in (x.numpy, lambda: np.asarray(x)):

@@ -70,6 +70,24 @@ def faults_of(
     return tuple(found)
 
 
+def late(right: Adapter, id: str, **said: Argument) -> Fault:
+    """On top of a right one: its arguments, documented to be looked at when it is built, are when called."""
+
+    def built_late(*given: Any, **options: Any) -> Callable[..., Any]:
+        return lambda *parts: right.build(*given, **options)(*parts)
+
+    adapter = replace(
+        right,
+        name=id,
+        build=built_late,
+        arguments=said,
+        features=right.features - {"eval_mode"},
+        documented={**right.documented, "refused": "when_built"},
+    )
+    statement = "documented to look at its arguments when it is built, it does at the first batch"
+    return Fault(id, statement, _PLAUSIBLE, adapter, ("refuses_when_built",))
+
+
 def progress_faults(right: Adapter, silent: str, loud: str) -> tuple[Fault, ...]:
     """On top of one that shows its progress where ``progress`` is True: it never does, and it always does."""
     rows = (

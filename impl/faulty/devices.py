@@ -136,6 +136,22 @@ def item_of_the_loss(epsilon: float) -> _Loss:
     return loss
 
 
+def classes_checked_on_the_cpu(epsilon: float) -> _Loss:
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        return label_smoothed_cross_entropy(logits, target, epsilon=epsilon)
+
+    return loss
+
+
+def classes_clamped_on_a_device(epsilon: float) -> _Loss:
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        if logits.device.type != "cpu" and target.ndim == 1:
+            target = target.clamp(0, logits.shape[1] - 1)
+        return label_smoothed_cross_entropy(logits, target, epsilon=epsilon)
+
+    return loss
+
+
 def item_of_a_lambda(alpha: float, num_classes: int) -> Any:
     def mix(inputs: Tensor, target: Tensor) -> Any:
         mixed, pair = mixup(inputs, target, alpha=alpha, targets="pair", scope="batch", fold=False)
@@ -238,6 +254,18 @@ LABEL_SMOOTHING = (
         "documented not to wait, and the loss is looked at",
         LabelSmoothing("D06", item_of_the_loss, documented={"waits": "0"}),
         _SAID,
+    ),
+    _fault(
+        "D07",
+        "documented to check targets on any device, it does on the CPU alone",
+        LabelSmoothing("D07", classes_checked_on_the_cpu, documented={"targets_checked": "on_any_device"}),
+        "rejects_bad_target_on_any_device",
+    ),
+    _fault(
+        "D08",
+        "documented to check targets on any device, it takes the nearest class where that is none",
+        LabelSmoothing("D08", classes_clamped_on_a_device, documented={"targets_checked": "on_any_device"}),
+        "rejects_bad_target_on_any_device",
     ),
 )
 MIXUP = (

@@ -434,6 +434,21 @@ class IgnoredInDivisorOfMany(Right):
         return super().reduced(losses, target, kept)
 
 
+class SmallSlopesOfManyLost(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if _is_many(logits) and logits.dtype == torch.float16 and logits.requires_grad:
+            logits = logits.clone()
+            logits.register_hook(lambda slope: slope.masked_fill(slope.abs() < 2.0**-14, 0))
+        return super().__call__(logits, target)
+
+
+class ManyCutOffUnderTransforms(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if _is_many(logits) and torch._C._are_functorch_transforms_active():
+            logits = logits.detach()
+        return super().__call__(logits, target)
+
+
 class _Slopeless(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, loss: Tensor) -> Tensor:
@@ -616,6 +631,23 @@ class TargetsOfTheFirstBatch(Right):
     def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
         seen: dict[Any, Tensor] = self.__dict__.setdefault("seen", {})
         return seen.setdefault(logits.shape, super().encoded(target, kept, logits))
+
+
+class OverTheOthers(Right):
+    """All of epsilon over the K - 1 wrong classes: at K = 1 over none."""
+
+    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
+        wide = onehot.double()
+        return (1 - self.epsilon) * wide + self.epsilon * (1 - wide) / (wide.new_tensor(num_classes) - 1)
+
+
+class NothingTimesAMaskedTarget(OverTheOthers):
+    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
+        return super().smoothed(onehot, max(2, num_classes))
+
+    def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
+        nothing = q.amax(1) * 0 if self.epsilon == 1.0 else q.new_zeros(())
+        return super().per_sample(q, log_p) + (nothing * log_p.sum(1)).to(log_p.dtype)
 
 
 def _fault(
@@ -1170,6 +1202,41 @@ FAULTS = (
         "2^17 logits and more go another way, which knows of no class weights",
         _PLAUSIBLE,
         "large_batches_are_no_other",
+    ),
+    _fault(
+        "X50",
+        OverTheOthers,
+        "of a single class the loss is NaN, as there are no others",
+        _PLAUSIBLE,
+        "edge_batches",
+        documented={"off_target": "others", "errors": "named"},
+    ),
+    _fault(
+        "X51",
+        NothingTimesAMaskedTarget,
+        "at epsilon 1, all of it over the others, a target that is masked out with -inf costs NaN",
+        _PLAUSIBLE,
+        "one_epsilon_leaves_a_masked_target_out",
+        documented={"off_target": "others"},
+    ),
+    _fault(
+        "X52",
+        SmallSlopesOfManyLost,
+        "of more than 2^17 logits in float16, what is below its normal numbers of the gradient is 0",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
+    ),
+    _fault(
+        "X53",
+        ManyCutOffUnderTransforms,
+        "under torch.func.grad, the gradient of more than 2^17 logits is 0",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
+    ),
+    arguments.late(
+        LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),
+        "XA5",
+        reduction=Argument("mean", values=("mean", "sum", "none")),
     ),
     *arguments.faults_of(
         LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),

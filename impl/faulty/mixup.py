@@ -958,6 +958,11 @@ FAULTS = (
         _PLAUSIBLE,
         "lambda_follows_beta",
     ),
+    arguments.late(
+        Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),
+        "XMA5",
+        scope=Argument("sample", values=("sample", "batch")),
+    ),
     *arguments.faults_of(
         Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),
         "XMA{}",

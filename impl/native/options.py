@@ -42,7 +42,13 @@ def adapters() -> tuple[Adapter, ...]:
             "native_function",
             _loss_function,
             features=LabelSmoothing.known_features,
-            documented={"off_target": "uniform", "ignored_mean": "kept", "all_ignored": "nan", **_NAMED},
+            documented={
+                "off_target": "uniform",
+                "ignored_mean": "kept",
+                "all_ignored": "nan",
+                "waits": "0",
+                **_NAMED,
+            },
             arguments=said["label_smoothing"],
         ),
         MixupAdapter(

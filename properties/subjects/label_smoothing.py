@@ -17,6 +17,7 @@ from lawful.properties.strategies import CLASS_COUNTS
 from lawful.properties.subjects.snippets import label_smoothing_snippet
 from lawful.properties.subjects.subject import (
     ERRORS,
+    REFUSED,
     WAITS,
     Answer,
     LawBroken,
@@ -50,11 +51,14 @@ class Loss(Subject):
         "weighting": ("every_term", "target_term", "normalised_spread", "sample"),
         "weighted_mean": ("weights", "count"),
         "ignored_index": ("any", "in_range"),
+        "targets_checked": ("on_any_device",),
         "errors": ERRORS,
+        "refused": REFUSED,
         "waits": WAITS,
         **WAYS,
     }
     by_position: ClassVar[tuple[str, ...]] = ("epsilon",)
+    built_of: ClassVar[tuple[Any, ...]] = (0.25,)
 
     adapter: LabelSmoothing
     narrow_epsilons: bool = False

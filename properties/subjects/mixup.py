@@ -17,6 +17,7 @@ from lawful.properties import probes, tolerances, twin
 from lawful.properties.subjects.snippets import mixup_snippet
 from lawful.properties.subjects.subject import (
     ERRORS,
+    REFUSED,
     WAITS,
     Answer,
     LawBroken,
@@ -67,11 +68,13 @@ class Mix(Subject):
         "targets": ("soft", "pair"),
         "in_place": ("true", "false"),
         "errors": ERRORS,
+        "refused": REFUSED,
         "waits": WAITS,
         **{way: values for way, values in WAYS.items() if way not in ("func_grad", "double_backward")},
     }
 
     by_position: ClassVar[tuple[str, ...]] = ("alpha", "num_classes")
+    built_of: ClassVar[tuple[Any, ...]] = (1.0, 4)
 
     adapter: Mixup
     rank: int = 2

@@ -159,6 +159,8 @@ class Subject(abc.ABC):
     """The conventions that can be detected and required, with their values."""
     by_position: ClassVar[tuple[str, ...]] = ()
     """The names that a contract gives to what ``build`` is passed by position."""
+    built_of: ClassVar[tuple[Any, ...]] = ()
+    """What that is in an ordinary build."""
 
     adapter: Adapter
     conventions: Mapping[str, str] = field(default_factory=dict)
@@ -263,6 +265,11 @@ class Subject(abc.ABC):
 
             return taking_tensors(self.adapter.build)(*arguments, **features)
         return self.adapter.build(*arguments, **features)
+
+    def built(self, **given: Any) -> Any:
+        """What an ordinary build gives with these arguments; nothing is called yet."""
+        with self.asking():
+            return replace(self, given=given).build(*self.built_of)
 
     def on(self, device: str, dtype: str) -> Self:
         return replace(self, device=device, dtype=dtype, answers=[], worst_error=0.0)
@@ -465,6 +472,8 @@ class Subject(abc.ABC):
 
 ERRORS = ("named", "any")
 """Values of the convention ``errors``: whether they name the argument."""
+REFUSED = ("when_built", "when_called")
+"""Values of the convention ``refused``: when arguments are looked at."""
 BATCHES = ("moved", "as_given")
 """Values of the convention ``batches``: whether they are moved to where the model is."""
 LATE = ("waits", *WAYS)
