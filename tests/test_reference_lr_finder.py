@@ -129,6 +129,18 @@ def test_of_two_or_three_points_a_fall_is_enough():
     assert lr_finder.suggest_minimum([0.1, 1.0, 10.0], [2.0, 1.0, 3.0]) == pytest.approx(0.1)
 
 
+def test_windows_start_no_later_than_the_one_of_the_smallest_mean():
+    """0, 10, 5 is the smallest and rises; 10, 5, 1 falls, and is beyond it."""
+    assert lr_finder.suggest_steepest([1.0, 10.0, 100.0, 1000.0], [0.0, 10.0, 5.0, 1.0]) is None
+
+
+def test_a_loss_at_the_threshold_does_not_stop_the_test():
+    losses = iter([1.0, 4.0, 4.5, 1.0])
+    test = lr_finder.range_test(lambda lr: next(losses), 0.01, 10.0, 4)
+    assert test.losses.tolist() == [1.0, 4.0, 4.5]
+    assert test.stopped_early
+
+
 def test_a_fitted_slope_is_per_log_lr():
     lrs = np.exp([0.0, 1.0, 2.0, 3.0])
     assert lr_finder.fitted_slopes(lrs, [0.0, -2.0, -4.0, -6.0], 3) == pytest.approx([-2.0, -2.0])
