@@ -5,7 +5,8 @@ process, in the modules that are loaded there: the laws of its technique are ask
 ours, until one breaks; what they let pass goes to our tests. A script of ours and not mutmut or cosmic-ray:
 those run a test command a mutant, which imports torch each time, and know nothing of laws.
 
-Results are kept in mutants.json, and a run goes on where the last one ended. Survivors that change nothing
+Results are kept in mutants.json, and a run goes on where the last one ended: after one with --laws, the tests
+are asked of what the laws let pass. Survivors that change nothing
 stand in equivalent.toml with their reason; one that is listed there and is caught fails the run.
 ``reference.mixup`` and its like change the specification: our own code must then disagree with it, or its
 tests must.
@@ -159,12 +160,14 @@ def mutants(technique: str) -> list[Mutant]:
     return found
 
 
-def ask(mutant: Mutant, promised: dict[str, dict[str, str]], tests: bool = True) -> dict[str, Any]:
+def ask(
+    mutant: Mutant, promised: dict[str, dict[str, str]], laws: bool = True, tests: bool = True
+) -> dict[str, Any]:
     """In a process of its own: who noticed. ``promised``: by adapter, its conventions unchanged."""
 
     def noticed() -> str:
         try:
-            return _noticed(mutant, promised, tests)
+            return _noticed(mutant, promised, laws, tests)
         except BaseException as error:  # whatever ends it has been noticed
             return f"laws: {type(error).__name__}"
 
@@ -193,7 +196,7 @@ def _forked(work: Callable[[], Any]) -> Any:
     return json.loads(answer) if answer else None
 
 
-def _noticed(mutant: Mutant, promised: dict[str, dict[str, str]], tests: bool) -> str:
+def _noticed(mutant: Mutant, promised: dict[str, dict[str, str]], laws: bool, tests: bool) -> str:
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(null, stream)
@@ -213,7 +216,8 @@ def _noticed(mutant: Mutant, promised: dict[str, dict[str, str]], tests: bool) -
         return f"laws: it does not load: {type(error).__name__}"
     if mutant.technique in REFERENCES and tests:  # its tests are quick, and by whom it is noticed is all one
         return _by_tests(mutant.technique) or _by_laws(mutant.technique, promised)
-    return _by_laws(mutant.technique, promised) or (_by_tests(mutant.technique) if tests else "")
+    by_laws = _by_laws(mutant.technique, promised) if laws else ""
+    return by_laws or (_by_tests(mutant.technique) if tests else "")
 
 
 def _promised(technique: str) -> dict[str, dict[str, str]]:
@@ -329,7 +333,10 @@ def main() -> None:
             ).result()["noticed"]
             if noticed:
                 raise SystemExit(f"{technique} unchanged is noticed by {noticed}: nothing can be learnt here")
-        futures = [pool.submit(ask, each, promised[each.technique], not chosen.laws) for each in waiting]
+        futures = [
+            pool.submit(ask, each, promised[each.technique], laws=each.id not in known, tests=not chosen.laws)
+            for each in waiting
+        ]
         for count, future in enumerate(as_completed(futures), 1):
             answer = future.result() | {"tests": not chosen.laws}
             known[answer["id"]] = answer

@@ -449,6 +449,13 @@ class ManyCutOffUnderTransforms(Right):
         return super().__call__(logits, target)
 
 
+class SingleOfManyHalved(Right):
+    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+        loss = super().reduced(losses, target, kept)
+        alone = self.reduction == "mean" and len(losses) >= 512 and int(kept.sum()) == 1
+        return loss / 2 if alone else loss
+
+
 class _Slopeless(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, loss: Tensor) -> Tensor:
@@ -1230,6 +1237,13 @@ FAULTS = (
         "X53",
         ManyCutOffUnderTransforms,
         "under torch.func.grad, the gradient of more than 2^17 logits is 0",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
+    ),
+    _fault(
+        "X54",
+        SingleOfManyHalved,
+        "of many samples of which all but one are ignored, the mean divides by two",
         _PLAUSIBLE,
         "large_batches_are_no_other",
     ),
