@@ -650,6 +650,8 @@ def plot_shows_the_fall(finder: Finder, steepest: int, explodes: bool) -> None:
         finder.at_least("fall of the loss, as a share of the height,", fall / (high - low), 0.5)
     if not all(drawn.words):
         raise LawBroken("words at the axes", "a", "name for each", drawn.words)
+    unseen = ", ".join(drawn.unseen) or "nothing"
+    finder.same("what is given a name that no legend shows", unseen, "nothing")
 
 
 def _is_run_of(line: Curve, records: Curve) -> bool:

@@ -682,6 +682,13 @@ class MarkedBelow(Right):
         return [lr], [0.9 * loss]
 
 
+class NamesWithoutALegend(Right):
+    def plotted(self, lrs: list[float], losses: list[float]) -> Any:
+        ax = super().plotted(lrs, losses)
+        ax.lines[0].set_label("loss")
+        return ax
+
+
 class NotMarked(Right):
     def mark(self, lr: float, loss: float) -> tuple[list[float], list[float]]:
         return [], []
@@ -751,6 +758,16 @@ class RateBackAsANumber(Right):
         super().restore(model, optimizer, saved)
         for group in optimizer.param_groups:
             group["lr"] = float(group["lr"])
+
+
+class CountsOfTheGroupsKept(Right):
+    """Only what was there before is put back."""
+
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        counts = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+        super().restore(model, optimizer, saved)
+        for group, counted in zip(optimizer.param_groups, counts, strict=True):
+            group.update({name: value for name, value in counted.items() if name not in group})
 
 
 class EachParameterUnderOneName(Right):
@@ -1439,6 +1456,20 @@ FAULTS = (
     ),
     *arguments.progress_faults(
         LRFinder("right", _progressing, features=LRFinder.known_features), "XR56", "XR57"
+    ),
+    _fault(
+        "XR68",
+        CountsOfTheGroupsKept,
+        "what the optimizer counted in its groups during the test stays there",
+        _PLAUSIBLE,
+        "restores_any_model",
+    ),
+    _fault(
+        "XR69",
+        NamesWithoutALegend,
+        "the curve is given a name, and no legend shows it",
+        _PLAUSIBLE,
+        "plot_shows_the_fall",
     ),
     _fault("XR48", NotMarked, "the suggestion is not marked", _PLAUSIBLE, "plot_shows_the_fall"),
     *arguments.faults_of(

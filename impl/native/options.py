@@ -137,7 +137,7 @@ def _in_place(
     alpha: float, num_classes: int, *, beside_another: bool = False, **features: Any
 ) -> Callable[..., Any]:
     """``beside_another``: partners are a second batch, the same samples in another order."""
-    mix = native.Mixup(alpha, num_classes, inplace=True, **features)
+    mix = native.Mixup(alpha, num_classes, inplace=True, promote=torch.float32, **features)
 
     def of_a_copy(inputs: torch.Tensor, target: torch.Tensor) -> Any:
         own, second = inputs.clone(), None
@@ -155,8 +155,11 @@ def _in_place(
 def _second_pair(alpha: float, num_classes: int) -> Callable[..., Any]:
     def mixed_with_a_shuffle(inputs: torch.Tensor, target: torch.Tensor) -> Any:
         order = torch.randperm(min(len(inputs), len(target)))
-        options: dict[str, Any] = {"alpha": alpha, "scope": "batch", "fold": False}  # soft where targets are
-        return native.mixup(inputs, target, second=(inputs[order], target[order]), **options)
+        options: dict[str, Any] = {"alpha": alpha, "scope": "batch", "fold": False}
+        mixed, mixed_target = native.mixup(inputs, target, second=(inputs[order], target[order]), **options)
+        if isinstance(mixed_target, torch.Tensor) != (target.ndim == 2):
+            raise AssertionError(f"targets of {target.ndim} dimensions give a {type(mixed_target).__name__}")
+        return mixed, mixed_target
 
     return mixed_with_a_shuffle
 

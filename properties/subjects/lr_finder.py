@@ -48,16 +48,22 @@ class Picture:
     """Single points among them."""
     words: tuple[str, str]
     """At the axes."""
+    unseen: tuple[str, ...]
+    """The names of what is drawn that no legend shows."""
 
     @classmethod
     def of(cls, axes: Any) -> Self:
         shown = [line.get_data() for line in axes.lines]
         shown += [points.get_offsets().T for points in axes.collections]
+        legend = axes.get_legend()
+        seen = [] if legend is None else [text.get_text() for text in legend.get_texts()]
+        named = [str(each.get_label()) for each in (*axes.lines, *axes.collections)]
         return cls(
             axes.get_xscale(),
             axes.get_ylim(),
             [(np.asarray(x, float), np.asarray(y, float)) for x, y in shown],
             (axes.get_xlabel(), axes.get_ylabel()),
+            tuple(name for name in named if not name.startswith("_") and name not in seen),
         )
 
 
