@@ -649,7 +649,7 @@ def _mixes_alike_under(ways: list[str], mix: Mix, size: int, alpha: float, seed:
 
 @law(
     "mixup",
-    "uint8 images are mixed as numbers, or refused",
+    "uint8 images are mixed as numbers, or refused: as is documented, where it is",
     why="Back in uint8 every pixel would be cut off below the point: darker by half a step, silently.",
     source="huggingface/pytorch-image-models: timm 1.0.31, modes pair and elem, reproduced",
     dtypes=SINGLE,
@@ -660,10 +660,16 @@ def _mixes_alike_under(ways: list[str], mix: Mix, size: int, alpha: float, seed:
 def integer_inputs_correct_or_loud(mix: Mix, size: int, alpha: float, seed: int) -> None:
     size = mix.size(size)
     shown = mix.revealed(size, alpha, seed)
+    said = mix.conventions.get("integers")
     try:
         answer = mix.revealed(size, alpha, seed, integers=True)
     except Raised as error:
+        if said == "mixed":
+            raise
         return mix.named("uint8 images", "inputs", error)
+    if said == "refused":
+        text = f"took uint8 images and returned {answer.dtype}; its documentation says that they are refused"
+        raise LawBroken("uint8 images", "an error, not", "a mixture", answer.value, text=text)
     exact = not answer.dtype.startswith(("int", "uint"))
     allowed = 255 * 2 * mix.weight_error() if exact else 0.5 + 255 * mix.weight_error()
     mix.agree(f"mixture of uint8 images, in {answer.dtype},", answer.value, 255 * shown.value, allowed)
@@ -765,23 +771,49 @@ def rejects_mismatched_batch(mix: Mix, size: int, off: int, alpha: float, seed: 
 
 @law(
     "mixup",
-    "y >= num_classes raises",
+    "y >= num_classes raises; where errors are promised, also in pairs, and y of more columns",
     why="A one-hot row of zeros for a class that does not exist is a silent wrong target.",
     source="documentation of torch.nn.functional.one_hot",
     needs=("num_classes",),
-    when={"targets": "soft"},
     dtypes=SINGLE,
     devices=("cpu",),
     severity="guard",
 )
-@draws(size=one_of(4, 2), beyond=one_of(0, 1), alpha=alphas(), seed=seeds())
-def rejects_bad_target(mix: Mix, size: int, beyond: int, alpha: float, seed: int) -> None:
+@draws(size=one_of(4, 2), beyond=one_of(0, 1), rows=one_of(False, True), alpha=alphas(), seed=seeds())
+def rejects_bad_target(mix: Mix, size: int, beyond: int, rows: bool, alpha: float, seed: int) -> None:
+    promised = mix.conventions.get("errors") == "named"
+    if not promised and mix.conventions.get("targets") != "soft":
+        raise Unasked("what it gives back are pairs of any labels")
+    if rows and promised and "soft_targets" in mix.features:
+        columns = size + 1 + beyond
+        ask = partial(mix, probes.identity_batch(size), np.eye(columns)[:size].tolist(), alpha, seed)
+        return mix.refuses(
+            f"targets of {columns} columns for {size} classes", ask, names="target num_classes"
+        )
     labels = [*range(size - 1), size + beyond]
     mix.refuses(
         f"class {size + beyond} of {size}",
         lambda: mix(probes.identity_batch(size), labels, alpha, seed),
         names="target",
     )
+
+
+@law(
+    "mixup",
+    "labels that are no whole numbers, and rows of whole numbers, raise, where errors are promised",
+    why="A label of 1.5 is cut off to 1, and a distribution of whole numbers mixes to zeros.",
+    source="documentation of torch.nn.functional.cross_entropy: target, class indices or probabilities",
+    when={"errors": "named"},
+    dtypes=SINGLE,
+    devices=("cpu",),
+    severity="guard",
+)
+@draws(size=one_of(4, 2), rows=one_of(False, True), alpha=alphas(), seed=seeds())
+def rejects_odd_targets(mix: Mix, size: int, rows: bool, alpha: float, seed: int) -> None:
+    target = probes.identity_batch(size) if rows else list(range(size))
+    what, dtype = ("rows of whole numbers", "int64") if rows else ("labels of floats", "float32")
+    ask = partial(mix, probes.identity_batch(size), target, alpha, seed, target_as=dtype)
+    mix.refuses(what, ask, names="target")
 
 
 @law(

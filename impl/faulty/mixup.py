@@ -527,6 +527,54 @@ def _loss_off(output: Tensor, mixed_target: Any) -> Tensor:
     return _off(F.cross_entropy(output, mixed_target))
 
 
+class WholeNumbersTaken(Right):
+    def __call__(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Any]:
+        return super().__call__(inputs if inputs.is_floating_point() else inputs.float(), target)
+
+
+class _OddTargets(Right):
+    """Looks at the dtype of targets as it should."""
+
+    def __call__(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Any]:
+        self.check_dtype(target)
+        return super().__call__(inputs, target)
+
+    def check_dtype(self, target: Tensor) -> None:
+        if target.is_floating_point() != (target.ndim == 2):
+            raise TypeError(f"target has dtype {target.dtype} and {target.ndim} dimensions")
+
+
+class LabelsCutOff(_OddTargets):
+    def __call__(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Any]:
+        return super().__call__(inputs, target.long() if target.ndim == 1 else target)
+
+
+class RowsOfWholeNumbersTaken(_OddTargets):
+    def check_dtype(self, target: Tensor) -> None:
+        if target.ndim == 1:
+            super().check_dtype(target)
+
+
+class AnyColumns(_OddTargets):
+    """Of labels, classes are looked at; of rows, nothing."""
+
+    def check(self, inputs: Tensor, target: Tensor) -> None:
+        if target.ndim == 1 and len(target) and int(target.max()) >= self.num_classes:
+            raise ValueError(f"target has class {int(target.max())} of {self.num_classes}")
+        super().check(inputs, target)
+
+
+class PairsOfAnyLabels(AnyColumns):
+    """Of rows, columns are looked at; of labels, nothing."""
+
+    def check(self, inputs: Tensor, target: Tensor) -> None:
+        if target.ndim == 2 and target.shape[1] != self.num_classes:
+            raise ValueError(f"target has {target.shape[1]} columns of {self.num_classes}")
+
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        return target, target[partner], lam
+
+
 def _fault(
     id: str,
     build: Callable[..., Any],
@@ -957,6 +1005,54 @@ FAULTS = (
         "of an alpha below 0.1 fewer samples are mixed than should be",
         _PLAUSIBLE,
         "lambda_follows_beta",
+    ),
+    _fault(
+        "XM43",
+        WholeNumbersTaken,
+        "documented to refuse images of whole numbers, and mixes them",
+        _PLAUSIBLE,
+        "integer_inputs_correct_or_loud",
+        documented={"integers": "refused"},
+    ),
+    _fault(
+        "XM44",
+        Right,
+        "documented to mix images of whole numbers, and refuses them",
+        _PLAUSIBLE,
+        "integer_inputs_correct_or_loud",
+        documented={"integers": "mixed"},
+    ),
+    _fault(
+        "XM45",
+        LabelsCutOff,
+        "labels of floats are cut off to whole numbers",
+        _PLAUSIBLE,
+        "rejects_odd_targets",
+        documented={"errors": "named"},
+    ),
+    _fault(
+        "XM46",
+        RowsOfWholeNumbersTaken,
+        "rows of whole numbers are taken for distributions",
+        _PLAUSIBLE,
+        "rejects_odd_targets",
+        documented={"errors": "named"},
+    ),
+    _fault(
+        "XM47",
+        PairsOfAnyLabels,
+        "where targets are pairs, classes beyond num_classes are taken",
+        _PLAUSIBLE,
+        "rejects_bad_target",
+        documented={"errors": "named"},
+    ),
+    _fault(
+        "XM48",
+        AnyColumns,
+        "distributions of more columns than classes are taken",
+        _PLAUSIBLE,
+        "rejects_bad_target",
+        documented={"errors": "named"},
     ),
     arguments.late(
         Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),

@@ -25,6 +25,7 @@ def adapters() -> tuple[Adapter, ...]:
     plain = {(each.technique, each.name): each for each in native.adapters()}
     said = {technique: plain[technique, "native"].arguments for technique, _ in plain}
     folded = {"lambda": "folded", "lambda_scope": "sample", "pairing": "permutation", **_NAMED}
+    folded["integers"] = "refused"
     swept = {
         "smoothing": "none",
         "restores": "automatically",
@@ -78,7 +79,7 @@ def adapters() -> tuple[Adapter, ...]:
         MixupAdapter(
             "native_pair_second",
             _second_pair,
-            features=without - {"generator"},
+            features=without - {"generator", "num_classes"},
             documented={"lambda": "beta", "lambda_scope": "batch", "pairing": "permutation", **_NAMED},
             loss=_one_by_one,
         ),

@@ -67,6 +67,7 @@ class Mix(Subject):
         "alpha_nonpositive": ("off", "refused"),
         "targets": ("soft", "pair"),
         "in_place": ("true", "false"),
+        "integers": ("mixed", "refused"),
         "errors": ERRORS,
         "refused": REFUSED,
         "waits": WAITS,
@@ -101,13 +102,14 @@ class Mix(Subject):
         generator: int | None = None,
         way: str | None = None,
         layout: str | None = None,
+        target_as: str | None = None,
     ) -> Mixed:
         """One seeded call, on an object built for it. ``inputs`` (N, F), ``target`` (N,) or (N, K).
 
         ``along`` (N, F) asks for the gradient of sum(mixed * along); ``after_batch_of`` calls the same
         object with a batch of that size first; ``integers`` passes uint8; ``generator`` a seeded generator;
         ``way`` calls it in one of ``properties.ways``; ``layout``, one of ``probes.LAYOUTS``, is how the
-        inputs lie in memory.
+        inputs lie in memory; ``target_as`` a dtype that targets are not meant to have.
         """
         classes = num_classes or max(1, len(inputs))
         answer = Mixed(
@@ -125,12 +127,14 @@ class Mix(Subject):
                 "generator": generator,
                 "way": way,
                 "layout": layout,
+                "target_as": target_as,
             }
         )
         self.answers.append(answer)
         x = probes.laid_out(self.inputs(inputs, rank or self.rank), layout)
         x = (x * 255).to(torch.uint8) if integers else x
         y = probes.laid_out(self.target(target), layout)
+        y = y if target_as is None else y.to(torch_dtype(target_as))
         leaf = x.requires_grad_() if along is not None else x
         with probes.seeded(seed), self.asking():
             mix = self._built(alpha, classes, generator, evaluating)

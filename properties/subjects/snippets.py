@@ -342,6 +342,8 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
     soft = np.ndim(asked["target"]) == 2
     lines += tensor_lines(target, asked["target"], subject.dtype if soft else "int64", subject.shown_device)
     lines += _laid_out(target, asked.get("layout"))
+    if asked.get("target_as"):
+        lines.append(f"{target} = {target}.to(torch.{asked['target_as']})")
     features = ""
     if asked.get("generator") is not None:
         keyword = subject.adapter.feature_names.get("generator", "generator")
