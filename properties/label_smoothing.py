@@ -639,7 +639,6 @@ def earlier_batches_leave_no_trace(loss: Loss, batch: Batch, earlier: int) -> No
         "ignored_targets_do_not_count",
         "class_weights_follow_convention",
         "scaled_loss_scales_its_gradient",
-        "many_classes_do_not_overflow",
     ),
 )
 @draws(beside=one_of("nothing", *_BESIDE))
