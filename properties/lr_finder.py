@@ -601,11 +601,13 @@ def suggestion_is_steepest(finder: Finder, steepest: int) -> None:
     severity="wrong",
     rests_on=("suggestion_in_range",),
 )
-@draws(steepest=valleys(), span=rates(), to_the_end=one_of(False, True))
-def suggestion_follows_its_rule(finder: Finder, steepest: int, span: list[float], to_the_end: bool) -> None:
+@draws(steepest=valleys(), span=rates(), shape=one_of("valley", "fall", "fall of 2", "fall of 7"))
+def suggestion_follows_its_rule(finder: Finder, steepest: int, span: list[float], shape: str) -> None:
     if "suggestion" not in finder.adapter.documented:
         raise Unasked("its documentation names no rule: it may read a part of the curve alone")
-    losses = valley(steepest)[: steepest + 10 if to_the_end else None]
+    losses = valley(steepest)[: steepest + 10 if shape == "fall" else None]
+    if shape.startswith("fall of"):
+        losses = [2.0 - i / 8 for i in range(int(shape.split()[-1]))]
     answer = finder(losses, rates=span, suggests=True, **finder.unsmoothed())
     found, right = answer.derive("suggestion", _suggested(answer)), finder.by_its_rule(answer)
     step = 1.0

@@ -805,6 +805,11 @@ class RateBesideTheMinimum(Right):
         return lrs[max(0, int(np.argmin(losses)) - 1)] / 10 if len(lrs) > 1 else None
 
 
+class NothingOfTwoPoints(RateOfTheMinimum):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return super().suggestion(lrs, losses) if len(lrs) > 2 else None
+
+
 class HundredthOfTheMinimum(RateOfTheMinimum):
     share = 0.01
 
@@ -1367,6 +1372,14 @@ FAULTS = (
         "XR63",
         RateBesideTheMinimum,
         "documented as a tenth of the rate of the minimum, and of the rate before it",
+        _PLAUSIBLE,
+        "suggestion_follows_its_rule",
+        suggestion="minimum",
+    ),
+    _fault(
+        "XR70",
+        NothingOfTwoPoints,
+        "documented as a tenth of the rate of the minimum, and nothing for a fall of two points",
         _PLAUSIBLE,
         "suggestion_follows_its_rule",
         suggestion="minimum",
