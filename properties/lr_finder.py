@@ -656,6 +656,28 @@ def plot_shows_the_fall(finder: Finder, steepest: int, explodes: bool) -> None:
     finder.same("what is given a name that no legend shows", unseen, "nothing")
 
 
+@finder_law(
+    "a curve that does not fall, or has no points, is drawn, where nothing is suggested for it",
+    why="Who looks for the reason why nothing is suggested looks at the plot, and gets a crash.",
+    source="the documentation that the adapter was written from",
+    needs=("plot",),
+    when={"no_fall": "none"},
+    devices=("cpu",),
+    severity="edge",
+    rests_on=("suggests_nothing_where_nothing_falls", "plot_shows_the_fall"),
+)
+@draws(shape=one_of("flat", "rising", "nothing"))
+def plots_what_does_not_fall(finder: Finder, shape: str) -> None:
+    losses = {"flat": [1.0] * 12, "rising": [1.0 + i / 16 for i in range(30)], "nothing": [math.nan] * 6}[
+        shape
+    ]
+    answer = finder(losses, draws=True)
+    if answer.drawn is None:
+        raise LawBroken("plot", "a", "picture of the curve", answer.drawn)
+    points = max((len(x) for x, _ in answer.drawn.lines), default=0)
+    finder.same("number of points that are drawn", points, len(answer.lrs))
+
+
 def _is_run_of(line: Curve, records: Curve) -> bool:
     """Whether a line is the records, or a run of them."""
     count = len(line[0])

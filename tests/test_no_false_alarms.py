@@ -53,7 +53,7 @@ GOOD = {
         arguments={"reduction": Argument("mean", values=("mean", "sum", "none"))},
     ),
 }
-CASES = {"label_smoothing": 83, "mixup": 66, "lr_finder": 43, "training": 13}
+CASES = {"label_smoothing": 83, "mixup": 66, "lr_finder": 44, "training": 13}
 
 
 @pytest.fixture(scope="module", params=sorted(GOOD))

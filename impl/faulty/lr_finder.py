@@ -682,6 +682,22 @@ class MarkedBelow(Right):
         return [lr], [0.9 * loss]
 
 
+class MarksWhatIsNotSuggested(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return super().suggestion(lrs, losses) if losses and min(losses) < losses[0] else None
+
+    def plotted(self, lrs: list[float], losses: list[float]) -> Any:
+        if self.suggestion(lrs, losses) is None:
+            raise TypeError("the mark's place is None")
+        return super().plotted(lrs, losses)
+
+
+class DrawsNothingThatDoesNotFall(MarksWhatIsNotSuggested):
+    def plotted(self, lrs: list[float], losses: list[float]) -> Any:
+        kept = len(lrs) if self.suggestion(lrs, losses) is not None else 0
+        return Right.plotted(self, lrs[:kept], losses[:kept])
+
+
 class NamesWithoutALegend(Right):
     def plotted(self, lrs: list[float], losses: list[float]) -> Any:
         ax = super().plotted(lrs, losses)
@@ -1483,6 +1499,22 @@ FAULTS = (
         "the curve is given a name, and no legend shows it",
         _PLAUSIBLE,
         "plot_shows_the_fall",
+    ),
+    _fault(
+        "XR71",
+        MarksWhatIsNotSuggested,
+        "documented to suggest nothing where nothing falls, and its plot crashes there",
+        _PLAUSIBLE,
+        "plots_what_does_not_fall",
+        no_fall="none",
+    ),
+    _fault(
+        "XR72",
+        DrawsNothingThatDoesNotFall,
+        "documented to suggest nothing where nothing falls, and draws nothing either",
+        _PLAUSIBLE,
+        "plots_what_does_not_fall",
+        no_fall="none",
     ),
     _fault("XR48", NotMarked, "the suggestion is not marked", _PLAUSIBLE, "plot_shows_the_fall"),
     *arguments.faults_of(

@@ -266,7 +266,9 @@ def _swept(test: RangeTest) -> Swept:
     def plot() -> Any:
         from matplotlib.figure import Figure
 
-        return test.plot(Figure().subplots())
+        ax = Figure().subplots()
+        test.plot(ax)
+        return ax
 
     return Swept(test.lrs, test.losses, suggest=test.suggest, plot=plot)
 
