@@ -202,6 +202,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("technique", nargs="*", help=f"of {', '.join(TECHNIQUES)}; all where left out")
+    parser.add_argument(
+        "--only",
+        nargs="*",
+        metavar="ID",
+        help="these faults alone, none where no id follows: of the others, what the file says is kept",
+    )
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--others", type=int, default=1, help="seeds of the laws that a fault does not name")
     parser.add_argument("--right", type=int, default=1_000_000, help="examples for what is right")
@@ -215,29 +221,43 @@ def main() -> None:
         if getattr(chosen, name) < 1:
             parser.error(f"{name} is {getattr(chosen, name)}, expected 1 or more")
 
+    techniques = chosen.technique or TECHNIQUES
+    known = {fault.id for technique in techniques for fault in faults(technique)}
+    if strangers := sorted(set(chosen.only or ()) - known):
+        parser.error(f"only is {strangers[0]!r}, expected ids of faults such as {min(known)!r}")
+
     twin.registered()
     started = time.perf_counter()
-    todo = [fault for technique in chosen.technique or TECHNIQUES for fault in faults(technique)]
+    before = _kept(chosen.json) if chosen.only is not None or not chosen.right else {}
+    places = [(technique, index) for technique in techniques for index in range(len(faults(technique)))]
+    if chosen.only is not None:
+        places = [
+            (technique, index) for technique, index in places if faults(technique)[index].id in chosen.only
+        ]
     escaped: list[str] = []
     rows: list[dict[str, Any]] = []
     context = multiprocessing.get_context("forkserver")  # autograd's threads do not survive a fork
     context.set_forkserver_preload(["torch"])
     with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_begin) as pool:
-        futures = {}
-        for technique in chosen.technique or TECHNIQUES:
-            for index in range(len(faults(technique))):
-                futures[pool.submit(_row_of, technique, index, chosen.seeds, chosen.others)] = None
+        futures = [pool.submit(_row_of, *place, chosen.seeds, chosen.others) for place in places]
         for count, future in enumerate(as_completed(futures), 1):
             rows.append(future.result())
-            _progress(f"{count} of {len(todo)} faults")
-        order = {(fault.adapter.technique, fault.id): place for place, fault in enumerate(todo)}
+            _progress(f"{count} of {len(places)} faults")
+        asked = {(row["technique"], row["fault"]) for row in rows}
+        if chosen.only is not None:
+            rows += [row for row in before["faults"] if (row["technique"], row["fault"]) not in asked]
+        order = {
+            (t, fault.id): place
+            for place, (t, fault) in enumerate((t, f) for t in TECHNIQUES for f in faults(t))
+        }
+        rows = [row for row in rows if (row["technique"], row["fault"]) in order]
         rows.sort(key=lambda row: order[row["technique"], row["fault"]])
-        completed, broken = 0, []
+        completed, broken = (0, []) if chosen.right else (before["right"], before["broken"])
         for completed, more in _all_right(pool, chosen.right) if chosen.right else ():
             broken += more
             _progress(f"{completed} of {chosen.right} examples")
         _progress("")
-    for technique in chosen.technique or TECHNIQUES:
+    for technique in TECHNIQUES:
         own = [row for row in rows if row["technique"] == technique]
         cells = []
         for row in own:
@@ -247,6 +267,8 @@ def main() -> None:
                     missed = [seed for seed, count in enumerate(seen["examples"]) if count is None]
                     if missed:
                         escaped.append(f"{technique} {row['fault']} escapes {law} under seeds {missed}")
+        if not cells:
+            continue
         caught = sum(count is not None for count in cells)
         first = statistics.median(count for count in cells if count is not None)
         worst = max(count for count in cells if count is not None)
@@ -262,6 +284,12 @@ def main() -> None:
     chosen.json.write_text(json.dumps(found, separators=(",", ":")) + "\n")
     draw(rows, chosen.svg)
     raise SystemExit(1 if escaped or broken else 0)
+
+
+def _kept(file: Path) -> dict[str, Any]:
+    """What a run before found."""
+    nothing: dict[str, Any] = {"faults": [], "right": 0, "broken": []}
+    return {**nothing, **json.loads(file.read_text())} if file.exists() else nothing
 
 
 def _begin() -> None:
