@@ -902,17 +902,14 @@ def inputs_not_modified(loss: Loss, batch: Batch, epsilon: float) -> None:
 def edge_batches(loss: Loss, empty: bool, epsilon: float, size: int) -> None:
     epsilon = loss.allowed(epsilon, 3 if empty else 1)
     if not empty:
-        ask = partial(loss, [[1.5]] * size, [0] * size, epsilon)
+        single = partial(loss, [[1.5]] * size, [0] * size, epsilon)
         nothing = loss.reduced([0.0] * size)
-        if (
-            loss.off_target == "others"
-        ):  # e/(K-1) is not defined: a documentation that names errors has to say
+        if loss.off_target == "others":
             if loss.conventions.get("errors") != "named":
                 raise Unasked("e/(K-1) is not defined for one class")
-            return loss.refuses(
-                "one class", ask, names="logits off_target num_classes", unless=[(nothing, 2e-5)]
-            )
-        loss.agree("loss of one class", ask().value, nothing, 2e-5)
+            names = "logits off_target num_classes"
+            return loss.refuses("one class", single, names=names, unless=[(nothing, 2e-5)])
+        loss.agree("loss of one class", single().value, nothing, 2e-5)
         return
     values = {"mean": np.nan, "sum": 0.0, "none": np.zeros(0)}
     right = np.asarray(values[loss.adapter.default_reduction])
