@@ -282,7 +282,8 @@ def main() -> None:
         print(each)
     found = {"seeds": chosen.seeds, "faults": rows, "right": completed, "broken": broken}
     chosen.json.write_text(json.dumps(found, separators=(",", ":")) + "\n")
-    draw(rows, chosen.svg)
+    if rows:
+        draw(rows, chosen.svg)
     raise SystemExit(1 if escaped or broken else 0)
 
 
