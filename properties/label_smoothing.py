@@ -678,6 +678,8 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
     except Raised as error:
         if times > 1:
             raise Unasked("its graph is used once, and says so") from error
+        if "way" in features and "func_grad" not in loss.adapter.documented:
+            raise Unasked("under torch.func.grad it takes no large batch, and says so") from error
         raise
     features.pop("way", None)
     scale *= times

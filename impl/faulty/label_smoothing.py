@@ -657,6 +657,16 @@ class NothingTimesAMaskedTarget(OverTheOthers):
         return super().per_sample(q, log_p) + (nothing * log_p.sum(1)).to(log_p.dtype)
 
 
+class OffBesideAMaskedTarget(SometimesOff, OverTheOthers):
+    off_gradient = False
+
+    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
+        return super().smoothed(onehot, max(2, num_classes))
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return self.epsilon == 1.0 and bool(torch.isinf(logits).any())
+
+
 def _fault(
     id: str,
     kind: Any,
@@ -1246,6 +1256,14 @@ FAULTS = (
         "of many samples of which all but one are ignored, the mean divides by two",
         _PLAUSIBLE,
         "large_batches_are_no_other",
+    ),
+    _fault(
+        "X55",
+        OffBesideAMaskedTarget,
+        "at epsilon 1, all of it over the others, the loss beside -inf is off by a few dozen roundings",
+        _PLAUSIBLE,
+        "one_epsilon_leaves_a_masked_target_out",
+        documented={"off_target": "others"},
     ),
     arguments.late(
         LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),
