@@ -131,11 +131,11 @@ def one_epsilon_ignores_target(loss: Loss, batch: Batch, step: int) -> None:
 
 @law(
     "label_smoothing",
-    "L at e = 1 is finite also where z_y = -inf, if all of e is spread over the others",
+    "L at e = 1 is finite also where z_y = -inf, if all of e is spread over the others, where that is said",
     why="Nothing is left of the target: its 0 parts of infinity are 0, never NaN.",
-    source=f"{_SZEGEDY}; 0 log 0 = 0: {_CROSS_ENTROPY}",
+    source=f"the documentation that the adapter was written from; 0 log 0 = 0: {_CROSS_ENTROPY}",
     needs=("epsilon_one",),
-    when={"off_target": "others"},
+    when={"off_target": "others", "masked_target": "left_out"},
     dtypes=FLOATS,
     severity="edge",
     rests_on=("matches_reference",),

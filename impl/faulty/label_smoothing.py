@@ -1234,7 +1234,7 @@ FAULTS = (
         "at epsilon 1, all of it over the others, a target that is masked out with -inf costs NaN",
         _PLAUSIBLE,
         "one_epsilon_leaves_a_masked_target_out",
-        documented={"off_target": "others"},
+        documented={"off_target": "others", "masked_target": "left_out"},
     ),
     _fault(
         "X52",
@@ -1263,7 +1263,7 @@ FAULTS = (
         "at epsilon 1, all of it over the others, the loss beside -inf is off by a few dozen roundings",
         _PLAUSIBLE,
         "one_epsilon_leaves_a_masked_target_out",
-        documented={"off_target": "others"},
+        documented={"off_target": "others", "masked_target": "left_out"},
     ),
     arguments.late(
         LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),

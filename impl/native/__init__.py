@@ -110,6 +110,7 @@ def adapters() -> tuple[Adapter, ...]:
                 "ignored_mean": "kept",
                 "all_ignored": "nan",
                 "targets_checked": "on_any_device",
+                "masked_target": "left_out",
                 "errors": "named",
                 "refused": "when_built",
             },

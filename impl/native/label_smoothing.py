@@ -53,7 +53,8 @@ def label_smoothed_cross_entropy(
         weight: (K,), class k counts weight[k]; a mean over classes divides by the targets' weights.
         ignore_index: class targets of this value cost nothing and count for nothing.
         reduction: "mean", "sum", or "none" for a loss per sample, (N, d...).
-        off_target: "uniform" spreads epsilon over all K classes, "others" over the K - 1 wrong ones.
+        off_target: "uniform" spreads epsilon over all K classes, "others" over the K - 1 wrong ones: at
+            epsilon 1 a target whose logit is -inf is then left out.
         check_target: raise for class targets outside 0..K-1 on any device. On the CPU that is always
             so; on CUDA the check makes the host wait for the device, and without it such a target
             is a device-side assertion.

@@ -52,6 +52,7 @@ class Loss(Subject):
         "weighted_mean": ("weights", "count"),
         "ignored_index": ("any", "in_range"),
         "targets_checked": ("on_any_device",),
+        "masked_target": ("left_out",),
         "errors": ERRORS,
         "refused": REFUSED,
         "waits": WAITS,
