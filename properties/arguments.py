@@ -65,24 +65,26 @@ def rejects_undocumented_values(subject: Subject) -> None:
             subject.refuses(f"{name}={value!r}", asked, names=name)
 
 
-@law(
-    ANY_TECHNIQUE,
-    "such a value raises when it is given, and not at the first batch, where that is said",
-    why="An hour of loading later, the line with the misspelt name is far away.",
-    source=_SOURCE,
-    needs=("arguments",),
-    when={"refused": "when_built"},
-    dtypes=SINGLE,
-    devices=("cpu",),
-    severity="guard",
-    rests_on=("rejects_undocumented_values",),
-)
-@draws()
-def refuses_when_built(subject: Subject) -> None:
+WHEN_BUILT: dict[str, Any] = {
+    "formula": "a value that is none of the documented ones raises when it is given, where that is said",
+    "why": "An hour of loading later, in the first batch, the line with the misspelt name is far away.",
+    "source": _SOURCE,
+    "needs": ("arguments",),
+    "when": {"refused": "when_built"},
+    "dtypes": SINGLE,
+    "devices": ("cpu",),
+    "severity": "guard",
+    "rests_on": ("rejects_undocumented_values",),
+}
+"""Of the laws ``refuses_when_built``: of the techniques in which something is built and then called."""
+
+
+def refuses(subject: Subject) -> None:
+    """When it is built, every value that the documentation does not know."""
     for name, argument in subject.adapter.arguments.items():
         for value in argument.undocumented():
             with contextlib.suppress(Raised):
-                subject.ordinary(**{name: value})
+                subject.ordinary(**{name: value})  # the call that a snippet shows
             try:
                 subject.built(**{name: value})
             except Raised:

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import softmax
 
 from lawful.properties import tolerances
+from lawful.properties.arguments import WHEN_BUILT, refuses
 from lawful.properties.probes import LAYOUTS
 from lawful.properties.registry import ACCELERATORS, FLOATS, SINGLE, draws, law
 from lawful.properties.strategies import (
@@ -868,6 +869,12 @@ def rejects_bad_weight(loss: Loss, batch: Batch, off: int) -> None:
     epsilon = loss.allowed(0.1, batch.num_classes)
     what = f"{len(weight)} weights for {batch.num_classes} classes"
     loss.refuses(what, partial(loss, batch.logits, batch.target, epsilon, weight=weight), names="weight")
+
+
+@law("label_smoothing", **WHEN_BUILT)
+@draws()
+def refuses_when_built(loss: Loss) -> None:
+    refuses(loss)
 
 
 @law(

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from lawful.properties import probes, tolerances
+from lawful.properties.arguments import WHEN_BUILT, refuses
 from lawful.properties.registry import ACCELERATORS, FLOATS, SINGLE, draws, law
 from lawful.properties.strategies import (
     Samples,
@@ -814,6 +815,12 @@ def rejects_odd_targets(mix: Mix, size: int, rows: bool, alpha: float, seed: int
     what, dtype = ("rows of whole numbers", "int64") if rows else ("labels of floats", "float32")
     ask = partial(mix, probes.identity_batch(size), target, alpha, seed, target_as=dtype)
     mix.refuses(what, ask, names="target")
+
+
+@law("mixup", **WHEN_BUILT)
+@draws()
+def refuses_when_built(mix: Mix) -> None:
+    refuses(mix)
 
 
 @law(
