@@ -129,6 +129,17 @@ def test_of_two_or_three_points_a_fall_is_enough():
     assert lr_finder.suggest_minimum([0.1, 1.0, 10.0], [2.0, 1.0, 3.0]) == pytest.approx(0.1)
 
 
+def test_of_no_points_nothing_is_suggested():
+    assert lr_finder.suggest_steepest([], []) is None
+    assert lr_finder.suggest_valley([], []) is None
+
+
+def test_windows_are_a_quarter_of_the_points_wide():
+    """Of 20 points, five: a step falls most in the window that its first half, two of them, is below."""
+    lrs = lr_finder.schedule(1e-5, 1.0, 20)
+    assert lr_finder.suggest_steepest(lrs, [1.0] * 10 + [0.0] * 10) == pytest.approx(lrs[9])
+
+
 def test_windows_start_no_later_than_the_one_of_the_smallest_mean():
     """0, 10, 5 is the smallest and rises; 10, 5, 1 falls, and is beyond it."""
     assert lr_finder.suggest_steepest([1.0, 10.0, 100.0, 1000.0], [0.0, 10.0, 5.0, 1.0]) is None
@@ -148,4 +159,5 @@ def test_a_fitted_slope_is_per_log_lr():
 
 def test_trim_leaves_short_curves_whole():
     assert lr_finder.trim(range(20), 10, 5).tolist() == [10, 11, 12, 13, 14]
+    assert lr_finder.trim(range(17), 10, 5).tolist() == [10, 11]
     assert lr_finder.trim(range(16), 10, 5).tolist() == list(range(16))

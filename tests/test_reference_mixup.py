@@ -83,6 +83,11 @@ def test_bad_alpha_is_refused(alpha):
         mixup.sample_lam(np.random.default_rng(0), alpha, 1)
 
 
+def test_distributions_are_mixed_as_they_are():
+    q = mixup.mixed_targets([[0.5, 0.5], [1.0, 0.0]], [[0.0, 1.0], [0.25, 0.75]], [0.5, 0.75], 2)
+    assert q.tolist() == [[0.25, 0.75], [0.8125, 0.1875]]
+
+
 def test_unknown_class_is_refused():
     with pytest.raises(ValueError, match=r"target is \[3\], expected classes in 0..2"):
         mixup.mixed_targets([0], [3], 0.5, 3)
