@@ -593,11 +593,12 @@ def suggestion_is_steepest(finder: Finder, steepest: int) -> None:
 
 
 @finder_law(
-    "minimum: a tenth of the rate of the smallest loss;  valley: half-way along the longest fall",
+    "minimum: a tenth of the rate of the smallest loss;  valley: half-way along the longest fall;  "
+    "steepest: in the middle of the window that falls most, where slopes are said to be fitted",
     why="A rule that is named can be worked out by hand from the curve, and must come to the same.",
     source="fastai 2.8, callback/schedule.py: minimum and valley; Smith 2015, section 3.3",
     needs=("suggestion", "history"),
-    when={"suggestion": ("minimum", "valley"), "smoothing": "none", "records": "all"},
+    when={"suggestion": ("minimum", "valley", "steepest"), "smoothing": "none", "records": "all"},
     severity="wrong",
     rests_on=("suggestion_in_range",),
 )
@@ -605,6 +606,8 @@ def suggestion_is_steepest(finder: Finder, steepest: int) -> None:
 def suggestion_follows_its_rule(finder: Finder, steepest: int, span: list[float], shape: str) -> None:
     if "suggestion" not in finder.adapter.documented:
         raise Unasked("its documentation names no rule: it may read a part of the curve alone")
+    if finder.conventions["suggestion"] == "steepest" and finder.conventions.get("slope") != "fitted":
+        raise Unasked("its documentation does not say how a slope is taken")
     losses = valley(steepest)[: steepest + 10 if shape == "fall" else None]
     if shape.startswith("fall of"):
         losses = [2.0 - i / 8 for i in range(int(shape.split()[-1]))]

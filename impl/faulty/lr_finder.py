@@ -1401,6 +1401,14 @@ FAULTS = (
         suggestion="minimum",
     ),
     _fault(
+        "XR73",
+        Right,
+        "documented to fit slopes over a quarter of the points, and averages those of neighbours",
+        _PLAUSIBLE,
+        "suggestion_follows_its_rule",
+        slope="fitted",
+    ),
+    _fault(
         "XR64",
         RaisesOfFewPoints,
         "documented to suggest nothing where nothing falls, and crashes for a test that ended at once",

@@ -181,6 +181,7 @@ def adapters() -> tuple[Adapter, ...]:
                 "judged": "ema_corrected",
                 "waits": "1",
                 "suggestion": "steepest",
+                "slope": "fitted",
                 "errors": "named",
             },
             arguments=_FINDER,

@@ -105,6 +105,7 @@ class Finder(Subject):
         "restores": ("automatically", "on_reset", "never"),
         "random_state": ("restored", "consumed"),
         "suggestion": ("steepest", "minimum", "valley", "other", "none"),
+        "slope": ("fitted",),
         "mode": ("train", "as_given"),
         "steps": ("asked", "loader"),
         "schedule": ("geometric", "linear"),
@@ -274,7 +275,8 @@ class Finder(Subject):
 
     def by_its_rule(self, answer: Sweep) -> float:
         """What the reference suggests for what was recorded, by the detected rule."""
-        right = _RULES[self.conventions["suggestion"]](answer.lrs, answer.value)
+        rules = {**_RULES, "steepest": reference.suggest_steepest}
+        right = rules[self.conventions["suggestion"]](answer.lrs, answer.value)
         assert right is not None
         return right
 
