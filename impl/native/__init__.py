@@ -199,6 +199,8 @@ def adapters() -> tuple[Adapter, ...]:
                 "no_fall": "none",
                 "loader": "iterable",
                 "judged": "ema_corrected",
+                "suggestion": "steepest",
+                "slope": "fitted",
                 "errors": "named",
             },
             arguments=_without(_FINDER, "groups", "accumulate"),
