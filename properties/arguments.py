@@ -79,8 +79,8 @@ WHEN_BUILT: dict[str, Any] = {
 """Of the laws ``refuses_when_built``: of the techniques in which something is built and then called."""
 
 
-def refuses(subject: Subject) -> None:
-    """When it is built, every value that the documentation does not know."""
+def asks_when_built(subject: Subject) -> None:
+    """Every value that the documentation does not know is refused there."""
     for name, argument in subject.adapter.arguments.items():
         for value in argument.undocumented():
             with contextlib.suppress(Raised):

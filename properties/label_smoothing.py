@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import softmax
 
 from lawful.properties import tolerances
-from lawful.properties.arguments import WHEN_BUILT, refuses
+from lawful.properties.arguments import WHEN_BUILT, asks_when_built
 from lawful.properties.probes import LAYOUTS
 from lawful.properties.registry import ACCELERATORS, FLOATS, SINGLE, draws, law
 from lawful.properties.strategies import (
@@ -809,6 +809,8 @@ def rejects_bad_target_on_any_device(loss: Loss, batch: Batch, bad: object, plac
     wrong = {"K": batch.num_classes, "K+1": batch.num_classes + 1}.get(str(bad), bad)
     target = list(batch.target)
     target[place % batch.size] = wrong  # type: ignore[call-overload]
+    if wrong == loss.adapter.ignored:
+        raise Unasked("it ignores this target without being told")
     epsilon = loss.allowed(0.1, batch.num_classes)
     try:
         loss(batch.logits, target, epsilon)
@@ -874,7 +876,7 @@ def rejects_bad_weight(loss: Loss, batch: Batch, off: int) -> None:
 @law("label_smoothing", **WHEN_BUILT)
 @draws()
 def refuses_when_built(loss: Loss) -> None:
-    refuses(loss)
+    asks_when_built(loss)
 
 
 @law(

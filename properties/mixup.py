@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from lawful.properties import probes, tolerances
-from lawful.properties.arguments import WHEN_BUILT, refuses
+from lawful.properties.arguments import WHEN_BUILT, asks_when_built
 from lawful.properties.registry import ACCELERATORS, FLOATS, SINGLE, draws, law
 from lawful.properties.strategies import (
     Samples,
@@ -820,7 +820,7 @@ def rejects_odd_targets(mix: Mix, size: int, rows: bool, alpha: float, seed: int
 @law("mixup", **WHEN_BUILT)
 @draws()
 def refuses_when_built(mix: Mix) -> None:
-    refuses(mix)
+    asks_when_built(mix)
 
 
 @law(
