@@ -135,9 +135,10 @@ def test_of_no_points_nothing_is_suggested():
 
 
 def test_windows_are_a_quarter_of_the_points_wide():
-    """Of 20 points, five: a step falls most in the window that its first half, two of them, is below."""
-    lrs = lr_finder.schedule(1e-5, 1.0, 20)
-    assert lr_finder.suggest_steepest(lrs, [1.0] * 10 + [0.0] * 10) == pytest.approx(lrs[9])
+    """Of 24 points, six: over so many, a fall of 0.33 a point is steeper than a step of 1, of slope 4.5 / 17.5."""
+    losses = [2.65] * 4 + [2.65 - 0.33 * i for i in range(5)] + [1.0] * 6 + [0.0] * 9
+    lrs = lr_finder.schedule(1e-5, 1.0, 24)
+    assert lr_finder.suggest_steepest(lrs, losses) == pytest.approx(lrs[7])
 
 
 def test_windows_start_no_later_than_the_one_of_the_smallest_mean():
