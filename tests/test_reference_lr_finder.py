@@ -135,7 +135,7 @@ def test_of_no_points_nothing_is_suggested():
 
 
 def test_windows_are_a_quarter_of_the_points_wide():
-    """Of 24 points, six: over so many, a fall of 0.33 a point is steeper than a step of 1, of slope 4.5 / 17.5."""
+    """Of 24 points, six: over so many, a fall of 0.33 a point is steeper than a step of 1."""
     losses = [2.65] * 4 + [2.65 - 0.33 * i for i in range(5)] + [1.0] * 6 + [0.0] * 9
     lrs = lr_finder.schedule(1e-5, 1.0, 24)
     assert lr_finder.suggest_steepest(lrs, losses) == pytest.approx(lrs[7])
