@@ -691,7 +691,8 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
     loss.agree(f"loss of {size} samples", answer.value, right, bound + running)
     if slopes:
         right, bound = loss.expected_gradient(logits, target, epsilon, **features)
-        right, bound = scale * right, abs(scale) * bound
+        shared = 4 * np.sqrt(size) * tolerances.UNIT_ROUNDOFF[loss.precision] * np.abs(right)
+        right, bound = scale * right, abs(scale) * (bound + shared)  # of sums over rows, as a random walk's
         loss.agree(f"gradient of {size} samples", answer.gradient, right, bound)
 
 

@@ -657,6 +657,13 @@ class NothingTimesAMaskedTarget(OverTheOthers):
         return super().per_sample(q, log_p) + (nothing * log_p.sum(1)).to(log_p.dtype)
 
 
+class GradientOfManyOff(SometimesOff):
+    off_value, share = False, 1000.0
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return _is_many(logits) and logits.dtype == torch.float32
+
+
 class OffBesideAMaskedTarget(SometimesOff, OverTheOthers):
     off_gradient = False
 
@@ -1011,7 +1018,6 @@ FAULTS = (
         "many_classes_do_not_overflow",
         "scaled_loss_scales_its_gradient",
         "earlier_batches_leave_no_trace",
-        "large_batches_are_no_other",
         "memory_layout_does_not_matter",
         "float64_keeps_float64",
         "matches_reference_under_transforms",
@@ -1264,6 +1270,13 @@ FAULTS = (
         _PLAUSIBLE,
         "one_epsilon_leaves_a_masked_target_out",
         documented={"off_target": "others", "masked_target": "left_out"},
+    ),
+    _fault(
+        "X56",
+        GradientOfManyOff,
+        "the gradient of more than 2^17 logits is off by a thousand roundings",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
     ),
     arguments.late(
         LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),
