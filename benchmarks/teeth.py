@@ -149,7 +149,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
 
     techniques = [t for t in TECHNIQUES if any(row["technique"] == t for row in rows)]
     of = {t: [row for row in rows if row["technique"] == t] for t in techniques}
-    plt.rcParams.update({"font.size": 7, "svg.fonttype": "none"})
+    plt.rcParams.update({"font.size": 7, "svg.fonttype": "none", "svg.hashsalt": "lawful"})
     figure, all_axes = plt.subplots(
         len(techniques),
         1,
@@ -184,7 +184,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
         axes.xaxis.tick_top()
         axes.set_title(f"{technique}: examples until a fault is caught", loc="left", weight="bold", size=9)
         figure.colorbar(drawn, ax=axes, shrink=0.4, label="examples (median over seeds)")
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None})  # the same picture is the same file
 
 
 def _named(row: dict[str, Any], law: str) -> bool:
