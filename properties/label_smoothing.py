@@ -57,6 +57,7 @@ _BESIDE = {
     "torch.func.grad": "tensors",
 }
 """What a large batch is asked with, and the feature that it takes."""
+_FEATURES_BESIDE = ("nothing", "class weights", "ignored samples", "both")
 _CROSS_ENTROPY = "Cover and Thomas, Elements of Information Theory, 2006, chapter 2"
 
 
@@ -351,12 +352,25 @@ def sample_order_does_not_matter(loss: Loss, batch: Batch, epsilon: float, key: 
     severity="wrong",
     rests_on=("matches_reference",),
 )
-@draws(batch=batches(), epsilon=epsilons())
-def reductions_agree(loss: Loss, batch: Batch, epsilon: float) -> None:
+@draws(
+    batch=batches(),
+    epsilon=epsilons(),
+    weight=class_weights(),
+    ignored=masks(),
+    beside=one_of(*_FEATURES_BESIDE),
+)
+def reductions_agree(
+    loss: Loss, batch: Batch, epsilon: float, weight: list[float], ignored: list[bool], beside: str
+) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
     taken = [name for name in ("none", "sum", "mean") if loss.takes(reduction=name)]
     if len(taken) < 2:
         raise Unasked("it refuses all reductions but one")
+    target, features = _beside(loss, beside, batch.target, ignored, weight[: batch.num_classes])
+    if features and taken[:2] == ["none", "sum"]:  # a mean beside them is a convention
+        each, total = (loss(batch.logits, target, epsilon, reduction=name, **features) for name in taken[:2])
+        _, bound = loss.expected(batch.logits, target, epsilon, reduction="sum", **features)
+        loss.agree(f"sum beside {' and '.join(features)}", total.value, each.value.sum(), 2 * bound)
     if "none" not in taken:
         answers = [loss(batch.logits, batch.target, epsilon, reduction=name) for name in taken]
         _, bound = loss.expected(batch.logits, batch.target, epsilon, reduction="sum")
@@ -484,22 +498,50 @@ def weights_leave_ignored_targets_out(
     depth=one_of(1, 2, 3),
     key=permutation_keys(),
     weight=class_weights(),
-    weighs=one_of(False, True),
+    ignored=masks(),
+    beside=one_of(*_FEATURES_BESIDE),
 )
 def class_dimension_is_one(
-    loss: Loss, batch: Batch, epsilon: float, depth: int, key: int, weight: list[float], weighs: bool
+    loss: Loss,
+    batch: Batch,
+    epsilon: float,
+    depth: int,
+    key: int,
+    weight: list[float],
+    ignored: list[bool],
+    beside: str,
 ) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
     layers = [permutation(key + d, batch.num_classes) for d in range(depth)]
     logits = np.stack([np.asarray(batch.logits)[:, order] for order in layers], axis=-1)
-    target = np.stack([np.roll(batch.target, d) for d in range(depth)], axis=-1)
-    weighs = weighs and "weight" in loss.features
-    features: dict[str, Any] = {"weight": weight[: batch.num_classes]} if weighs else {}
-    answer = loss(logits, target, epsilon, **features)
-    flattened = np.moveaxis(logits, 1, -1).reshape(-1, batch.num_classes)
-    flat = loss(flattened, target.reshape(-1), epsilon, **features)
-    right, bound = loss.expected(logits, target, epsilon, **features)
+    rows = np.moveaxis(logits, 1, -1).reshape(-1, batch.num_classes)
+    target = [y for i in range(batch.size) for y in (np.roll(batch.target, d)[i] for d in range(depth))]
+    target, features = _beside(loss, beside, target, ignored, weight[: batch.num_classes])
+    places = np.reshape(target, (batch.size, depth))
+    slopes = "gradient" in loss.features and "weight" not in features
+    answer = loss(logits, places, epsilon, with_gradient=slopes, **features)
+    flat = loss(rows, target, epsilon, with_gradient=slopes, **features)
+    right, bound = loss.expected(logits, places, epsilon, **features)
     loss.agree("loss of (N, K, d) logits", answer.value, flat.value.reshape(np.shape(right)), 2 * bound)
+    if slopes:
+        _, bound = loss.expected_gradient(rows, target, epsilon, **features)
+        right, bound = (np.moveaxis(of.reshape(*places.shape, -1), -1, 1) for of in (flat.gradient, bound))
+        loss.agree("gradient of (N, K, d) logits", answer.gradient, right, 2 * bound)
+
+
+def _beside(
+    loss: Loss, beside: str, target: list[int], ignored: list[bool], weight: list[float]
+) -> tuple[list[int], dict[str, Any]]:
+    """The target and the features of a call beside others, as far as there are any; some sample is kept."""
+    features: dict[str, Any] = {}
+    if beside in ("class weights", "both") and "weight" in loss.features:
+        features["weight"] = weight
+    if beside in ("ignored samples", "both") and "ignore_index" in loss.features:
+        index = loss.ignorable(-100)
+        struck = [index if out else int(y) for y, out in zip(target, pick(ignored, len(target)), strict=True)]
+        if {index} < set(struck):
+            return struck, {"ignore_index": index, **features}
+    return target, features
 
 
 @law(
@@ -729,9 +771,15 @@ def _curves_as_softmax(loss: Loss, logits: Any, target: Any, epsilon: float) -> 
     severity="edge",
     rests_on=("matches_reference", "gradient_is_softmax_minus_target"),
 )
-@draws(batch=batches(), epsilon=epsilons(), layout=one_of(*LAYOUTS))
-def memory_layout_does_not_matter(loss: Loss, batch: Batch, epsilon: float, layout: str) -> None:
+@draws(batch=batches(), epsilon=epsilons(), layout=one_of(*LAYOUTS), soft=one_of(False, True))
+def memory_layout_does_not_matter(loss: Loss, batch: Batch, epsilon: float, layout: str, soft: bool) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
+    if soft and "soft_targets" in loss.features:
+        hard = np.eye(batch.num_classes)[batch.target]
+        rows = (0.75 * hard + 0.25 * np.roll(hard, 1, axis=1)).tolist()
+        answer = loss(batch.logits, rows, epsilon, layout=layout)
+        right = loss.expected(batch.logits, rows, epsilon)
+        loss.agree(f"loss of {layout} tensors of soft targets", answer.value, *right)
     slopes = "gradient" in loss.features
     answer = loss(batch.logits, batch.target, epsilon, with_gradient=slopes, layout=layout)
     right, bound = loss.expected(batch.logits, batch.target, epsilon)

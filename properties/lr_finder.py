@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from lawful.properties.arguments import PROGRESS, shows_progress
-from lawful.properties.probes import IN_TENSOR, SETTINGS, GoesRoundForEver
+from lawful.properties.probes import IN_TENSOR, SETTINGS, TOGETHER, GoesRoundForEver
 from lawful.properties.registry import ACCELERATORS, SINGLE, draws, law
 from lawful.properties.strategies import (
     calm_losses,
@@ -429,8 +429,10 @@ def restores_after_interrupt(finder: Finder, losses: list[float], at: int) -> No
 )
 @draws(losses=calm_losses(), setting=one_of(*SETTINGS))
 def restores_any_model(finder: Finder, losses: list[float], setting: str) -> None:
+    together = setting == TOGETHER
     with _taking(setting == IN_TENSOR):
-        answer = finder(losses, setting=setting, training=setting == "modules of two modes")
+        trains = together or setting == "modules of two modes"
+        answer = finder(losses, setting=setting, training=trains, groups=2 if together else 1)
     _restores(finder, answer, "model", "optimizer", "mode", "requires_grad")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -501,9 +502,12 @@ def large_batches_are_no_other(mix: Mix, size: int, alpha: float, seed: int) -> 
     severity="edge",
     rests_on=("inputs_and_targets_share_lambda_and_partner", "rows_are_convex_combinations"),
 )
-@draws(size=sizes(), alpha=alphas(), seed=seeds(), layout=one_of(*probes.LAYOUTS))
-def memory_layout_does_not_matter(mix: Mix, size: int, alpha: float, seed: int, layout: str) -> None:
-    _any_size(mix, mix.size(size), 0, alpha, seed, layout)
+@draws(size=sizes(), alpha=alphas(), seed=seeds(), layout=one_of(*probes.LAYOUTS), rows=one_of(False, True))
+def memory_layout_does_not_matter(
+    mix: Mix, size: int, alpha: float, seed: int, layout: str, rows: bool
+) -> None:
+    rows = rows and "soft_targets" in mix.features
+    _any_size(mix, mix.size(size), 0, alpha, seed, layout=layout, rows=rows)
 
 
 @law(
@@ -520,9 +524,20 @@ def odd_and_single_batches(mix: Mix, size: int, before: int, alpha: float, seed:
     _any_size(mix, size, before, alpha, seed)
 
 
-def _any_size(mix: Mix, size: int, before: int, alpha: float, seed: int, layout: str | None = None) -> None:
-    given = {"after_batch_of": before or None, "num_classes": max(size, 8), "layout": layout}
-    answer = mix.revealed(size, alpha, seed, **given)
+def _any_size(
+    mix: Mix,
+    size: int,
+    before: int,
+    alpha: float,
+    seed: int,
+    *,
+    layout: str | None = None,
+    rows: bool = False,
+) -> None:
+    classes = max(size, 8)
+    target = np.eye(classes)[:size].tolist() if rows else list(range(size))
+    given: dict[str, Any] = {"after_batch_of": before or None, "num_classes": classes, "layout": layout}
+    answer = mix(probes.identity_batch(size), target, alpha, seed, **given)
     weights = answer.derive("{soft}[:, :len({value})]", answer.soft[:, :size])
     mix.agree("weights of the targets", weights, answer.value, 2 * mix.target_error(answer))
     sums = answer.derive("{value}.sum(1)", answer.value.sum(axis=1))
@@ -678,19 +693,23 @@ def integer_inputs_correct_or_loud(mix: Mix, size: int, alpha: float, seed: int)
 
 @law(
     "mixup",
-    "x and y hold the same values after the call",
-    why="The caller may use them again: for metrics, for a second view. An implementation may declare "
-    "that it works in place on x, but never on y.",
-    source="Megvii-BaseDetection/YOLOX pull 275",
+    "x and y hold the same values after the call; they, x' and q also after the next one",
+    why="The caller may use them again: for metrics, for a second view, while the next batch is made. "
+    "An implementation may declare that it works in place on x, but never on y.",
+    source="Megvii-BaseDetection/YOLOX pull 275; documentation of torch.utils.data.DataLoader: "
+    "prefetch_factor batches are there at once",
     severity="wrong",
 )
 @draws(size=sizes(), alpha=alphas(), seed=seeds())
 def inputs_not_modified(mix: Mix, size: int, alpha: float, seed: int) -> None:
     size = mix.size(size)
-    answer = mix.revealed(size, alpha, seed, look_after=True)
-    mix.same("target after the call", answer.after["target"], np.arange(float(size)))
-    if mix.adapter.documented.get("in_place") != "true":
-        mix.same("inputs after the call", answer.after["inputs"], probes.identity_batch(size))
+    for when in ("call", "next call"):
+        answer = mix.revealed(size, alpha, seed, look_after=True, calls_again=when == "next call")
+        mix.same(f"target after the {when}", answer.after["target"], np.arange(float(size)))
+        if mix.adapter.documented.get("in_place") != "true":
+            mix.same(f"inputs after the {when}", answer.after["inputs"], probes.identity_batch(size))
+    mix.same("mixed inputs after the next call", answer.after["mixed inputs"], answer.value)
+    mix.same("mixed target after the next call", answer.after["mixed target"], answer.soft)
 
 
 @law(
@@ -860,9 +879,9 @@ def seeds_differ(mix: Mix, size: int, alpha: float, seed: int) -> None:
 
 @law(
     "mixup",
-    "after eval(): x' = x and q = onehot(y)",
-    why="Validation loss and accuracy are of images, not of mixtures.",
-    source="documentation of torch.nn.Module.eval",
+    "after eval(): x' = x and q = onehot(y); after train() mixed again",
+    why="Validation loss and accuracy are of images, not of mixtures; the next epoch is trained on mixtures.",
+    source="documentation of torch.nn.Module.eval and train",
     needs=("eval_mode",),
     severity="wrong",
 )
@@ -872,3 +891,7 @@ def eval_mode_mixes_nothing(mix: Mix, size: int, alpha: float, seed: int) -> Non
     shown = mix.revealed(size, alpha, seed, evaluating=True)
     mix.same("inputs in evaluation mode", shown.value, probes.identity_batch(size))
     mix.same("target in evaluation mode", shown.soft, probes.identity_batch(size))
+    if mix.conventions.get("applied") == "always" and "alpha" in mix.features:
+        again = mix.revealed(16, 8.0, seed, trains_again=True)  # no lambda of Beta(8, 8) is near an end
+        others = again.derive("(16 - {value}.diagonal().sum())", 16 - np.trace(again.value))
+        mix.at_least("share of other samples in training mode again", others, mix.weight_error())

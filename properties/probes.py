@@ -107,6 +107,7 @@ class ScriptInterrupt(KeyboardInterrupt):
 
 
 IN_TENSOR = "a learning rate in a tensor"
+TOGETHER = "a frozen group at rate 0, shared, in evaluation mode, with an unused optimizer"
 SETTINGS = {
     "a frozen parameter": "model.first.requires_grad_(False).grad = None",
     "modules of two modes": "model.part = torch.nn.Identity().eval()",
@@ -116,6 +117,10 @@ SETTINGS = {
     "a parameter that two modules share": "model.part = torch.nn.Module(); model.part.own = model.first",
     "an optimizer that keeps a number in its group": (
         "optimizer.register_step_post_hook(lambda o, *_: o.param_groups[0].update(k=1))"
+    ),
+    TOGETHER: (
+        "model.part = torch.nn.Module().eval(); model.part.own = model.first.requires_grad_(False); "
+        "optimizer.state.clear(), model.zero_grad(); optimizer.param_groups[0]['lr'] = 0.0"
     ),
 }
 """What a model and an optimizer may be like beside the plainest, as source."""

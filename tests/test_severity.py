@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from lawful.impl.contracts import SEVERITIES, LabelSmoothing
+from lawful.impl.faulty import faults
 from lawful.properties.harness.report import Implementation, Report, Result, findings, severity_words
 from lawful.properties.registry import all_laws, find_law
 from lawful.properties.subjects.snippets import tensor_lines
@@ -276,6 +277,24 @@ def test_a_snippet_of_a_batch_that_follows_another_makes_both():
 def leaves_out_the_rest(logits, target, smoothing=0.1):
     whole = len(logits) // 1024 * 1024 or len(logits)
     return F.cross_entropy(logits[:whole], target[:whole], label_smoothing=smoothing)
+
+
+@pytest.mark.parametrize(
+    ("id", "line"),
+    [
+        ("M16", "mix.eval()"),
+        ("XM49", "mix(inputs_2.flip(0), target_2.flip(0))"),
+        ("XM50", "mix(inputs_2.flip(0), target_2.flip(0))"),
+        ("XM51", "mix(inputs_2.flip(0), target_2.flip(0))"),
+        ("XM52", "mix.train()"),
+    ],
+)
+def test_a_snippet_of_a_mode_or_of_a_later_call_makes_them(id, line):
+    (fault,) = [each for each in faults("mixup") if each.id == id]
+    (row,) = check(fault.adapter, only=list(fault.caught_by), dtypes=["float64"]).results
+    assert line in row.reproduce.splitlines()
+    with pytest.raises(AssertionError):
+        exec(compile(row.reproduce, "snippet", "exec"), {})
 
 
 def test_a_snippet_of_a_large_batch_is_short_and_fails_for_its_reason(monkeypatch):

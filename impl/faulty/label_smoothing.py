@@ -588,12 +588,27 @@ class SoftOffBesideWeights(SometimesOff):
 class OffAsItLies(SometimesOff):
     off_gradient = False
 
+    soft = False
+
     def is_off(self, logits: Tensor, target: Tensor) -> bool:
-        return not (logits.is_contiguous() and target.is_contiguous())
+        tidy = logits.is_contiguous() and target.is_contiguous()
+        return not tidy and target.is_floating_point() == self.soft
 
 
 class GradientOffAsItLies(OffAsItLies):
     off_value, off_gradient = False, True
+
+
+class SumAloneOff(SumOff):
+    """Nothing is beside it."""
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        alone = self.weight is None and not bool((target == self.ignore_index).any())
+        return alone and super().is_off(logits, target)
+
+
+class SoftOffAsItLies(OffAsItLies):
+    soft = True
 
 
 class SurerCostsNothing(Right):
@@ -655,6 +670,32 @@ class NothingTimesAMaskedTarget(OverTheOthers):
     def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
         nothing = q.amax(1) * 0 if self.epsilon == 1.0 else q.new_zeros(())
         return super().per_sample(q, log_p) + (nothing * log_p.sum(1)).to(log_p.dtype)
+
+
+class DenseMeanOverAll(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        self.dense = logits.ndim > 2
+        return super().__call__(logits, target)
+
+    def counted(self, target: Tensor, kept: Tensor, losses: Tensor) -> Tensor:
+        return super().counted(target, torch.ones_like(kept) if self.dense else kept, losses)
+
+
+class DenseGradientOff(SometimesOff):
+    off_value = False
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return logits.ndim > 2
+
+
+class SumOffBesideIgnored(OffBesideIgnored):
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return self.reduction == "sum" and super().is_off(logits, target)
+
+
+class SumOffBesideWeights(OffBesideIgnored):
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return self.reduction == "sum" and self.weight is not None
 
 
 class GradientOfManyOff(SometimesOff):
@@ -1277,6 +1318,48 @@ FAULTS = (
         "the gradient of more than 2^17 logits is off by a thousand roundings",
         _PLAUSIBLE,
         "large_batches_are_no_other",
+    ),
+    _fault(
+        "X57",
+        DenseMeanOverAll,
+        "the mean of (N, K, d) logits divides by ignored places too",
+        _PLAUSIBLE,
+        "class_dimension_is_one",
+    ),
+    _fault(
+        "X58",
+        DenseGradientOff,
+        "the gradient of (N, K, d) logits is off by 48 roundings",
+        _PLAUSIBLE,
+        "class_dimension_is_one",
+    ),
+    _fault(
+        "X59",
+        SumOffBesideIgnored,
+        "the sum beside ignored samples is off by 48 roundings",
+        _PLAUSIBLE,
+        "reductions_agree",
+    ),
+    _fault(
+        "X60",
+        SumOffBesideWeights,
+        "the sum with class weights is off by 48 roundings",
+        _PLAUSIBLE,
+        "reductions_agree",
+    ),
+    _fault(
+        "X61",
+        SoftOffAsItLies,
+        "the loss of soft targets that are not contiguous is off by 48 roundings",
+        _PLAUSIBLE,
+        "memory_layout_does_not_matter",
+    ),
+    _fault(
+        "X62",
+        SumAloneOff,
+        "the sum is off by 48 roundings where no class has a weight and no sample is ignored",
+        _PLAUSIBLE,
+        "reductions_agree",
     ),
     arguments.late(
         LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),

@@ -830,6 +830,20 @@ class HundredthOfTheMinimum(RateOfTheMinimum):
     share = 0.01
 
 
+class FrozenGroupsLeft(Right):
+    """A group without anything to train is not put back."""
+
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        left = {
+            i: group["lr"]
+            for i, group in enumerate(optimizer.param_groups)
+            if not any(p.requires_grad for p in group["params"])
+        }
+        super().restore(model, optimizer, saved)
+        for i, rate in left.items():
+            optimizer.param_groups[i]["lr"] = rate
+
+
 def _fault(
     id: str, run: type[Right], statement: str, source: str, *caught_by: str, **documented: str
 ) -> Fault:
@@ -1498,6 +1512,13 @@ FAULTS = (
         "XR68",
         CountsOfTheGroupsKept,
         "what the optimizer counted in its groups during the test stays there",
+        _PLAUSIBLE,
+        "restores_any_model",
+    ),
+    _fault(
+        "XR74",
+        FrozenGroupsLeft,
+        "the rate of a group that is frozen stays where the test ended",
         _PLAUSIBLE,
         "restores_any_model",
     ),

@@ -37,6 +37,9 @@ class Right:
     def eval(self) -> None:
         self.evaluating = True
 
+    def train(self) -> None:
+        self.evaluating = False
+
     def __call__(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Any]:
         self.check(inputs, target)
         lam = self.folded(self.lam(1 if self.scope == "batch" else len(inputs), inputs)).expand(len(inputs))
@@ -363,6 +366,38 @@ class InputsOverwritten(Right):
         return mixed
 
 
+class OneBuffer(Right):
+    """One for all batches of a shape."""
+
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        buffers: dict[Any, Tensor] = self.__dict__.setdefault("buffers", {})
+        mixed = super().mixed(inputs, lam, partner)
+        return buffers.setdefault((mixed.shape, mixed.dtype), torch.empty_like(mixed)).copy_(mixed)
+
+
+class OneBufferOfTargets(Right):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        buffers: dict[Any, Tensor] = self.__dict__.setdefault("buffers", {})
+        mixed = super().mixed_target(inputs, target, lam, partner)
+        return buffers.setdefault((mixed.shape, mixed.dtype), torch.empty_like(mixed)).copy_(mixed)
+
+
+class LastBatchAsBuffer(Right):
+    """The inputs of the call before are where the next ones are put."""
+
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        last = self.__dict__.get("last")
+        if last is not None and last.shape == inputs.shape:
+            last.data.copy_(inputs)
+        self.last = inputs
+        return super().mixed(inputs, lam, partner)
+
+
+class OffForGood(Right):
+    def train(self) -> None:
+        return None
+
+
 def _reduced_first(logits: Tensor, mixed_target: Pair) -> Tensor:
     own, other, lam = mixed_target
     return (lam * F.cross_entropy(logits, own) + (1 - lam) * F.cross_entropy(logits, other)).mean()
@@ -385,6 +420,11 @@ class TargetReadAsItLies(Right):
     def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
         tidy = torch.empty(target.shape).stride()
         return super().mixed_target(inputs, target.as_strided(target.shape, tidy), lam, partner)
+
+
+class RowsReadAsTheyLie(TargetReadAsItLies):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        return super().mixed_target(inputs, target if target.ndim == 2 else target.clone(), lam, partner)
 
 
 class DrawnForTwoBatches(Right):
@@ -1053,6 +1093,41 @@ FAULTS = (
         _PLAUSIBLE,
         "rejects_bad_target",
         documented={"errors": "named"},
+    ),
+    _fault(
+        "XM49",
+        OneBuffer,
+        "every batch is mixed into one buffer",
+        _PLAUSIBLE,
+        "inputs_not_modified",
+    ),
+    _fault(
+        "XM50",
+        OneBufferOfTargets,
+        "every batch's targets are mixed into one buffer",
+        _PLAUSIBLE,
+        "inputs_not_modified",
+    ),
+    _fault(
+        "XM51",
+        LastBatchAsBuffer,
+        "the batch before is overwritten",
+        _PLAUSIBLE,
+        "inputs_not_modified",
+    ),
+    _fault(
+        "XM52",
+        OffForGood,
+        "after evaluation nothing is mixed any more",
+        _PLAUSIBLE,
+        "eval_mode_mixes_nothing",
+    ),
+    _fault(
+        "XM53",
+        RowsReadAsTheyLie,
+        "targets that are distributions are read row by row, whatever their strides",
+        _PLAUSIBLE,
+        "memory_layout_does_not_matter",
     ),
     arguments.late(
         Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),

@@ -98,7 +98,9 @@ class Mix(Subject):
         after_batch_of: int | None = None,
         look_after: bool = False,
         integers: bool = False,
+        calls_again: bool = False,
         evaluating: bool = False,
+        trains_again: bool = False,
         generator: int | None = None,
         way: str | None = None,
         layout: str | None = None,
@@ -107,7 +109,9 @@ class Mix(Subject):
         """One seeded call, on an object built for it. ``inputs`` (N, F), ``target`` (N,) or (N, K).
 
         ``along`` (N, F) asks for the gradient of sum(mixed * along); ``after_batch_of`` calls the same
-        object with a batch of that size first; ``integers`` passes uint8; ``generator`` a seeded generator;
+        object with a batch of that size first, ``calls_again`` with another one after, before anything is
+        looked at again; ``integers`` passes uint8; ``evaluating`` is after eval(), and ``trains_again`` after
+        a call in evaluation mode and train(); ``generator`` a seeded generator;
         ``way`` calls it in one of ``properties.ways``; ``layout``, one of ``probes.LAYOUTS``, is how the
         inputs lie in memory; ``target_as`` a dtype that targets are not meant to have.
         """
@@ -123,7 +127,9 @@ class Mix(Subject):
                 "integers": integers,
                 "along": along,
                 "after_batch_of": after_batch_of,
+                "calls_again": calls_again,
                 "evaluating": evaluating,
+                "trains_again": trains_again,
                 "generator": generator,
                 "way": way,
                 "layout": layout,
@@ -142,8 +148,18 @@ class Mix(Subject):
                 order = [i % len(inputs) for i in range(after_batch_of)]  # its samples are as large
                 earlier = self.target(np.asarray(target)[order].tolist())
                 mix(self.inputs(np.asarray(inputs)[order], rank or self.rank), earlier)
+            if trains_again:
+                mix.eval()
+                mix(x.clone(), y)
+                mix.train()
             result = (mix if way is None else under(way, mix))(leaf * 1 if along is not None else leaf, y)
         self._read(answer, result, x, classes)
+        if calls_again:
+            answer.value, answer.soft = answer.value.copy(), answer.soft.copy()
+            with probes.seeded(seed + 1), self.asking():
+                mix(x.flip(0), y.flip(0))
+            self._read(later := Mixed({}), result, x, classes)
+            answer.after = {"mixed inputs": later.value, "mixed target": later.soft}
         if along is not None:
             direction = self.inputs(along, rank or self.rank)
             mixed = result[0]
@@ -151,7 +167,7 @@ class Mix(Subject):
                 torch.autograd.backward((mixed * direction).sum())
             answer.gradient = np.zeros(np.shape(inputs)) if x.grad is None else self._flat(x.grad)
         if look_after:
-            answer.after = {"inputs": self._flat(x), "target": to_float64(y)}
+            answer.after |= {"inputs": self._flat(x), "target": to_float64(y)}
         return answer
 
     def _built(self, alpha: float, classes: int, generator: int | None, evaluating: bool) -> Any:

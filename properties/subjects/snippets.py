@@ -356,8 +356,6 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
         "num_classes": f"{by_name}{asked['num_classes']}",
     }
     called = _called(subject, answer, features, parts)
-    if asked.get("evaluating"):
-        lines.append("# after eval()")
     call = f"({inputs}, {target})"
     if asked.get("copied") and called.endswith(call):
         if number == 1:
@@ -366,6 +364,14 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
     elif asked.get("copied"):
         lines.append("# on a copy of one object, as a DataLoader worker has it")
     lines.append(f"seed({asked['seed']})")
+    modes = ["mix.eval()"] if asked.get("evaluating") else []
+    if asked.get("trains_again"):
+        modes = ["mix.eval()", f"mix({inputs}.clone(), {target})", "mix.train()"]
+    if (modes or asked.get("calls_again")) and called.endswith(call):
+        lines += [f"mix = {called.removesuffix(call)}", *modes]
+        called = f"mix{call}"
+    elif modes:
+        lines.append(f"# after {', '.join(modes)}")
     if before := asked.get("after_batch_of"):
         if called.endswith(call):  # one object, with another batch of its samples first
             order = [i % len(rows) for i in range(before)]
@@ -379,7 +385,12 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
         return lines
     flat = "" if asked["rank"] < 3 else "[:, 0]"
     mixed = f"{result}[0].detach().double().cpu(){flat}.reshape(len({inputs}), -1)"
-    lines += [f"mixed_{number} = {mixed}", f"soft_{number} = soft({result}, {asked['num_classes']}).detach()"]
+    q = f"soft({result}, {asked['num_classes']}).detach()"
+    if asked.get("calls_again"):
+        lines += [f"mixed_{number}, soft_{number} = {mixed}.clone(), {q}.clone()"]
+        lines += [f"seed({asked['seed'] + 1})", called.replace(call, f"({inputs}.flip(0), {target}.flip(0))")]
+    else:
+        lines += [f"mixed_{number} = {mixed}", f"soft_{number} = {q}"]
     if asked.get("along") is not None:
         lines += tensor_lines("along", asked["along"], subject.dtype, subject.shown_device)
         lines.append(f"({result}[0] * along.reshape({inputs}[:, :1].shape)).sum().backward()")
@@ -388,9 +399,14 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
     names.learn(answer.value, f"mixed_{number}")
     names.learn(answer.soft, f"soft_{number}")
     names.learn(answer.dtype, f'str({result}[0].dtype).removeprefix("torch.")')
+    kept = {
+        "inputs": f"{inputs}{flat}.reshape(len({inputs}), -1).detach().double().cpu()",
+        "target": f"{target}.detach().double().cpu()",
+        "mixed inputs": mixed,
+        "mixed target": q,
+    }
     for name, after in answer.after.items():
-        kept = f"{inputs}{flat}.reshape(len({inputs}), -1)" if name == "inputs" else target
-        names.learn(after, f"{kept}.detach().double().cpu()")
+        names.learn(after, kept[name])
     for expression, value in answer.derived:
         names.learn(value, expression.format(value=f"mixed_{number}", soft=f"soft_{number}"))
     return lines
