@@ -55,6 +55,7 @@ _BESIDE = {
     "a second derivative": "double_backward",
     "epsilon 1": "epsilon_one",
     "torch.func.grad": "tensors",
+    "many classes": "",
 }
 """What a large batch is asked with, and the feature that it takes."""
 _FEATURES_BESIDE = ("nothing", "class weights", "ignored samples", "both")
@@ -669,7 +670,7 @@ def earlier_batches_leave_no_trace(loss: Loss, batch: Batch, earlier: int) -> No
 
 @law(
     "label_smoothing",
-    "L and dL/dz of 2^17 logits and more are what they are of few",
+    "L and dL/dz of 2^17 logits and more, and of many classes, are what they are of few",
     why="Code for large batches works in blocks; the last one is often a part of one.",
     source=_SZEGEDY,
     dtypes=("float32", "bfloat16", "float16"),
@@ -688,13 +689,18 @@ def earlier_batches_leave_no_trace(loss: Loss, batch: Batch, earlier: int) -> No
 def large_batches_are_no_other(loss: Loss, beside: str) -> None:
     if loss.dtype == "float16" and not _sums_many(loss):
         raise Unasked("it sums in float16, which overflows: one law is about that")
-    if _BESIDE.get(beside) and _BESIDE[beside] not in loss.features:
+    if _BESIDE.get(beside, "") not in ("", *loss.features):
         raise Unasked(f"it has no {_BESIDE[beside]}")
-    size, num_classes = (4099, 257) if beside == "nothing" and loss.dtype == "float32" else (515, 257)
+    larger = {"nothing": (4099, 257), "many classes": (5, 33003)} if loss.dtype == "float32" else {}
+    size, num_classes = larger.get(beside, (515, 257))
     epsilon = loss.allowed(1.0 if beside == "epsilon 1" else 0.05, num_classes)
     logits, target = np.zeros((size, num_classes)), [0] * size
     logits[-3:, 1] = 40.0  # the last rows cost more, and the last class less
-    logits[:, -1] = 2.0
+    if num_classes == 257:
+        logits[:, -1] = 2.0
+    else:  # as many ones are summed without rounding
+        logits[-1, -1] = 20.0
+    target[-1] = num_classes - 1
     features: dict[str, Any] = {}
     if beside == "ignored samples":
         features["ignore_index"] = loss.ignorable(-100)
@@ -707,7 +713,8 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
     elif beside in ("none", "sum") and loss.takes(reduction=beside):
         features["reduction"] = beside
     scale, times = 2.0 if beside in ("none", "a slope") else 1.0, 2 if beside == "a second backward" else 1
-    slopes = "gradient" in loss.features and "weight" not in features
+    # PyTorch's own derivative of so many classes is off by a thousand roundings: of their loss alone
+    slopes = "gradient" in loss.features and "weight" not in features and beside != "many classes"
     if beside == "a second derivative":
         return _curves_as_softmax(loss, logits, target, epsilon)
     if loss.adapter.arrays == "numpy":

@@ -115,6 +115,7 @@ SETTINGS = {
     IN_TENSOR: "optimizer.param_groups[0]['lr'] = torch.tensor(0.1)",
     "a rate of 0, as a warm-up starts": "optimizer.param_groups[0]['lr'] = 0.0",
     "a parameter that two modules share": "model.part = torch.nn.Module(); model.part.own = model.first",
+    "a buffer of whole numbers": "model.seen = model.seen.long()",
     "an optimizer that keeps a number in its group": (
         "optimizer.register_step_post_hook(lambda o, *_: o.param_groups[0].update(k=1))"
     ),

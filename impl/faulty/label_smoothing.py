@@ -698,6 +698,20 @@ class SumOffBesideWeights(OffBesideIgnored):
         return self.reduction == "sum" and self.weight is not None
 
 
+class ClassesInBlocks(Right):
+    """Of 1024; what is left over is in no block."""
+
+    def log_p(self, logits: Tensor) -> Tensor:
+        whole = logits.shape[1] // 1024 * 1024 or logits.shape[1]
+        return logits - logits[:, :whole].logsumexp(1, keepdim=True)
+
+
+class ClassInTwoBytes(Right):
+    def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
+        short = target if target.is_floating_point() else target.to(torch.int16).long() % logits.shape[1]
+        return super().encoded(short, kept, logits)
+
+
 class GradientOfManyOff(SometimesOff):
     off_value, share = False, 1000.0
 
@@ -1360,6 +1374,20 @@ FAULTS = (
         "the sum is off by 48 roundings where no class has a weight and no sample is ignored",
         _PLAUSIBLE,
         "reductions_agree",
+    ),
+    _fault(
+        "X63",
+        ClassesInBlocks,
+        "classes are summed in blocks of 1024, and the rest is left out",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
+    ),
+    _fault(
+        "X64",
+        ClassInTwoBytes,
+        "a class is kept in two bytes",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
     ),
     arguments.late(
         LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),

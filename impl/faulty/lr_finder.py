@@ -830,6 +830,16 @@ class HundredthOfTheMinimum(RateOfTheMinimum):
     share = 0.01
 
 
+class CountsLeft(Right):
+    """What is no floating point is left as it is."""
+
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        counts = [(buffer, buffer.clone()) for buffer in model.buffers() if not buffer.is_floating_point()]
+        super().restore(model, optimizer, saved)
+        for buffer, count in counts:
+            buffer.copy_(count)
+
+
 class FrozenGroupsLeft(Right):
     """A group without anything to train is not put back."""
 
@@ -1519,6 +1529,13 @@ FAULTS = (
         "XR74",
         FrozenGroupsLeft,
         "the rate of a group that is frozen stays where the test ended",
+        _PLAUSIBLE,
+        "restores_any_model",
+    ),
+    _fault(
+        "XR75",
+        CountsLeft,
+        "buffers of whole numbers are not put back",
         _PLAUSIBLE,
         "restores_any_model",
     ),

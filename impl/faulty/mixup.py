@@ -398,6 +398,21 @@ class OffForGood(Right):
         return None
 
 
+class FirstChannelOfThePartner(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        if inputs.ndim < 3:
+            return super().mixed(inputs, lam, partner)
+        share = lam.reshape(-1, *[1] * (inputs.ndim - 1))
+        return share * inputs + (1 - share) * inputs[partner, :1]
+
+
+class FirstRowOfThePartner(FirstChannelOfThePartner):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        if inputs.ndim < 4:
+            return Right.mixed(self, inputs, lam, partner)
+        return super().mixed(inputs.transpose(1, -2), lam, partner).transpose(1, -2)
+
+
 def _reduced_first(logits: Tensor, mixed_target: Pair) -> Tensor:
     own, other, lam = mixed_target
     return (lam * F.cross_entropy(logits, own) + (1 - lam) * F.cross_entropy(logits, other)).mean()
@@ -1128,6 +1143,20 @@ FAULTS = (
         "targets that are distributions are read row by row, whatever their strides",
         _PLAUSIBLE,
         "memory_layout_does_not_matter",
+    ),
+    _fault(
+        "XM54",
+        FirstChannelOfThePartner,
+        "the partner's first channel is mixed into all",
+        _PLAUSIBLE,
+        "any_rank",
+    ),
+    _fault(
+        "XM55",
+        FirstRowOfThePartner,
+        "the partner's first row is mixed into all",
+        _PLAUSIBLE,
+        "any_rank",
     ),
     arguments.late(
         Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),

@@ -36,11 +36,15 @@ from lawful.reference import mixup as reference
 
 _RANKS = (4, 2, 3, 1, 5)
 """In the order in which they are tried: most take images."""
-_CHANNELS = 3
 _LOOKS = 400
 """Lambdas from which the conventions are read."""
 VISIBLE = 1e-4
 """A share below this, or above 1 minus this, may be rounded away, so that no partner can be seen."""
+
+
+def image_parts(rank: int) -> tuple[int, ...]:
+    """The sizes between samples and features: channels, frames and rows of an image."""
+    return (3,) if rank == 3 else (3, *[1] * (rank - 4), 2)
 
 
 @dataclass
@@ -137,7 +141,7 @@ class Mix(Subject):
             }
         )
         self.answers.append(answer)
-        x = probes.laid_out(self.inputs(inputs, rank or self.rank), layout)
+        x = probes.laid_out(self.inputs(inputs, rank or self.rank, alike=integers), layout)
         x = (x * 255).to(torch.uint8) if integers else x
         y = probes.laid_out(self.target(target), layout)
         y = y if target_as is None else y.to(torch_dtype(target_as))
@@ -167,7 +171,8 @@ class Mix(Subject):
                 torch.autograd.backward((mixed * direction).sum())
             answer.gradient = np.zeros(np.shape(inputs)) if x.grad is None else self._flat(x.grad)
         if look_after:
-            answer.after |= {"inputs": self._flat(x), "target": to_float64(y)}
+            kept = self._flat(x, alike=not x.is_floating_point())
+            answer.after |= {"inputs": kept, "target": to_float64(y)}
         return answer
 
     def _built(self, alpha: float, classes: int, generator: int | None, evaluating: bool) -> Any:
@@ -186,7 +191,11 @@ class Mix(Subject):
         if mixed.shape != x.shape:
             raise LawBroken("mixed inputs", "of shape", tuple(x.shape), to_float64(mixed))
         answer.dtype, answer.device, answer.target = dtype_name(mixed.dtype), mixed.device.type, target
-        answer.value = self._flat(mixed)
+        try:
+            answer.value = self._flat(mixed, alike=not x.is_floating_point())
+        except LawBroken as error:
+            answer.value = error.expected
+            raise
         self.look_at_places(answer, mixed, *(target if isinstance(target, tuple) else (target,)))
         try:
             answer.soft = _as_distributions(_unmixed(target, mixed, x), classes, len(x))
@@ -201,31 +210,34 @@ class Mix(Subject):
             return torch.tensor(array.astype(float)).to(self.device, torch_dtype(self.dtype))
         return torch.tensor(array.astype(np.int64), device=self.device)
 
-    def inputs(self, values: Any, rank: int) -> torch.Tensor:
-        """(N, F) as (N,), (N, F), (N, 3, F), (N, 3, 1, F) or (N, 3, 1, 1, F), the channels being equal."""
-        flat = torch.tensor(np.asarray(values, float)).to(self.device, torch_dtype(self.dtype))
+    def inputs(self, values: Any, rank: int, *, alike: bool = False) -> torch.Tensor:
+        """(N, F) as (N,), (N, F), (N, 3, F), (N, 3, 2, F) or (N, 3, 1, 2, F): each channel, and each row of
+        an image, is half of the one before; or ``alike``."""
+        flat = torch.tensor(np.asarray(values, float))
         if rank == 1:
-            return flat[:, 0].contiguous()
-        if rank == 2:
-            return flat
-        size, features = flat.shape
-        shaped = flat.reshape(size, 1, *[1] * (rank - 3), features)
-        return shaped.expand(size, _CHANNELS, *shaped.shape[2:]).contiguous()
+            flat = flat[:, 0].contiguous()
+        elif rank > 2:
+            parts = image_parts(rank)
+            halved = 2 ** torch.arange(math.prod(parts)) if not alike else torch.ones(math.prod(parts))
+            flat = flat.reshape(len(flat), *[1] * (rank - 2), -1) / halved.reshape(*parts, 1)
+        return flat.to(self.device, torch_dtype(self.dtype))
 
-    def _flat(self, tensor: torch.Tensor) -> Any:
-        """Back to (N, F). Channels that went in equal must come out equal, but for rounding."""
+    def _flat(self, tensor: torch.Tensor, *, alike: bool = False) -> Any:
+        """Back to (N, F). Parts of an image that went in as halves must come out so, but for rounding."""
         values = to_float64(tensor)
         if tensor.ndim < 3:
             return values.reshape(len(values), -1)
-        first = values[:, 0].reshape(len(values), -1)
-        if np.array_equal(values, np.broadcast_to(values[:, :1], values.shape)):
-            return first
+        parts = values.reshape(len(values), math.prod(image_parts(tensor.ndim)), -1)
+        if not alike:
+            parts = parts * 2.0 ** np.arange(parts.shape[1])[:, None]
+        first = parts[:, 0]
         largest = np.abs(first).max(initial=1.0)
         bound = tolerances.mix_error(self.precision, largest, largest)
-        for channel in range(1, values.shape[1]):
-            other = values[:, channel].reshape(first.shape)
-            if not tolerances.worst_ratio(other, first, bound) <= 1:
-                raise LawBroken("a channel that went in equal to the first", "about", first, other, bound)
+        if not tolerances.worst_ratio(parts, parts[:, :1], bound) <= 1:
+            place = int(np.abs(parts - parts[:, :1]).max(axis=(0, 2)).argmax())
+            times = "" if alike else f" * {2**place}"
+            what = f"part {place} of an image{times}"
+            raise LawBroken(what, "about", first, parts[:, place], bound)
         return first
 
     def rounded(self, values: Any) -> Any:

@@ -318,6 +318,10 @@ def mixup_snippet(subject: Subject, answers: list[Answer], broken: BaseException
         lines += _mixup_lines(subject, answer, number, names)
     if getattr(broken, "relation", None) == "an error, not":
         names.learn(getattr(broken, "actual", None), "mixed_1.double()")
+    if parted := re.fullmatch(r"part (\d+) of an image(.*)", getattr(broken, "what", "")):
+        value = f"result_{len(answers)}[0].detach().double().cpu()"
+        rows = f"reshape({len(answers[-1].value)}, -1, {answers[-1].value.shape[1]})"
+        names.learn(getattr(broken, "actual", None), f"{value}.{rows}[:, {parted[1]}]{parted[2]}")
     if getattr(broken, "what", None) == "mixed inputs" and answers[-1].value is None:
         names.learn(getattr(broken, "actual", None), f"result_{len(answers)}[0]")
     return program(headline, subject.adapter.shown_imports, lines, names, broken)
@@ -330,10 +334,7 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
     lines = tensor_lines(
         inputs, rows[:, 0] if asked["rank"] == 1 else rows, subject.dtype, subject.shown_device
     )
-    if asked["rank"] > 2:
-        shape = [len(rows), 3, *[1] * (asked["rank"] - 3), rows.shape[1]]
-        view = [len(rows), 1, *[1] * (asked["rank"] - 3), rows.shape[1]]
-        lines.append(f"{inputs} = {inputs}.reshape({view}).expand({shape}).contiguous()")
+    lines += _image(inputs, rows.shape, asked["rank"], alike=bool(asked.get("integers")))
     lines += _laid_out(inputs, asked.get("layout"))
     if asked.get("integers"):
         lines.append(f"{inputs} = ({inputs} * 255).to(torch.uint8)")
@@ -383,7 +384,7 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
     lines += _in_its_way(asked.get("way"), result, called, [inputs, target])
     if answer.value is None:
         return lines
-    flat = "" if asked["rank"] < 3 else "[:, 0]"
+    flat = "" if asked["rank"] < 3 else f"[:, 0{', 0' * (asked['rank'] - 3)}]"
     mixed = f"{result}[0].detach().double().cpu(){flat}.reshape(len({inputs}), -1)"
     q = f"soft({result}, {asked['num_classes']}).detach()"
     if asked.get("calls_again"):
@@ -393,7 +394,8 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
         lines += [f"mixed_{number} = {mixed}", f"soft_{number} = {q}"]
     if asked.get("along") is not None:
         lines += tensor_lines("along", asked["along"], subject.dtype, subject.shown_device)
-        lines.append(f"({result}[0] * along.reshape({inputs}[:, :1].shape)).sum().backward()")
+        lines += _image("along", rows.shape, asked["rank"])
+        lines.append(f"({result}[0] * along.reshape({inputs}.shape)).sum().backward()")
         inside = f"{inputs}.grad.double().cpu(){flat}.reshape(len({inputs}), -1)"
         names.learn(answer.gradient, inside)
     names.learn(answer.value, f"mixed_{number}")
@@ -412,12 +414,22 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
     return lines
 
 
+def _image(name: str, shape: tuple[int, ...], rank: int, *, alike: bool = False) -> list[str]:
+    """Rows (N, F) as an image, whose channels and rows are halved one after the other, or alike."""
+    from lawful.properties.subjects.mixup import image_parts
+
+    if rank < 3:
+        return []
+    parts = image_parts(rank)
+    halved = f"2 ** torch.arange({math.prod(parts)})" if not alike else f"torch.ones({math.prod(parts)})"
+    view = [shape[0], *[1] * (rank - 2), shape[1]]
+    return [f"{name} = ({name}.reshape({view}) / ({halved}).reshape({[*parts, 1]})).to({name}.dtype)"]
+
+
 def _stream_lines(subject: Subject, answer: Answer, names: _Names) -> list[str]:
     """Many draws of one lambda a call, off the diagonal of a mixed identity batch."""
     asked = answer.asked
     size, rank = asked["size"], asked["rank"]
-    shape = {1: [size], 2: [size, size]}.get(rank, [size, 3, *[1] * (rank - 3), size])
-    view = {1: [size], 2: [size, size]}.get(rank, [size, 1, *[1] * (rank - 3), size])
     called = subject.adapter.shown_call.format(
         inputs="inputs.clone()", target="target", alpha=literal(asked["alpha"]), num_classes=size, features=""
     )
@@ -433,7 +445,8 @@ def _stream_lines(subject: Subject, answer: Answer, names: _Names) -> list[str]:
         f"    partners.append(others.argmax(1).where(others.amax(1) > 0, torch.arange({size})))",
     ]
     return [
-        f"inputs = torch.eye({size}).reshape({view}).expand({shape}).contiguous()",
+        f"inputs = torch.eye({size})",
+        *_image("inputs", (size, size), rank),
         f"target = torch.arange({size})",
         f"seed({asked['seed']})",
         *made,  # once: what a draw leaves in it is seen by the next
