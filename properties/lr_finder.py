@@ -74,10 +74,13 @@ def _finished(finder: Finder, answer: Sweep, n: int) -> None:
     when={"schedule": "geometric"},
     severity="wrong",
 )
-@draws(losses=calm_losses(), span=rates(), in_tensor=one_of(False, True))
-def schedule_is_geometric(finder: Finder, losses: list[float], span: list[float], in_tensor: bool) -> None:
+@draws(losses=calm_losses(), span=rates(), in_tensor=one_of(False, True), many=one_of(False, True, False))
+def schedule_is_geometric(
+    finder: Finder, losses: list[float], span: list[float], in_tensor: bool, many: bool
+) -> None:
     with _taking(in_tensor):
-        answer = finder([1.0] * len(losses), rates=span, setting=IN_TENSOR if in_tensor else None)
+        steps = 300 if many else len(losses)
+        answer = finder([1.0] * steps, rates=span, setting=IN_TENSOR if in_tensor else None)
     finder.at_least("number of steps", answer.derive("len(used)", answer.steps), 3)
     ratios = answer.derive("used[1:] / used[:-1]", answer.used[1:] / answer.used[:-1])
     right = (answer.used[-1] / answer.used[0]) ** (1 / (answer.steps - 1))

@@ -229,7 +229,8 @@ def partners_are_a_permutation(mix: Mix, size: int, alpha: float, seed: int) -> 
 
 @law(
     "mixup",
-    "Cov(lam, lam') = 0 for two rows, or two batches one after the other; lam says nothing of who is mixed",
+    "Cov(lam, lam') = 0 for two rows, or two batches one after the other; lam says nothing of who is mixed; "
+    "after a thousand calls all is still mixed",
     why="Draws that follow each other, or give lambda and partner at once, favour some mixtures.",
     source=f"{_ZHANG}, section 2: lambda is drawn anew; Hoeffding 1963",
     when={"lambda": ("beta", "folded")},
@@ -253,7 +254,7 @@ def lambdas_are_independent(mix: Mix, alpha: float, seed: int) -> None:
     if not mix.adapter.alpha_known:
         raise Unasked("its alpha cannot be passed")
     scope = mix.conventions.get("lambda_scope", "sample")
-    size, calls = (4, _PAIRS * 2) if scope == "batch" else (16, _PAIRS // 4)
+    size, calls = (4, _PAIRS * 2) if scope == "batch" else (16, 1100)
     looks = mix.stream(size, alpha, seed, calls)
     answer = mix.answers[-1]
     middle, reach = (0.75, 0.25) if mix.conventions.get("lambda") == "folded" else (0.5, 0.5)
@@ -261,6 +262,8 @@ def lambdas_are_independent(mix: Mix, alpha: float, seed: int) -> None:
     lams = own.min(axis=1, keepdims=True) if scope == "batch" else own[:, : size // 2]
     if not np.any(lams < 1):
         raise LawBroken("lambdas that could be seen", "at least", 1, 0, text="no row shows a partner")
+    late = answer.derive(f"(lams[-{64 * size}:] < 1).sum()", int((own[-64:] < 1).sum()))
+    mix.at_least(f"lambdas below 1 of the last 64 of {calls} calls", late, 1)
     shown = f"lams.reshape(-1, {size})"
     shown += ".amin(1, keepdim=True)" if scope == "batch" else f"[:, :{size // 2}]"
     off = np.where(lams < 1, lams - middle, 0.0)  # a row that is its own partner shows no lambda
@@ -491,6 +494,9 @@ def large_batches_are_no_other(mix: Mix, size: int, alpha: float, seed: int) -> 
     if drawn and few.sum() - np.trace(few) > 2:  # something is mixed; of 256 partners some are beyond
         share = answer.derive("{value}[:256, 256:].sum()", many.sum())
         mix.at_least("share of the samples from the 257th on in the others", share, mix.weight_error())
+    if few.sum() - np.trace(few) > 32:  # much is mixed: of the last 44 rows some are
+        own = answer.derive("(1 - {value}.diagonal()[256:]).sum()", (1 - np.diag(answer.value)[256:]).sum())
+        mix.at_least("share of others in the rows from the 257th on", own, mix.weight_error())
 
 
 @law(

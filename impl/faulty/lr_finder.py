@@ -840,6 +840,13 @@ class CountsLeft(Right):
             buffer.copy_(count)
 
 
+class RatesOfATable(Right):
+    """Of 101 rates; what comes after is run at the last."""
+
+    def lr(self, step: int, start: float, end: float, n: int) -> float:
+        return super().lr(min(step, 100), start, end, n)
+
+
 class FrozenGroupsLeft(Right):
     """A group without anything to train is not put back."""
 
@@ -1538,6 +1545,13 @@ FAULTS = (
         "buffers of whole numbers are not put back",
         _PLAUSIBLE,
         "restores_any_model",
+    ),
+    _fault(
+        "XR76",
+        RatesOfATable,
+        "from the 101st step on the rate stays",
+        _PLAUSIBLE,
+        "schedule_is_geometric",
     ),
     _fault(
         "XR69",

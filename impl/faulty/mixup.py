@@ -398,6 +398,21 @@ class OffForGood(Right):
         return None
 
 
+class StopsAfterAThousand(Right):
+    calls = 0
+
+    def folded(self, lam: Tensor) -> Tensor:
+        self.calls += 1
+        return super().folded(lam) if self.calls <= 1000 else torch.ones_like(lam)
+
+
+class FirstRowsAlone(Right):
+    """A table of 256 lambdas; beyond it there are ones."""
+
+    def folded(self, lam: Tensor) -> Tensor:
+        return super().folded(lam).where(torch.arange(len(lam)) < 256, 1.0)
+
+
 class FirstChannelOfThePartner(Right):
     def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
         if inputs.ndim < 3:
@@ -1157,6 +1172,20 @@ FAULTS = (
         "the partner's first row is mixed into all",
         _PLAUSIBLE,
         "any_rank",
+    ),
+    _fault(
+        "XM56",
+        StopsAfterAThousand,
+        "after a thousand calls nothing is mixed",
+        _PLAUSIBLE,
+        "lambdas_are_independent",
+    ),
+    _fault(
+        "XM57",
+        FirstRowsAlone,
+        "rows from the 257th on are not mixed",
+        _PLAUSIBLE,
+        "large_batches_are_no_other",
     ),
     arguments.late(
         Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),

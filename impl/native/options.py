@@ -198,7 +198,7 @@ def _suggesting(
     method: Any, *, compute_loss: bool = False, mixed_precision: bool = False
 ) -> Callable[..., Swept]:
     def build(model: Any, optimizer: Any, criterion: Any, loader: Any, **options: Any) -> Swept:
-        scaler = torch.amp.GradScaler("cpu", init_scale=2.0, growth_interval=1)
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0, growth_interval=3)
         scaling = scaler.state_dict()
         if mixed_precision:
             options |= {"scaler": scaler, "autocast": torch.bfloat16}
