@@ -55,7 +55,8 @@ _BESIDE = {
     "a second derivative": "double_backward",
     "epsilon 1": "epsilon_one",
     "torch.func.grad": "tensors",
-    "many classes": "",
+    "1535 classes": "",
+    "33791 classes": "",
 }
 """What a large batch is asked with, and the feature that it takes."""
 _FEATURES_BESIDE = ("nothing", "class weights", "ignored samples", "both")
@@ -691,15 +692,15 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
         raise Unasked("it sums in float16, which overflows: one law is about that")
     if _BESIDE.get(beside, "") not in ("", *loss.features):
         raise Unasked(f"it has no {_BESIDE[beside]}")
-    larger = {"nothing": (4099, 257), "many classes": (5, 33003)} if loss.dtype == "float32" else {}
-    size, num_classes = larger.get(beside, (515, 257))
+    larger = {"nothing": (4099, 257), "1535 classes": (100, 1535), "33791 classes": (5, 33791)}
+    size, num_classes = larger.get(beside, (515, 257)) if loss.dtype == "float32" else (515, 257)
     epsilon = loss.allowed(1.0 if beside == "epsilon 1" else 0.05, num_classes)
     logits, target = np.zeros((size, num_classes)), [0] * size
-    logits[-3:, 1] = 40.0  # the last rows cost more, and the last class less
     if num_classes == 257:
+        logits[-3:, 1] = 40.0  # the last rows cost more, and the last class less
         logits[:, -1] = 2.0
-    else:  # as many ones are summed without rounding
-        logits[-1, -1] = 20.0
+    else:
+        logits[-1, 1], logits[-1, -1] = 8.0, 4.0
     target[-1] = num_classes - 1
     features: dict[str, Any] = {}
     if beside == "ignored samples":
@@ -713,8 +714,8 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
     elif beside in ("none", "sum") and loss.takes(reduction=beside):
         features["reduction"] = beside
     scale, times = 2.0 if beside in ("none", "a slope") else 1.0, 2 if beside == "a second backward" else 1
-    # PyTorch's own derivative of so many classes is off by a thousand roundings: of their loss alone
-    slopes = "gradient" in loss.features and "weight" not in features and beside != "many classes"
+    # PyTorch's own derivative of many classes is off by a thousand roundings: of their loss alone
+    slopes = "gradient" in loss.features and "weight" not in features and num_classes == 257
     if beside == "a second derivative":
         return _curves_as_softmax(loss, logits, target, epsilon)
     if loss.adapter.arrays == "numpy":
@@ -736,7 +737,8 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
     right, bound = loss.expected(logits, target, epsilon, **features)
     if np.shape(answer.value) != np.shape(right):
         raise Unasked("its reductions have shapes of their own: one law is about that")
-    running = size * tolerances.UNIT_ROUNDOFF[loss.dtype] * np.abs(right)  # a sum, row by row
+    added = max(size, num_classes)  # one after the other: rows, or classes
+    running = added * tolerances.UNIT_ROUNDOFF[loss.dtype] * np.abs(right)
     loss.agree(f"loss of {size} samples", answer.value, right, bound + running)
     if slopes:
         right, bound = loss.expected_gradient(logits, target, epsilon, **features)
