@@ -262,7 +262,7 @@ class Mixup(Adapter):
 
     Features: ``generator`` (torch.Generator, a keyword of build), ``num_classes`` (K is used: classes
     beyond it can be refused), ``soft_targets`` (target (N, K) of probabilities), ``eval_mode`` (what build
-    gives has ``eval()``, and mixes nothing after).
+    gives has ``eval()``, and mixes nothing after; again after ``train()``, where it has that).
 
     In ``called_as``: ``inputs``, ``target``, ``alpha``, ``num_classes`` and ``features``, as in
     ``"Mixup({alpha}, {num_classes}{features})({inputs}, {target})"``.

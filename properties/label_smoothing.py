@@ -517,7 +517,7 @@ def class_dimension_is_one(
     layers = [permutation(key + d, batch.num_classes) for d in range(depth)]
     logits = np.stack([np.asarray(batch.logits)[:, order] for order in layers], axis=-1)
     rows = np.moveaxis(logits, 1, -1).reshape(-1, batch.num_classes)
-    target = [y for i in range(batch.size) for y in (np.roll(batch.target, d)[i] for d in range(depth))]
+    target = np.stack([np.roll(batch.target, d) for d in range(depth)], axis=-1).reshape(-1).tolist()
     target, features = _beside(loss, beside, target, ignored, weight[: batch.num_classes])
     places = np.reshape(target, (batch.size, depth))
     slopes = "gradient" in loss.features and "weight" not in features
@@ -540,7 +540,7 @@ def _beside(
         features["weight"] = weight
     if beside in ("ignored samples", "both") and "ignore_index" in loss.features:
         index = loss.ignorable(-100)
-        struck = [index if out else int(y) for y, out in zip(target, pick(ignored, len(target)), strict=True)]
+        struck = [index if out else y for y, out in zip(target, pick(ignored, len(target)), strict=True)]
         if {index} < set(struck):
             return struck, {"ignore_index": index, **features}
     return target, features

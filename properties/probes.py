@@ -107,7 +107,7 @@ class ScriptInterrupt(KeyboardInterrupt):
 
 
 IN_TENSOR = "a learning rate in a tensor"
-TOGETHER = "a frozen group at rate 0, shared, in evaluation mode, with an unused optimizer"
+TOGETHER = "a frozen group, shared, in evaluation mode, with an unused optimizer"
 SETTINGS = {
     "a frozen parameter": "model.first.requires_grad_(False).grad = None",
     "modules of two modes": "model.part = torch.nn.Identity().eval()",
@@ -121,7 +121,7 @@ SETTINGS = {
     ),
     TOGETHER: (
         "model.part = torch.nn.Module().eval(); model.part.own = model.first.requires_grad_(False); "
-        "optimizer.state.clear(), model.zero_grad(); optimizer.param_groups[0]['lr'] = 0.0"
+        "optimizer.state.clear(), model.zero_grad()"
     ),
 }
 """What a model and an optimizer may be like beside the plainest, as source."""

@@ -152,7 +152,7 @@ class Mix(Subject):
                 order = [i % len(inputs) for i in range(after_batch_of)]  # its samples are as large
                 earlier = self.target(np.asarray(target)[order].tolist())
                 mix(self.inputs(np.asarray(inputs)[order], rank or self.rank), earlier)
-            if trains_again:
+            if trains_again and hasattr(mix, "train"):  # where eval() alone is offered, it is for good
                 mix.eval()
                 mix(x.clone(), y)
                 mix.train()
