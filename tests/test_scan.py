@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lawful.properties.harness.scan import Limits, found_in, scan
+from lawful.properties.harness.children import Limits
+from lawful.properties.harness.scan import found_in, scan
 from lawful.properties.harness.understanding.candidates import candidates
 from lawful.properties.harness.understanding.extract import taken_out, works_at_import
 
@@ -157,7 +158,8 @@ def _hostile(monkeypatch, tmp_path, seconds, *names):
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # so that its processes are known by their arguments
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     found = [each for each in found_in([MINIATURES / "hostile.py"])[0] if each.name.split("_")[0] in names]
-    rows = {row["name"].split("_")[0]: row for row in scan(found, limits=Limits(seconds, 6000), workers="2")}
+    asked = scan(found, seconds=seconds, limits=Limits(6000), workers="2")
+    rows = {row["name"].split("_")[0]: row for row in asked}
     assert set(rows) == set(names)
     left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     assert str(tmp_path) not in left
@@ -194,12 +196,26 @@ def test_the_work_goes_to_two_interpreters_without_the_callers_pytest_options(re
         ([".", "--fail-on", "gard"], "--fail-on is 'gard'"),
         ([".", "--technique", "mixupp"], "--technique is 'mixupp'"),
         ([".", "--json", "no/such/r.json"], "cannot be written"),
+        ([".", "-n", "foo"], "-n is 'foo'"),
+        ([".", "--profile", "nosuch"], "--profile is 'nosuch', expected quick, standard, deep"),
     ],
 )
 def test_bad_usage_is_refused(repository, arguments, message):
     done = lawful(repository, "scan", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_a_scan_that_asked_nothing_is_no_success(tmp_path):
+    (tmp_path / "plain.py").write_text("def add(a, b):\n    return a + b\n")
+    done = lawful(tmp_path, "scan", ".")
+    assert done.returncode == 2
+    assert "0 candidates: nothing was asked" in done.stdout
+    (tmp_path / "losses.py").write_text("def smooth_ce(pred, target, smoothing=0.1):\n    return 'no loss'\n")
+    (tmp_path / "losses.py").open("a").write("    log_softmax\n")
+    done = lawful(tmp_path, "scan", ".")
+    assert done.returncode == 2, done.stdout
+    assert "1 candidates: 1 not understood" in done.stdout
 
 
 def test_adapt_writes_what_check_takes(tmp_path):
@@ -301,7 +317,7 @@ def test_a_snippet_may_take_the_usual_imports_for_granted(tmp_path):
         "    def forward(self, logits, target):\n"
         "        return F.cross_entropy(logits, target, label_smoothing=self.smoothing)\n"
     )
-    (row,) = scan(found_in([file])[0], limits=Limits(60))
+    (row,) = scan(found_in([file])[0], seconds=60)
     assert row["status"] == "asked"
     assert "name 'nn' is not defined" in row["notes"][0]
 

@@ -124,11 +124,11 @@ def profile_of(plan: Plan) -> Profile:
     return replace(profile, time_limit=plan.time_limit or profile.time_limit, database=plan.database)
 
 
-def find_all(plan: Plan) -> Found:
+def find_all(plan: Plan, unknown: bool = False) -> Found:
     twin.registered()
     everything = Found()
     for target in plan.targets:
-        found = find(target, plan.technique)
+        found = find(target, plan.technique, unknown)
         everything.subjects += found.subjects
         everything.notes += found.notes
         everything.raising += found.raising

@@ -129,7 +129,7 @@ class LawTest:
         case.subject.worst_error = 0.0
         function = function or self.function()
         pass_over_modules_that_fail()
-        with global_state_kept(), warnings.catch_warnings():
+        with case.subject.imports, global_state_kept(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 details = self._verdict(case, function)

@@ -95,7 +95,8 @@ def lawful(
 def smoke(target: Target, technique: Technique = None) -> None:
     """Can we call it? About five calls, and how they were made."""
     from lawful.impl.contracts import WAYS
-    from lawful.properties.harness.processes import Refused, smoked
+    from lawful.properties.harness.children import Refused
+    from lawful.properties.harness.processes import smoked
 
     try:
         understood = smoked(target, technique)
@@ -219,7 +220,8 @@ def adapt(
     technique: Technique = None,
 ) -> None:
     """Write the adapter that was inferred; or a draft of it (exit 2) where nothing fits."""
-    from lawful.properties.harness.processes import Refused, adapted, writable
+    from lawful.properties.harness.children import Refused
+    from lawful.properties.harness.processes import adapted, writable
 
     try:
         writable(output)
@@ -261,19 +263,24 @@ def scan(
     import sys
 
     from lawful.impl.contracts import SEVERITIES, TECHNIQUES
-    from lawful.properties.harness.processes import Refused, writable
-    from lawful.properties.harness.scan import Limits, Scan, follow, found_in
-    from lawful.properties.harness.scan import scan as run
+    from lawful.properties.harness.children import Limits, Refused
+    from lawful.properties.harness.processes import number_of, progress, writable
+    from lawful.properties.harness.profiles import PROFILES
+    from lawful.properties.harness.scan import Scan, found_in, scan_all
 
     try:
         writable(json)
+        number_of(n)
         for each in path:
             if not each.exists():
                 raise Refused(f"no file or folder {each}")
-        if fail_on not in SEVERITIES:
-            raise Refused(f"--fail-on is {fail_on!r}, expected {', '.join(SEVERITIES)}")
-        if technique is not None and technique not in TECHNIQUES:
-            raise Refused(f"--technique is {technique!r}, expected {', '.join(TECHNIQUES)}")
+        for name, value, known in (
+            ("--fail-on", fail_on, SEVERITIES),
+            ("--technique", technique, (None, *TECHNIQUES)),
+            ("--profile", profile, PROFILES),
+        ):
+            if value not in known:
+                raise Refused(f"{name} is {value!r}, expected {', '.join(filter(None, known))}")
     except Refused as error:
         _refuse(error)
     found, notes = found_in(path)
@@ -284,24 +291,25 @@ def scan(
             typer.echo(f"{where}  {candidate.name}  {candidate.technique}")
         for note in notes:
             typer.echo(note)
-        typer.echo(f"{len(found)} candidates")
-        return
+        typer.echo(f"{len(found)} candidates" + ("" if list_only else ": nothing was asked"))
+        raise typer.Exit(0 if list_only else 2)
     typer.echo(
         f"{len(found)} candidates. This imports and runs their code, each in a process of its own with "
         f"{time_limit} s and {memory_limit} MiB; --list runs nothing.",
         err=True,
     )
-    limits = Limits(time_limit, memory_limit)
-    rows = run(
-        found,
-        profile=profile,
-        seed=seed,
-        limits=limits,
-        workers=n,
-        tx=tx or (),
-        rsyncdir=rsyncdir or (),
-        follow=follow,
-    )
+    with progress("examining", len(found)) as done:
+        rows = scan_all(
+            found,
+            profile=profile,
+            seed=seed,
+            seconds=time_limit,
+            limits=Limits(memory_limit),
+            workers=n,
+            tx=tx or (),
+            rsyncdir=rsyncdir or (),
+            shown=done,
+        )
     result = Scan(found, rows, fail_on, notes)
     _print_scan(result)
     if json:
@@ -344,7 +352,8 @@ def replay(
     ] = None,
 ) -> None:
     """Ask the stored counterexamples of a report again, each one call: exit 1 where one still fails."""
-    from lawful.properties.harness.processes import Refused, replayed
+    from lawful.properties.harness.children import Refused
+    from lawful.properties.harness.processes import replayed
 
     try:
         rows = replayed(report, row)
@@ -388,8 +397,8 @@ def merge(
 
 def _retell(outputs: _Outputs, read: Callable[[], dict[str, Any]]) -> None:
     """Says in a sentence each what stands in a report, and writes it as asked."""
+    from lawful.properties.harness.children import Refused
     from lawful.properties.harness.page import sentences
-    from lawful.properties.harness.processes import Refused
 
     try:
         outputs.check()
@@ -409,9 +418,10 @@ def issue(
     device: Device = "cpu",
 ) -> None:
     """Ask one law, and print what its authors would want to read, as Markdown. Nothing is sent anywhere."""
+    from lawful.properties.harness.children import Refused
     from lawful.properties.harness.outputs import issue as written
     from lawful.properties.harness.plan import Plan
-    from lawful.properties.harness.processes import Refused, ask
+    from lawful.properties.harness.processes import ask
 
     try:
         report = ask(Plan([target], technique, device, only=[law], fail_on="guard"))
@@ -430,8 +440,8 @@ def diff(
     new: Annotated[Path, typer.Argument(help="a later one")],
 ) -> None:
     """What changed between two reports: exit 1 where something that held is broken, or was not asked."""
+    from lawful.properties.harness.children import Refused
     from lawful.properties.harness.outputs import changes, versions
-    from lawful.properties.harness.processes import Refused
 
     try:
         before, after = _stored(old), _stored(new)
@@ -452,7 +462,7 @@ def _stored(file: Path) -> dict[str, Any]:
     """A report's JSON. Raises Refused."""
     import json
 
-    from lawful.properties.harness.processes import Refused
+    from lawful.properties.harness.children import Refused
 
     try:
         info: dict[str, Any] = json.loads(file.read_text())
@@ -503,7 +513,7 @@ def study(
     import importlib.util
 
     from lawful.impl.contracts import TECHNIQUES
-    from lawful.properties.harness.processes import Refused
+    from lawful.properties.harness.children import Refused
 
     if technique not in TECHNIQUES:
         _refuse(Refused(f"technique is {technique!r}, expected {', '.join(TECHNIQUES)}"))
@@ -584,8 +594,8 @@ def _plan(
     time_limit: int | None,
     database: str | None,
 ) -> Any:
+    from lawful.properties.harness.children import Refused
     from lawful.properties.harness.plan import Plan
-    from lawful.properties.harness.processes import Refused
 
     try:
         pairs = _pairs(require)
@@ -621,7 +631,8 @@ class _Outputs:
 
     def check(self) -> None:
         """Before anything is asked. Raises Refused."""
-        from lawful.properties.harness.processes import Refused, writable
+        from lawful.properties.harness.children import Refused
+        from lawful.properties.harness.processes import writable
 
         for path in (self.json, self.html, self.markdown, self.badge, self.junit):
             writable(path)
@@ -653,12 +664,11 @@ def _ask(plan: Any, outputs: _Outputs, workers: str, write_known: bool = False) 
 
     from rich.console import Console
 
-    from lawful.properties.harness.processes import Refused, ask
+    from lawful.properties.harness.children import Refused
+    from lawful.properties.harness.processes import ask
 
     try:
         outputs.check()
-        if not (workers == "auto" or (workers.isdigit() and int(workers) > 0)):
-            raise Refused(f"-n is {workers!r}, expected auto or a whole number from 1")
         report = ask(replace(plan, pictures=bool(outputs.json or outputs.html)), workers)
     except Refused as error:
         _refuse(error)
@@ -680,7 +690,7 @@ def _split(text: str | None) -> list[str] | None:
 
 
 def _pairs(text: str | None) -> dict[str, str]:
-    from lawful.properties.harness.processes import Refused
+    from lawful.properties.harness.children import Refused
 
     pairs = {}
     for part in _split(text) or []:

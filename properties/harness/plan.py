@@ -6,6 +6,24 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from lawful.impl.thirdparty import LIBRARIES, MORE
+
+OURS = ("native", "notebook")
+SHIPPED = (*OURS, *LIBRARIES, *MORE)
+"""Targets that are adapters of ours."""
+
+
+def home_of(target: str) -> str:
+    """Where the modules of a target are imported from: its file, or its module; "" for what is shipped.
+
+    Two targets of different homes never share a process.
+    """
+    named = target.replace("::", ":")
+    if named.partition(".")[0] in SHIPPED and ":" not in named:
+        return ""
+    place = named.rpartition(":")[0] or named
+    return str(Path(place).resolve()) if place.endswith((".py", ".ipynb")) else place
+
 
 @dataclass(frozen=True)
 class Plan:

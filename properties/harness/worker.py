@@ -20,6 +20,7 @@ from lawful.properties import twin
 from lawful.properties.harness.adapting import adapted
 from lawful.properties.harness.api import check_required, convention_values, find_all, plan_report, profile_of
 from lawful.properties.harness.cases import Case, LawTest
+from lawful.properties.harness.children import Limits
 from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.replay import replayed
 from lawful.properties.harness.understanding.targets import UsageError
@@ -28,9 +29,12 @@ from lawful.properties.subjects.subject import NotUnderstood, silence
 twin.registered()  # once, for all that are forked
 
 
-def serve(tasks: Connection, folder: str, log: Path) -> None:
+def serve(tasks: Connection, folder: str, log: Path, limits: Limits | None = None) -> None:
     """Until the other end is closed: a name and arguments in, ("done", answer) or ("refused", why) out."""
     os.setsid()
+    if limits:
+        _limit(limits)
+        os.chdir(folder)
     with log.open("a") as said:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(said.fileno(), 1)
@@ -47,8 +51,19 @@ def serve(tasks: Connection, folder: str, log: Path) -> None:
         except UsageError as error:
             answer = ("refused", str(error))
         except NotUnderstood as error:
-            answer = ("refused", f"not understood\n{error}")
+            answer = ("not understood", f"not understood\n{error}")
         tasks.send(answer)
+
+
+def _limit(limits: Limits) -> None:
+    """Before anything of a target is imported."""
+    import resource
+
+    os.environ["MPLBACKEND"] = "Agg"
+    memory, largest = limits.memory * 2**20, limits.largest_file * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 _MANY = 100
@@ -57,10 +72,10 @@ _planned: dict[str, tuple[Plan, dict[str, Case], dict[str, tuple[LawTest, Any]]]
 """By target: the cases that were understood here, and the laws as tests."""
 
 
-def understand(plan: Plan, target: str) -> dict[str, Any]:
-    """Can the target be called, and which cases will be asked of it?"""
+def understand(plan: Plan, target: str, unknown: bool = False) -> dict[str, Any]:
+    """Can the target be called, and which cases will be asked of it? ``unknown``: nobody has looked at it."""
     plan = replace(plan, targets=[target])
-    found = find_all(plan)
+    found = find_all(plan, unknown)
     report, cases = plan_report(plan, found)
     _planned[target] = (plan, {case.id: case for case in cases}, {})
     return {

@@ -193,6 +193,8 @@ class Subject(abc.ABC):
     """Devices on which an ordinary call was tried, where that is put off: shared by all cases."""
     given: Mapping[str, Any] = field(default_factory=dict)
     """Arguments that ``build`` is passed, or not, whatever the call says."""
+    imports: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
+    """Within which the modules that it imports are its own: see ``understanding.imports``."""
 
     @classmethod
     @abc.abstractmethod

@@ -17,10 +17,12 @@ from typing import Any
 
 from lawful.impl import native, notebook, thirdparty
 from lawful.impl.contracts import TECHNIQUES, Adapter
+from lawful.properties.harness.plan import SHIPPED
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.candidates import Candidate, candidates
-from lawful.properties.harness.understanding.extract import taken_out
+from lawful.properties.harness.understanding.extract import taken_out, works_at_import
 from lawful.properties.harness.understanding.forms import RaisesOnEveryCall
+from lawful.properties.harness.understanding.imports import Imports
 from lawful.properties.registry import did_you_mean
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.subject import NotUnderstood, Subject, first_line, silence
@@ -61,21 +63,22 @@ class Definition:
     """The class of which it is a method."""
 
 
-def shipped() -> list[str]:
-    return ["native", "notebook", *thirdparty.LIBRARIES, *thirdparty.MORE]
+def find(target: str, technique: str | None = None, unknown: bool = False) -> Found:
+    """``unknown``: a file that does more than define things when it is imported is not imported.
 
-
-def find(target: str, technique: str | None = None) -> Found:
-    """Raises UsageError where nothing is there, NotUnderstood where we cannot call what is."""
+    Raises UsageError where nothing is there, NotUnderstood where we cannot call what is.
+    """
     if technique is not None and technique not in TECHNIQUES:
         raise UsageError(did_you_mean("technique", technique, list(TECHNIQUES)))
     named = target.replace("::", ":")
     library, _, chosen = named.partition(".")
-    if library in shipped() and (not chosen or chosen in TECHNIQUES):
+    if library in SHIPPED and (not chosen or chosen in TECHNIQUES):
         return _shipped(named, technique)
     notes: list[str] = []
-    found = understood(_imported_or_alone(target, notes), target, technique)
-    return replace(found, notes=[*found.notes, *notes])
+    with Imports() as imports:
+        found = understood(_imported_or_alone(target, notes, unknown), target, technique)
+    own = [replace(subject, imports=imports) for subject in found.subjects]
+    return replace(found, subjects=own, notes=[*found.notes, *notes])
 
 
 def understood(found: Definition, target: str, technique: str | None) -> Found:
@@ -107,13 +110,17 @@ def definition(target: str) -> Definition:
     return member(_module_of_file(path) if path else _module(place), name, place, path)
 
 
-def _imported_or_alone(target: str, notes: list[str]) -> Definition:
+def _imported_or_alone(target: str, notes: list[str], unknown: bool = False) -> Definition:
     """Where a file does not import because something is not installed: its definition, taken out of it."""
+    place, _, name = target.replace("::", ":").rpartition(":")
+    works = unknown and place.endswith(".py") and works_at_import(Path(place))
     try:
+        if works:
+            raise UsageError("its file does more than define when it is imported")
         return definition(target)
     except UsageError as error:
-        place, _, name = target.replace("::", ":").rpartition(":")
-        if not place.endswith(".py") or not isinstance(error.__cause__, ImportError):
+        wanting = unknown or isinstance(error.__cause__, ImportError)
+        if not place.endswith(".py") or not wanting:
             raise
         folder = Path(tempfile.mkdtemp(prefix="lawful-"))  # its source has to last as long as it is asked
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -186,8 +193,8 @@ def _split_dotted(named: str) -> tuple[str, str]:
         if there:
             return place, ".".join(parts[count:])
     raise UsageError(
-        did_you_mean("shipped adapter", named, shipped())
-        + f"; there are {', '.join(shipped())}; or name package.module:Name or file.py:Name"
+        did_you_mean("shipped adapter", named, list(SHIPPED))
+        + f"; there are {', '.join(SHIPPED)}; or name package.module:Name or file.py:Name"
     )
 
 
@@ -308,4 +315,4 @@ def import_folders(path: Path) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-__all__ = ["Found", "NotUnderstood", "Raising", "UsageError", "find", "shipped"]
+__all__ = ["Found", "NotUnderstood", "Raising", "UsageError", "find"]
