@@ -30,12 +30,14 @@ from lawful.impl import native
 from lawful.impl.contracts import TECHNIQUES, Adapter, LabelSmoothing
 from lawful.impl.faulty import Fault, faults
 from lawful.properties import twin
-from lawful.properties.harness.cases import Case, LawTest, cases
+from lawful.properties.harness.cases import Case, cases
+from lawful.properties.harness.lawtest import LawTest
 from lawful.properties.harness.profiles import PROFILES
 from lawful.properties.harness.questions import generators_kept, questions
 from lawful.properties.registry import laws_of
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import LawBroken, Raised, Subject, global_state_kept, silence
+from lawful.properties.subjects.failures import LawBroken, Raised
+from lawful.properties.subjects.subject import Subject, global_state_kept, silence
 
 STANDARD = PROFILES["standard"]
 

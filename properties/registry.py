@@ -62,6 +62,8 @@ class Law:
     """Laws of the technique, as severe at least: where one of them broke too, this is no other finding."""
     needs: tuple[str, ...] = ()
     """Features without which the law cannot be asked."""
+    sees: tuple[str, ...] = ()
+    """What an instrument of ours has to see: the scripted losses, say. See ``Subject.blind``."""
     when: Mapping[str, str | tuple[str, ...]] = dataclasses.field(default_factory=dict)
     """Conventions, with a value or some, under which it is a law."""
     dtypes: tuple[str, ...] = WIDE_FLOATS
@@ -128,6 +130,7 @@ def law(
     severity: str,
     rests_on: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
+    sees: tuple[str, ...] = (),
     when: Mapping[str, str | tuple[str, ...]] | None = None,
     dtypes: tuple[str, ...] = WIDE_FLOATS,
     devices: tuple[str, ...] = DEVICES,
@@ -152,6 +155,7 @@ def law(
             severity,
             rests_on,
             needs,
+            sees,
             when or {},
             dtypes,
             devices,

@@ -7,7 +7,8 @@ import os
 from dataclasses import replace
 
 from lawful.properties import check
-from lawful.properties.harness.cases import LawTest, cases
+from lawful.properties.harness.cases import cases
+from lawful.properties.harness.lawtest import LawTest
 from lawful.properties.harness.profiles import PROFILES, Profile
 
 PROFILES["quick, unshrunk"] = QUICK = replace(PROFILES["quick"], shrinks=False)

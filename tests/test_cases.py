@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from lawful.impl import native
 from lawful.impl.contracts import Deviation, LabelSmoothing, Mixup
-from lawful.properties.harness.cases import Case, LawTest, cases
+from lawful.properties.harness.cases import Case, cases
+from lawful.properties.harness.lawtest import LawTest
 from lawful.properties.harness.profiles import PROFILES, seed_of
 from lawful.properties.registry import Drawn, Law, all_laws, find_law, from_plain, to_plain
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import LawBroken, NotUnderstood
+from lawful.properties.subjects.failures import LawBroken, NotUnderstood
 
 from .asked import ask
 from .miniatures import wrong
@@ -269,6 +270,7 @@ def test_what_an_import_changes_globally_is_put_back():
         torch.distributions.Distribution.set_default_validate_args(False)
         return lambda z, y: F.cross_entropy(z, y, label_smoothing=epsilon)
 
+    torch.distributions.Distribution.set_default_validate_args(True)  # whatever ran before
     understand(LabelSmoothing("changes", build))
     assert torch.distributions.Distribution._validate_args is True
     with pytest.raises(ValueError, match="concentration"):

@@ -126,7 +126,7 @@ def test_the_difference_of_two_reports(stored, info, tmp_path):
 def test_reports_are_joined_and_none_twice(stored, info, tmp_path):
     other = copy.deepcopy(info)
     other["implementations"] = other["implementations"][:1]
-    other["implementations"][0]["name"] = "elsewhere"
+    other["implementations"][0] |= {"name": "elsewhere", "identity": "elsewhere"}
     other["notes"], other["torch"], other["laws"] = ["not here"], "99", {"mixup.new": {}}
     later = tmp_path / "later.json"
     later.write_text(json.dumps(other))
@@ -225,7 +225,7 @@ def test_an_issue_is_ready_to_paste(tmp_path):
     for part in ("**Expected**", "arXiv 1512.00567", "**Found**", "Versions: torch", "severity guard"):
         assert part in done.stdout
     program = done.stdout.split("```python\n")[1].split("```")[0]
-    with pytest.raises(AssertionError, match="expected an error"):
+    with pytest.raises(AssertionError, match="an error was expected"):
         exec(program, {})
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-from dataclasses import dataclass
+import inspect
+from dataclasses import dataclass, replace
 
 from lawful.impl.contracts import Adapter
 
@@ -22,6 +24,18 @@ class Fault:
     """Where it shows: ``twin`` for what a CPU cannot show."""
 
 
+@functools.cache
 def faults(technique: str) -> tuple[Fault, ...]:
     found: tuple[Fault, ...] = importlib.import_module(f"{__name__}.{technique}").FAULTS
-    return found
+    return tuple(_importable(technique, fault) for fault in found)
+
+
+def _importable(technique: str, fault: Fault) -> Fault:
+    """With lines for a program that needs the fault, where its source cannot stand alone."""
+    build = fault.adapter.build
+    alone = inspect.isclass(build) or (inspect.isfunction(build) and not build.__closure__)
+    if fault.adapter.imports or (alone and "." not in build.__qualname__):
+        return fault
+    chosen = f"next(fault for fault in faults({technique!r}) if fault.id == {fault.id!r})"
+    lines = f"from lawful.impl.faulty import faults\nbuild = {chosen}.adapter.build\n"
+    return replace(fault, adapter=replace(fault.adapter, imports=lines))

@@ -6,10 +6,12 @@ or a target that is not importable or not understood.
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, get_type_hints
 
 import typer
 
@@ -118,97 +120,104 @@ def smoke(target: Target, technique: Technique = None) -> None:
         raise typer.Exit(2)
 
 
+@dataclass(frozen=True)
+class _Asking:
+    """The options of ``check`` and ``matrix``, in their order."""
+
+    technique: Technique = None
+    device: Device = "auto"
+    dtype: Dtypes = None
+    profile: ProfileName = "standard"
+    seed: Seed = 0
+    only: Only = None
+    skip: Skip = None
+    require: Require = None
+    fail_on: FailOn = "wrong"
+    known: KnownFile = None
+    json: JsonFile = None
+    html: HtmlFile = None
+    markdown: MarkdownFile = None
+    badge: BadgeFile = None
+    junit: JunitFile = None
+    format: Format = "text"
+    time_limit: TimeLimit = None
+    database: Database = None
+    n: Workers = "auto"
+
+    def plan(self, targets: list[str], **more: Any) -> Any:
+        """Raises Refused."""
+        from lawful.properties.harness.plan import Plan
+
+        return Plan(
+            targets,
+            technique=self.technique,
+            device=self.device,
+            dtypes=_split(self.dtype),
+            profile=self.profile,
+            seed=self.seed,
+            only=_split(self.only),
+            skip=_split(self.skip),
+            require=_pairs(self.require),
+            fail_on=self.fail_on,
+            known=self.known,
+            time_limit=self.time_limit,
+            database=self.database,
+            pictures=bool(self.json or self.html),
+            **more,
+        )
+
+    def outputs(self) -> _Outputs:
+        return _Outputs(self.json, self.html, self.markdown, self.badge, self.junit, self.format)
+
+
+def _asking(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose last argument is an ``_Asking``, with the options of it as its own."""
+    names = [each.name for each in fields(_Asking)]
+
+    @functools.wraps(command)
+    def called(**given: Any) -> None:
+        asking = _Asking(**{name: given.pop(name) for name in names})
+        command(**given, asking=asking)
+
+    hints = get_type_hints(command, include_extras=True) | get_type_hints(_Asking, include_extras=True)
+    first, *own = [each for each in inspect.signature(command).parameters.values() if each.name != "asking"]
+    options = [*inspect.signature(_Asking).parameters.values(), *own]
+    by_name = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in options]
+    parameters = [each.replace(annotation=hints[each.name]) for each in (first, *by_name)]
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    called.__annotations__ = {each.name: each.annotation for each in parameters}
+    return called
+
+
 @app.command()
+@_asking
 def check(
     target: Target,
-    technique: Technique = None,
-    device: Device = "auto",
-    dtype: Dtypes = None,
-    profile: ProfileName = "standard",
-    seed: Seed = 0,
-    only: Only = None,
-    skip: Skip = None,
-    require: Require = None,
-    fail_on: FailOn = "wrong",
-    known: KnownFile = None,
-    json: JsonFile = None,
-    html: HtmlFile = None,
-    markdown: MarkdownFile = None,
-    badge: BadgeFile = None,
-    junit: JunitFile = None,
-    format: Format = "text",
-    time_limit: TimeLimit = None,
-    database: Database = None,
-    n: Workers = "auto",
+    *,
     write_known: Annotated[
         bool,
         typer.Option("--write-known", help="add what is broken to the known failures, to be given reasons"),
     ] = False,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="the reason of what --write-known adds")] = "",
+    asking: _Asking,
 ) -> None:
-    """Put an implementation under the laws: a verdict a law, and the smallest input that breaks one."""
-    plan = _plan(
-        target,
-        technique,
-        device,
-        dtype,
-        profile,
-        seed,
-        only,
-        require,
-        skip,
-        known,
-        fail_on,
-        time_limit,
-        database,
-    )
-    _ask(plan, _Outputs(json, html, markdown, badge, junit, format), n, write_known)
+    """Test an implementation against the laws: a verdict a law, and the smallest input that breaks one."""
+    _ask(target, asking, write_known, reason)
 
 
 @app.command()
+@_asking
 def matrix(
     library: Annotated[
         list[str] | None, typer.Argument(help="shipped adapters; those of the first command where left out")
     ] = None,
-    technique: Technique = None,
-    device: Device = "auto",
-    dtype: Dtypes = None,
-    profile: ProfileName = "standard",
-    seed: Seed = 0,
-    only: Only = None,
-    skip: Skip = None,
-    require: Require = None,
-    fail_on: FailOn = "wrong",
-    known: KnownFile = None,
-    json: JsonFile = None,
-    html: HtmlFile = None,
-    markdown: MarkdownFile = None,
-    badge: BadgeFile = None,
-    junit: JunitFile = None,
-    format: Format = "text",
-    time_limit: TimeLimit = None,
-    database: Database = None,
-    n: Workers = "auto",
+    *,
+    asking: _Asking,
 ) -> None:
-    """Put shipped adapters under the laws: of the libraries named, or of those of the first command."""
+    """Test shipped adapters against the laws: of the libraries named, or of those of the first command."""
     from lawful.impl.thirdparty import LIBRARIES
 
-    targets = library or list(LIBRARIES)
-    plan = _plan(
-        targets,
-        technique,
-        device,
-        dtype,
-        profile,
-        seed,
-        only,
-        require,
-        skip,
-        known,
-        fail_on,
-        time_limit,
-        database,
-    )
-    _ask(plan, _Outputs(json, html, markdown, badge, junit, format), n)
+    _ask(library or list(LIBRARIES), asking)
 
 
 @app.command()
@@ -424,12 +433,14 @@ def issue(
     from lawful.properties.harness.processes import ask
 
     try:
-        report = ask(Plan([target], technique, device, only=[law], fail_on="guard"))
+        report = ask(Plan([target], technique=technique, device=device, only=[law], fail_on="guard"))
     except Refused as error:
         _refuse(error)
     text = written(report.to_json())
     if not text:
-        typer.echo(f"{target} does not break {law}: {report.summary()}", err=True)
+        from lawful.properties.harness.terminal import summary
+
+        typer.echo(f"{target} does not break {law}: {summary(report)}", err=True)
         raise typer.Exit(1)
     typer.echo(text, nl=False)
 
@@ -579,45 +590,6 @@ def _explained(law: Any, faults: Any) -> list[str]:
     return [law.id, *(f"  {line}" for line in lines)]
 
 
-def _plan(
-    targets: list[str],
-    technique: str | None,
-    device: str,
-    dtype: str | None,
-    profile: str,
-    seed: int,
-    only: str | None,
-    require: str | None,
-    skip: str | None,
-    known: str | None,
-    fail_on: str,
-    time_limit: int | None,
-    database: str | None,
-) -> Any:
-    from lawful.properties.harness.children import Refused
-    from lawful.properties.harness.plan import Plan
-
-    try:
-        pairs = _pairs(require)
-    except Refused as error:
-        _refuse(error)
-    return Plan(
-        targets,
-        technique,
-        device,
-        _split(dtype),
-        profile,
-        seed,
-        _split(only),
-        pairs,
-        _split(skip),
-        known,
-        fail_on,
-        database,
-        time_limit,
-    )
-
-
 @dataclass(frozen=True)
 class _Outputs:
     """Where a report is written, beside the terminal."""
@@ -659,17 +631,17 @@ class _Outputs:
                 typer.echo(line)
 
 
-def _ask(plan: Any, outputs: _Outputs, workers: str, write_known: bool = False) -> NoReturn:
-    from dataclasses import replace
-
+def _ask(targets: list[str], asking: _Asking, write_known: bool = False, reason: str = "") -> NoReturn:
     from rich.console import Console
 
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.processes import ask
 
+    outputs = asking.outputs()
     try:
         outputs.check()
-        report = ask(replace(plan, pictures=bool(outputs.json or outputs.html)), workers)
+        plan = asking.plan(targets, writes_known=write_known)
+        report = ask(plan, asking.n)
     except Refused as error:
         _refuse(error)
     console = Console()
@@ -678,8 +650,9 @@ def _ask(plan: Any, outputs: _Outputs, workers: str, write_known: bool = False) 
     if write_known:
         from lawful.properties.harness.known import write_known as write
 
-        path, count = write(report, plan.known)
-        typer.echo(f"{count} known failures added to {path}; fill in the reason of each")
+        path, count = write(report, plan.known, reason)
+        then = "" if reason else "; fill in the reason of each"
+        typer.echo(f"{count} known failures added to {path}{then}")
     if not report.implementations:
         raise typer.Exit(2)
     raise typer.Exit(report.exit_status)

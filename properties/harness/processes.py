@@ -11,12 +11,14 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lawful.properties.harness.children import SMOKE_LIMIT, Refused, Talk, Task, Team
+from lawful.properties.harness.findings import by_implementation
 from lawful.properties.harness.plan import Plan, home_of
+from lawful.properties.harness.proof import SECONDS, Ended
 from lawful.properties.harness.report import Implementation, Report, Result
 
 
@@ -42,23 +44,28 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
                 for task, answer in team.work(tasks, few):
                     rows[task] = {**planned[task], **answer.details()}
                     shown(rows[task]["verdict"])
+        own = {
+            target: [Result(**rows[task]) for task in planned if task.target == target]
+            for target in understood
+        }
+        for number, proven in team.talks([_proven(plan, each) for each in own.values()], count):
+            own[list(own)[number]] = proven
         pictures = _pictures(team, plan, understood, count) if plan.pictures else {}
-    report = Report(plan.profile, plan.seed, [], fail_on=plan.fail_on)
+    report = Report(plan.profile, plan.seed, [], fail_on=plan.fail_on, folder=plan.folder)
     report.laws = {name: law for each in understood.values() for name, law in each["laws"].items()}
     report.command = " ".join(["lawful", *sys.argv[1:]])
     report.notes = list(dict.fromkeys(note for each in understood.values() for note in each["notes"]))
     names = Counter(one["name"] for each in understood.values() for one in each["implementations"])
     for target, each in understood.items():
-        own = [rows[task] for task in planned if task.target == target]
         for one in each["implementations"]:
             name = one["name"]
             if names[name] > sum(i["name"] == name for i in each["implementations"]):  # of another target too
                 name = target if target.endswith(name) else f"{target} {name}"
             pictured = pictures.get((target, one["name"], one["technique"]), {})
             report.implementations.append(Implementation(**{**one, "name": name, "pictured": pictured}))
-            for row in (*each["requirements"], *own):
-                if (row["implementation"], row["technique"]) == (one["name"], one["technique"]):
-                    report.results.append(Result(**{**row, "implementation": name}))
+            for row in (*(Result(**required) for required in each["requirements"]), *own[target]):
+                if (row.implementation, row.technique) == (one["name"], one["technique"]):
+                    report.results.append(replace(row, implementation=name))
     return report
 
 
@@ -91,12 +98,29 @@ def asked_within(plan: Plan, seconds: float) -> Talk[Outcome]:
         answer = yield Task("ask", (plan, target, case_id), limit, target, home=home)
         left -= answer.seconds
         rows.append(Result(**{**row, **answer.details()}))
+    rows = yield from _proven(plan, rows)
     return Outcome(_report_of(plan, understood, rows))
+
+
+def _proven(plan: Plan, rows: list[Result]) -> Talk[list[Result]]:
+    """The rows of a target, after the programs of its findings were run by a child that knows no target."""
+    proving = by_implementation(rows, everything=plan.profile == "deep")
+    try:
+        row = next(proving)
+        while True:
+            task = Task("prove", (row.reproduce, plan.folder), 2 * SECONDS, home="a program")
+            answer = yield task
+            failed = Ended(answer.kind, answer.words())
+            row = proving.send(answer.value if answer.kind == "done" else failed)
+    except StopIteration as end:
+        found: list[Result] = end.value
+        return found
 
 
 def _report_of(plan: Plan, understood: dict[str, Any], rows: list[Result]) -> Report:
     """The report on one target."""
-    report = Report(plan.profile, plan.seed, [], fail_on=plan.fail_on, laws=understood["laws"])
+    report = Report(plan.profile, plan.seed, [], fail_on=plan.fail_on, folder=plan.folder)
+    report.laws = understood["laws"]
     report.notes = understood["notes"]
     report.implementations = [Implementation(**each) for each in understood["implementations"]]
     report.results = [*(Result(**row) for row in understood["requirements"]), *rows]
@@ -122,7 +146,7 @@ def smoked(targets: list[str], technique: str | None) -> dict[str, list[Any]]:
     """How targets are understood: implementations and notes. Raises Refused."""
     with Team() as team:
         understood = _understood(
-            team, Plan(targets, technique), min(os.cpu_count() or 1, len(targets))
+            team, Plan(targets, technique=technique), min(os.cpu_count() or 1, len(targets))
         ).values()
     keys = ("implementations", "notes")
     return {key: [one for each in understood for one in each[key]] for key in keys}

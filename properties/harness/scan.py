@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lawful.impl.contracts import SEVERITIES
 from lawful.properties.harness.children import Limits, Team
 from lawful.properties.harness.elsewhere import rows_of
+from lawful.properties.harness.findings import severity_words
 from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.processes import Outcome, asked_within, number_of
-from lawful.properties.harness.report import Report, severity_words
+from lawful.properties.harness.report import Report
+from lawful.properties.harness.severity import at_least
 from lawful.properties.harness.understanding.candidates import Candidate, candidates
 
 _SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", "build", "dist", ".tox", "site-packages"}
@@ -36,10 +37,9 @@ class Scan:
     def exit_status(self) -> int:
         """1 where a candidate breaks a law at ``fail_on`` or above, raises on every call, died or was not
         asked, or where nothing was asked at all; 2 where there is nothing to ask that is understood."""
-        order = list(SEVERITIES)
-        failing = order[: order.index(self.fail_on) + 1]
         fails = (
-            row["status"] in ("raises", "died", "not asked") or set(row.get("severities", ())) & set(failing)
+            row["status"] in ("raises", "died", "not asked")
+            or any(at_least(each, self.fail_on) for each in row.get("severities", ()))
             for row in self.rows
         )
         asked = any(row["status"] in ("asked", "raises") for row in self.rows)
@@ -87,7 +87,7 @@ def scan(
     """A row for each candidate, in their order. ``seconds``: for one candidate; ``shown`` is called when one
     is done."""
     plans = [
-        Plan([f"{each.path.resolve()}:{each.name}"], each.technique, profile=profile, seed=seed)
+        Plan([f"{each.path.resolve()}:{each.name}"], technique=each.technique, profile=profile, seed=seed)
         for each in chosen
     ]
     rows: dict[int, dict[str, Any]] = {}

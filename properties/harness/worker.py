@@ -7,6 +7,7 @@ told may be somebody else's code: it can exit, hang or die, and takes nothing el
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -19,12 +20,16 @@ import torch
 from lawful.properties import twin
 from lawful.properties.harness.adapting import adapted
 from lawful.properties.harness.api import check_required, convention_values, find_all, plan_report, profile_of
-from lawful.properties.harness.cases import Case, LawTest
+from lawful.properties.harness.cases import Case
 from lawful.properties.harness.children import Limits
+from lawful.properties.harness.lawtest import LawTest
 from lawful.properties.harness.plan import Plan
+from lawful.properties.harness.profiles import Profile
+from lawful.properties.harness.proof import run_apart
 from lawful.properties.harness.replay import replayed
 from lawful.properties.harness.understanding.targets import UsageError
-from lawful.properties.subjects.subject import NotUnderstood, silence
+from lawful.properties.subjects.failures import NotUnderstood
+from lawful.properties.subjects.subject import silence
 
 twin.registered()  # once, for all that are forked
 
@@ -108,14 +113,21 @@ def ask(plan: Plan, target: str, case_id: str) -> dict[str, Any]:
     plan, cases, tests = _planned[target]
     case = cases[case_id]
     if case.law.id not in tests:
-        test = LawTest(case.law, profile_of(plan), plan.seed)
+        profile = profile_of(plan)
+        test = LawTest(case.law, profile, plan.seed, example_limit=_example_limit(profile))
         tests[case.law.id] = (test, test.function())
     test, function = tests[case.law.id]
     with silence():
         return asdict(test.run(case, function))
 
 
+def _example_limit(profile: Profile) -> float | None:
+    """Half of a case's time: what gives no answer is found with the example that it was asked."""
+    return profile.time_limit / 2 if hasattr(signal, "setitimer") else None
+
+
 _WORK: dict[str, Callable[..., Any]] = {
+    "prove": run_apart,
     "understand": understand,
     "require": check_required,
     "picture": picture,

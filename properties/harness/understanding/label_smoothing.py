@@ -34,7 +34,8 @@ from lawful.properties.harness.understanding.signature import (
     switch_of,
 )
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import NotUnderstood, Subject, silence
+from lawful.properties.subjects.failures import NotUnderstood
+from lawful.properties.subjects.subject import Subject, silence
 from lawful.reference import label_smoothing as reference
 
 OPTIONS = {

@@ -7,6 +7,7 @@ import atexit
 import importlib
 import importlib.util
 import inspect
+import os
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from typing import Any
 
 from lawful.impl import native, notebook, thirdparty
 from lawful.impl.contracts import TECHNIQUES, Adapter
+from lawful.properties.harness.identity import Identity, defined, named
 from lawful.properties.harness.plan import SHIPPED
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.candidates import Candidate, candidates
@@ -25,7 +27,8 @@ from lawful.properties.harness.understanding.forms import RaisesOnEveryCall
 from lawful.properties.harness.understanding.imports import Imports
 from lawful.properties.registry import did_you_mean
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import NotUnderstood, Subject, first_line, silence
+from lawful.properties.subjects.failures import NotUnderstood, first_line
+from lawful.properties.subjects.subject import Subject, silence
 
 
 class UsageError(Exception):
@@ -70,14 +73,20 @@ def find(target: str, technique: str | None = None, unknown: bool = False) -> Fo
     """
     if technique is not None and technique not in TECHNIQUES:
         raise UsageError(did_you_mean("technique", technique, list(TECHNIQUES)))
-    named = target.replace("::", ":")
-    library, _, chosen = named.partition(".")
+    text = target.replace("::", ":")
+    library, _, chosen = text.partition(".")
     if library in SHIPPED and (not chosen or chosen in TECHNIQUES):
-        return _shipped(named, technique)
+        return _shipped(text, technique)
     notes: list[str] = []
     with Imports() as imports:
-        found = understood(_imported_or_alone(target, notes, unknown), target, technique)
-    own = [replace(subject, imports=imports) for subject in found.subjects]
+        meant = _imported_or_alone(target, notes, unknown)
+        found = understood(meant, target, technique)
+        known = (named(f"{place_of(target)}:{meant.name}", os.getcwd()), defined(meant.value))
+    folders, identities = tuple(imports.path), tuple(filter(None, known))
+    own = [
+        replace(subject, imports=imports, folders=folders, identities=identities)
+        for subject in found.subjects
+    ]
     return replace(found, subjects=own, notes=[*found.notes, *notes])
 
 
@@ -95,6 +104,13 @@ def understood(found: Definition, target: str, technique: str | None) -> Found:
     except RaisesOnEveryCall as error:
         return Found(raising=[Raising(name, error.technique, str(error), target)])
     return Found([replace(subject, found_as=target)])
+
+
+def place_of(target: str) -> str:
+    """The file or the module that a target names."""
+    text = target.replace("::", ":")
+    place, _, _ = text.rpartition(":")
+    return place or (text if text.endswith((".py", ".ipynb")) else _split_dotted(text)[0])
 
 
 def definition(target: str) -> Definition:
@@ -213,7 +229,8 @@ def _shipped(target: str, technique: str | None) -> Found:
     for adapter in adapters:
         try:
             with silence():
-                found.subjects.append(replace(understand(adapter), found_as=target))
+                subject = replace(understand(adapter), found_as=target)
+                found.subjects.append(replace(subject, identities=(Identity("", adapter.name),)))
         except ImportError as error:
             found.notes.append(f"{library}: does not import here: {first_line(error)}")
     return found
