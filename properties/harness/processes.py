@@ -48,7 +48,8 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
             target: [Result(**rows[task]) for task in planned if task.target == target]
             for target in understood
         }
-        for number, proven in team.talks([_proven(plan, each) for each in own.values()], count):
+        talks = [_proven(plan, own[target], understood[target]["time_limit"]) for target in own]
+        for number, proven in team.talks(talks, count):
             own[list(own)[number]] = proven
         pictures = _pictures(team, plan, understood, count) if plan.pictures else {}
     report = Report(plan.profile, plan.seed, [], fail_on=plan.fail_on, folder=plan.folder)
@@ -98,17 +99,20 @@ def asked_within(plan: Plan, seconds: float) -> Talk[Outcome]:
         answer = yield Task("ask", (plan, target, case_id), limit, target, home=home)
         left -= answer.seconds
         rows.append(Result(**{**row, **answer.details()}))
-    rows = yield from _proven(plan, rows)
+    rows = yield from _proven(plan, rows, understood["time_limit"])
     return Outcome(_report_of(plan, understood, rows))
 
 
-def _proven(plan: Plan, rows: list[Result]) -> Talk[list[Result]]:
-    """The rows of a target, after the programs of its findings were run by a child that knows no target."""
+def _proven(plan: Plan, rows: list[Result], limit: float) -> Talk[list[Result]]:
+    """The rows of a target, after the programs of its findings were run by a child that knows no target.
+    ``limit``: seconds of a case, which a program that gives no answer is given too."""
     proving = by_implementation(rows, everything=plan.profile == "deep")
     try:
         row = next(proving)
         while True:
-            task = Task("prove", (row.reproduce, plan.folder), 2 * SECONDS, home="a program")
+            seconds = limit if row.fails_with == "late" else SECONDS
+            given = (row.reproduce, plan.folder, seconds)
+            task = Task("prove", given, 2 * SECONDS + limit, home="a program")
             answer = yield task
             failed = Ended(answer.kind, answer.words())
             row = proving.send(answer.value if answer.kind == "done" else failed)
