@@ -263,6 +263,8 @@ class Mixup(Adapter):
     Features: ``generator`` (torch.Generator, a keyword of build), ``num_classes`` (K is used: classes
     beyond it can be refused), ``soft_targets`` (target (N, K) of probabilities), ``eval_mode`` (what build
     gives has ``eval()``, and mixes nothing after; again after ``train()``, where it has that).
+    ``lengths`` can be declined: where the adapter itself gives each sample its label, nobody else sees that
+    one is missing.
 
     In ``called_as``: ``inputs``, ``target``, ``alpha``, ``num_classes`` and ``features``, as in
     ``"Mixup({alpha}, {num_classes}{features})({inputs}, {target})"``.
@@ -308,7 +310,7 @@ class LRFinder(Adapter):
 
     Features: ``divergence`` (a keyword: stop above best + (divergence - 1)|best|), ``smoothing`` (a keyword:
     0 is none), ``suggestion`` (``Swept.suggest`` is there), ``plot`` (``Swept.plot`` is there), ``history``
-    (where a test gives one).
+    (where a test gives one). ``range`` can be declined: where the range, or its end, is its own.
 
     In ``called_as``: ``model``, ``optimizer``, ``criterion``, ``loader``, ``start_lr``, ``end_lr``,
     ``num_iter``, ``features``; the expression gives what has ``lrs`` and ``losses``.

@@ -25,6 +25,7 @@ from lawful.properties.harness.profiles import PROFILES, Profile, database_of
 from lawful.properties.harness.proof import Ended, Prover, run_here
 from lawful.properties.harness.report import Implementation, Report, Result
 from lawful.properties.harness.understanding import understand_target
+from lawful.properties.harness.understanding.signature import defined_as
 from lawful.properties.harness.understanding.targets import Found, UsageError, find
 from lawful.properties.registry import DEVICES, did_you_mean, find_law
 from lawful.properties.subjects.subject import LATE, NO_SOURCE, Subject, silence
@@ -371,8 +372,8 @@ def _found(target: Target, technique: str | None, required: Mapping[str, str]) -
     elif not isinstance(target, Adapter) and not callable(target):
         raise UsageError(f"target is {target!r}, expected a class, a function or an adapter")
     else:
-        name = _identifier(getattr(target, "__name__", type(target).__name__))
-        module = getattr(target, "__module__", "mine")
+        name, module = defined_as(target)
+        name = _identifier(name)
         with silence():
             subject = understand_target(target, name, module, technique)
         found = Found([_placed(subject, target, name, module)])
