@@ -325,8 +325,8 @@ class Mix(Subject):
                 f"mixed target is a number for each sample, {tuple(labels.shape)}: class numbers are blended "
                 "as numbers; expected rows (N, K), or both labels and lambda"
             )
-            check = ("labels.ndim == 2", call)
-            raise LawBroken("mixed target", "a", "row", call.see("labels"), text=text, check=check)
+            ndim = ("labels.ndim == 2", call)
+            raise LawBroken("mixed target", "a", "row", call.see("labels"), text=text, check=ndim)
         elif isinstance(labels, tuple | list) and len(labels) == 3:
             lengths = [len(torch.as_tensor(part)) for part in labels[:2]]
             weights = torch.as_tensor(labels[2]).numel()

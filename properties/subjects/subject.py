@@ -161,12 +161,15 @@ class Subject(abc.ABC):
         if not isinstance(broken, LawBroken) and calls:
             calls[-1].ends_raising()
         asserted = assertion(broken, calls)
-        return program(headline, self.start(), calls, broken, asserted=asserted)
+        within = _ON_THE_CPU if self.cuda_as_cpu or self.names_cuda else ()
+        return program(headline, self.start(), calls, broken, asserted=asserted, within=within)
 
     def start(self) -> list[str]:
         """The lines of a program that give ``build``, or a comment where nothing can."""
         adapter = self.adapter
         lines = [*import_lines(self.folders, self.base), *adapter.imports.splitlines()]
+        if self.cuda_as_cpu or self.names_cuda:
+            lines = ["from lawful.properties.cuda_as_cpu import CudaAsCpu", *lines]
         if re.search(r"^(def build\(|build = )", adapter.imports, re.M):
             return lines
         alone = standing_alone(adapter.build)
@@ -471,6 +474,12 @@ class Subject(abc.ABC):
             pattern = rf"\b({alone})\b"
             check = f"isinstance(raised, (ValueError, TypeError)) and re.search({pattern!r}, str(raised))"
             raise LawBroken(f"error for {what}", "an", right, str(error), text=text, check=(check, call))
+
+
+_ON_THE_CPU = (
+    "# there is no CUDA here, so lawful gives the CPU in its place; where there is one, it shows the same",
+    "with CudaAsCpu():",
+)
 
 
 def compared(answers: list[Answer], broken: BaseException) -> list[Answer]:

@@ -152,7 +152,7 @@ def _trial(callee: Callee, form: Form) -> Form:
     assert isinstance(subject, Loop)
     seen.clear()
     run = subject(_SIZES, mix_sizes=_SIZES if partners else None, epochs=2, constant=True)
-    if len(run.steps) == len(_SIZES) and not form.epoch_by_epoch:
+    if len(run.stepped) == len(_SIZES) and not form.epoch_by_epoch:
         raise NotUnderstood("asked for two epochs, it trained one")
     found = _numbers_of_epochs(seen[-1], run) if form.epoch_by_epoch else _history(seen[-1])
     return replace(form, history=found)
@@ -199,4 +199,4 @@ def _numbers_of_epochs(results: list[Any], run: Run) -> dict[str, str]:
         if curves.is_number(value) and 1 < float(value) <= len(_SIZES)
     ]
     named = [path for path in among if "loss" in path.lower() and "val" not in path.lower()]
-    return {"train_loss": (named or among)[0]} if among and run.steps else {}
+    return {"train_loss": (named or among)[0]} if among and run.stepped else {}
