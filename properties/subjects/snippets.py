@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from lawful.impl.contracts import LEFT_OUT
+from lawful.impl.shown import FUTURE, standing_alone
 from lawful.properties.subjects.subject import Answer, LawBroken, Subject
+from lawful.properties.ways import second
 
 _LONG = 64
 _LEFT_OUT = "<left out>"
-_FUTURE = "from __future__ import annotations"
 
 
 def label_smoothing_snippet(
@@ -132,8 +133,8 @@ def _in_its_way(way: str | None, result: str, called: str, names: list[str]) -> 
     if way == "vmap":
         twice = ", ".join(f"torch.stack([{name}, {name}])" for name in names)
         return [
-            f'twice = torch.func.vmap({function}, randomness="different")({twice})',
-            f"{result} = torch.utils._pytree.tree_map(lambda part: part[1], twice)",
+            *(standing_alone(second) or "").splitlines(),
+            f'{result} = second(torch.func.vmap({function}, randomness="different")({twice}))',
         ]
     if way == "func_grad":
         return [
@@ -461,7 +462,8 @@ def _stream_lines(subject: Subject, answer: Answer, names: _Names) -> list[str]:
 
 
 def program(headline: str, imports: str, lines: list[str], names: _Names, broken: BaseException) -> str:
-    future = [_FUTURE] if _FUTURE in imports else []  # it has to be the first statement
+    future = [FUTURE] if FUTURE in (*imports.splitlines(), *lines) else []  # the first statement, and once
+    lines = [line for line in lines if line != FUTURE]
     return "\n".join([f"# {headline}", *future, "import torch", *_imports(imports), "", *lines]) + (
         "\n" + "\n".join(_assertion(broken, names)) + "\n"
     )
@@ -574,4 +576,4 @@ def _assertion(broken: BaseException, names: _Names) -> list[str]:
 
 
 def _imports(imports: str) -> list[str]:
-    return [line for line in imports.splitlines() if line.strip() not in ("", "import torch", _FUTURE)]
+    return [line for line in imports.splitlines() if line.strip() not in ("", "import torch", FUTURE)]
