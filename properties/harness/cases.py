@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from lawful.impl.contracts import Deviation
 from lawful.properties import twin
-from lawful.properties.harness.profiles import Profile, pass_over_modules_that_fail, seed_of
+from lawful.properties.harness.profiles import Profile, modules_that_fail_passed_over, seed_of
 from lawful.properties.harness.questions import generators_kept, questions
 from lawful.properties.harness.report import NOT_ALWAYS, Result
 from lawful.properties.registry import Law, did_you_mean, find_law, laws_of, to_plain
@@ -128,7 +128,6 @@ class LawTest:
         self.record = Record()
         case.subject.worst_error = 0.0
         function = function or self.function()
-        pass_over_modules_that_fail()
         with global_state_kept(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -160,7 +159,8 @@ class LawTest:
             if seen is not None and not self.profile.shrinks:
                 raise seen[2]
             self.record, case.subject.worst_error = Record(), 0.0
-            function(case)
+            with contextlib.nullcontext() if self.profile.repeatable else modules_that_fail_passed_over():
+                function(case)
             if seen is not None:
                 self.record.failing = seen
                 return self._broken(case, prefix, NOT_ALWAYS)
