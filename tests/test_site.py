@@ -59,7 +59,15 @@ def test_a_chapter_is_legible_on_a_phone(chromium, site, name, scheme):
 
 
 def test_figures_have_been_drawn(chromium, site):
-    for name in ("label_smoothing", "mixup", "lr_finder", "training", "thirty_four", "verdicts"):
+    for name in (
+        "label_smoothing",
+        "mixup",
+        "lr_finder",
+        "training",
+        "thirty_four",
+        "verdicts",
+        "reference/teeth",
+    ):
         page, _ = opened(chromium, (site / f"{name}.html").as_uri())
         images = page.eval_on_selector_all(".cell_output img", "all => all.map(each => each.naturalWidth)")
         assert images
