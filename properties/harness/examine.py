@@ -16,9 +16,9 @@ _LARGEST_FILE = 16 * 2**20
 
 
 def main() -> None:
-    question, answer = json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2])
+    question, answer = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")), Path(sys.argv[2])
     _limit(question)
-    answer.write_text(json.dumps(examined(question)))
+    answer.write_text(json.dumps(examined(question)), encoding="utf-8")
 
 
 def _limit(question: dict[str, Any]) -> None:

@@ -49,7 +49,7 @@ def read_known(file: str | None) -> list[Known]:
             raise UsageError(f"--known is {file!r}: no such file")
         return []
     try:
-        whole = tomllib.loads(path.read_text())
+        whole = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     holder = whole.get("tool", {}).get("lawful", {}) if path.name == "pyproject.toml" else whole
@@ -126,7 +126,7 @@ def write_known(report: Report, file: str | None) -> tuple[Path, int]:
             if finding.verdict == "broken" and rows:
                 name = implementation.target or implementation.name
                 entries.append(_entry(heading, name, implementation.technique, finding.property, rows))
-    with path.open("a") as out:
+    with path.open("a", encoding="utf-8") as out:
         out.writelines(entries)
     return path, len(entries)
 

@@ -109,7 +109,7 @@ def adapted(target: str, technique: str | None) -> tuple[str, bool]:
 def replayed(file: Path, row: str | None) -> list[tuple[int, dict[str, Any]]]:
     """The stored counterexamples of a report, asked again: their numbers and results. Raises Refused."""
     try:
-        report = json.loads(file.read_text())
+        report = json.loads(file.read_text(encoding="utf-8"))
         implementations = report["implementations"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refused(f"{file} is no JSON report of lawful: {type(error).__name__}: {error}") from error
@@ -144,7 +144,7 @@ def writable(path: Path | None) -> None:
         return
     try:
         existed = path.exists()
-        with path.open("a"):
+        with path.open("a", encoding="utf-8"):
             pass
         if not existed:
             path.unlink()
@@ -334,7 +334,10 @@ class _Team:
         if answer.kind == "late":
             raise Refused(f"not understood: no answer to a few calls within {task.seconds} s")
         if answer.kind == "died":
-            said = (self._log.read_text(errors="replace").strip().splitlines() or ["nothing was said"])[-1]
+            said = (
+                self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+                or ["nothing was said"]
+            )[-1]
             raise Refused(
                 f"not understood: its process ended with status {answer.value} during import or the first "
                 f"calls ({said})"

@@ -153,8 +153,8 @@ def _run(
     """Rows by number, as far as they came, and what pytest said."""
     with tempfile.TemporaryDirectory(prefix="lawful-scan-") as folder:
         place = Path(folder)
-        (place / "test_scan.py").write_text(_RUN_FILE.format(questions=questions))
-        (place / "pytest.ini").write_text("[pytest]\n")
+        (place / "test_scan.py").write_text(_RUN_FILE.format(questions=questions), encoding="utf-8")
+        (place / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         results = place / "results.jsonl"
         results.touch()
         command = [sys.executable, "-m", "pytest", str(place / "test_scan.py"), "-q", "--tb=line"]
@@ -165,7 +165,7 @@ def _run(
         count = str(os.cpu_count() or 1) if workers == "auto" else workers
         command += ["--dist", "load", *spread] if spread else ["-n", count]
         command += ["--max-worker-restart", str(len(questions)), "--lawful-results", str(results)]
-        with (place / "pytest.log").open("w") as log:
+        with (place / "pytest.log").open("w", encoding="utf-8") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment()
             )
@@ -177,8 +177,8 @@ def _run(
                 if process.poll() is None:
                     process.terminate()
                     process.wait()
-        told = (place / "pytest.log").read_text(errors="replace")
-        rows = [json.loads(line) for line in results.read_text().splitlines()]
+        told = (place / "pytest.log").read_text(encoding="utf-8", errors="replace")
+        rows = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
     return {row["index"]: row for row in rows if "index" in row}, told
 
 
@@ -195,7 +195,7 @@ def follow(process: subprocess.Popen[bytes], results: Path, total: int) -> None:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("examining", total=total)
         while process.poll() is None:
-            progress.update(task, completed=results.read_text().count("\n"))
+            progress.update(task, completed=results.read_text(encoding="utf-8").count("\n"))
             time.sleep(0.2)
 
 
@@ -225,7 +225,7 @@ def asked_apart(question: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="lawful-candidate-") as folder:
         place = Path(folder)
         question = {**question, "path": str(Path(question["path"]).absolute())}
-        (place / "question.json").write_text(json.dumps(question))
+        (place / "question.json").write_text(json.dumps(question), encoding="utf-8")
         answer = place / "answer.json"
         stand = place / "stand"
         stand.mkdir()
@@ -253,7 +253,7 @@ def asked_apart(question: dict[str, Any]) -> dict[str, Any]:
             _end(process, mark)
         if not words:
             with contextlib.suppress(OSError, ValueError):
-                row: dict[str, Any] = json.loads(answer.read_text())
+                row: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
                 return row
             words = f"its process ended with status {process.returncode}"
         return {"status": "died", "words": words, "notes": []}
@@ -282,7 +282,7 @@ def _processes() -> list[int]:
 
 def _inherited(pid: int) -> bytes:
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
         return b"" if state == "Z" else Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return b""

@@ -31,7 +31,7 @@ twin.registered()  # once, for all that are forked
 def serve(tasks: Connection, folder: str, log: Path) -> None:
     """Until the other end is closed: a name and arguments in, ("done", answer) or ("refused", why) out."""
     os.setsid()
-    with log.open("a") as said:
+    with log.open("a", encoding="utf-8") as said:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)

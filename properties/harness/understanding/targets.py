@@ -127,7 +127,7 @@ def alone(path: Path, name: str, why: Exception, notes: list[str], folder: Path)
     except ValueError:
         raise why from None
     file = folder / f"{path.stem}_alone.py"
-    file.write_text(source)
+    file.write_text(source, encoding="utf-8")
     said = (str(why).strip().splitlines() or [type(why).__name__])[0]
     try:
         module = _of_lone_file(file)
