@@ -3,16 +3,19 @@
 import ast
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from lawful.properties.harness.scan import Limits, found_in, scan
+from lawful.properties.harness import examine
+from lawful.properties.harness.scan import Limits, found_in, scan, unlimited
 from lawful.properties.harness.understanding.candidates import candidates
 from lawful.properties.harness.understanding.extract import taken_out, works_at_import
 
 from . import command
 
+resource = pytest.importorskip("resource", reason="limits of a process: not on Windows")
 MINIATURES = Path(__file__).parent / "miniatures"
 RIGHT = """
 import torch.nn.functional as F
@@ -169,6 +172,29 @@ def test_a_hostile_candidate_costs_its_own_row(monkeypatch, tmp_path):
     assert rows["reading"]["status"] == "not understood"
     assert rows["allocating"]["status"] in ("died", "not understood")
     assert rows["writing"]["status"] in ("died", "not understood")
+
+
+def test_a_system_that_limits_less_is_named(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert unlimited() == []
+    for system, words in {"darwin": "macOS nothing limits", "win32": "Windows nothing limits"}.items():
+        monkeypatch.setattr(sys, "platform", system)
+        assert words in unlimited()[0]
+
+
+def test_limits_that_a_system_refuses_are_left_out(monkeypatch):
+    set_so_far = []
+
+    def setrlimit(which, values):
+        if which == resource.RLIMIT_AS:  # as macOS does
+            raise ValueError("current limit exceeds maximum limit")
+        set_so_far.append(which)
+
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
+    examine._limit({"memory": 1, "seconds": 1})
+    assert set_so_far == [resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_CORE]
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    examine._limit({"memory": 1, "seconds": 1})
 
 
 @pytest.mark.deep

@@ -262,7 +262,7 @@ def scan(
 
     from lawful.impl.contracts import SEVERITIES, TECHNIQUES
     from lawful.properties.harness.processes import Refused, writable
-    from lawful.properties.harness.scan import Limits, Scan, follow, found_in
+    from lawful.properties.harness.scan import Limits, Scan, follow, found_in, unlimited
     from lawful.properties.harness.scan import scan as run
 
     try:
@@ -302,7 +302,7 @@ def scan(
         rsyncdir=rsyncdir or (),
         follow=follow,
     )
-    result = Scan(found, rows, fail_on, notes)
+    result = Scan(found, rows, fail_on, [*notes, *unlimited()])
     _print_scan(result)
     if json:
         text = result.to_json(" ".join(["lawful", *sys.argv[1:]]), profile, seed)

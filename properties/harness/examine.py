@@ -6,8 +6,8 @@ is a row of ``lawful scan``. The limits are set before anything of the candidate
 
 from __future__ import annotations
 
+import contextlib
 import json
-import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,20 @@ def main() -> None:
 
 
 def _limit(question: dict[str, Any]) -> None:
+    """As far as the system can: macOS refuses a limit of memory, and Windows has none of these."""
+    try:
+        import resource
+    except ImportError:
+        return
     memory, seconds = question["memory"] * 2**20, question["seconds"]
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (2 * seconds, 2 * seconds + 5))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_LARGEST_FILE, _LARGEST_FILE))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for limit, value, most in (
+        (resource.RLIMIT_AS, memory, memory),
+        (resource.RLIMIT_CPU, 2 * seconds, 2 * seconds + 5),
+        (resource.RLIMIT_FSIZE, _LARGEST_FILE, _LARGEST_FILE),
+        (resource.RLIMIT_CORE, 0, 0),
+    ):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(limit, (value, most))
 
 
 def examined(question: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Runs a plan in processes of its own: children that understand the targets, and then ask their cases.
 
-Nothing that the code under test does to its process can take the command line along. torch is imported once,
-by a server from which the children are forked; a child that exits, hangs or dies costs the case that it was
-at, and another takes its place. A case that is planned always has a row.
+Nothing that the code under test does to its process can take the command line along. On Linux torch is
+imported once, by a server from which the children are forked; elsewhere by each child. A child that exits,
+hangs or dies costs the case that it was at, and another takes its place. A case that is planned always has a
+row.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -196,10 +197,13 @@ class _Child:
     """A process of ``worker``, and what it is at."""
 
     def __init__(self, log: Path) -> None:
-        context = _server()
+        context: Any = multiprocessing.get_context(_start_method())
         self.line, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, os.getcwd(), log))
-        self.process.start()
+        with _one_thread():
+            if _start_method() == "forkserver":
+                _prepare(context)
+            self.process.start()
         theirs.close()
         self.knows: set[str] = set()
         self.kin: tuple[str, str] = ("", "")
@@ -236,12 +240,14 @@ class _Child:
             self.line.close()
 
     def end(self) -> None:
-        """With whatever it started, but for what left its group."""
+        """With whatever it started, but for what left its group; on Windows, without groups, it alone."""
         if self.task is None:
             self.process.join(_PARTING)
-        for kill in (lambda: os.killpg(self.process.pid or 0, signal.SIGKILL), self.process.kill):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                kill()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid or 0, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            self.process.kill()
         self.process.join()
         self.line.close()
 
@@ -359,22 +365,33 @@ def _understood(team: _Team, plan: Plan, count: int) -> dict[str, dict[str, Any]
     return {target: found[target] for target in plan.targets}
 
 
-def _server() -> Any:
-    """Where children come from: a process that has imported torch once, if the system can fork."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
+def _start_method() -> str:
+    """Children are forked where that is safe. macOS may start threads in a process that has imported torch,
+    and Windows cannot fork: a child begins afresh there, and imports torch itself."""
+    can_fork = "forkserver" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
+    return "forkserver" if can_fork else "spawn"
+
+
+def _prepare(context: Any) -> None:
+    """The server that has imported torch once, if it is not there yet."""
+    from multiprocessing import forkserver  # Windows has no such module
+
     context.set_forkserver_preload(["__main__", _PRELOADED])
+    forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """What is started within computes with one thread: there is a child for each core."""
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
-        forkserver.ensure_running()
+        yield
     finally:
         if before is None:
             del os.environ["OMP_NUM_THREADS"]
         else:
             os.environ["OMP_NUM_THREADS"] = before
-    return context
 
 
 def _serve(line: Any, folder: str, log: Path) -> None:

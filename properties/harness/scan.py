@@ -262,7 +262,7 @@ def asked_apart(question: dict[str, Any]) -> dict[str, Any]:
 def _end(process: subprocess.Popen[bytes], mark: str) -> None:
     """The candidate's process, its group, and whatever left the group: known by what it inherited."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
     process.wait()
     wanted = f"{_MARK}={mark}".encode()
     for _ in range(20):
@@ -272,6 +272,17 @@ def _end(process: subprocess.Popen[bytes], mark: str) -> None:
         for pid in left:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def unlimited() -> list[str]:
+    """What a candidate can do on this system that it cannot do on Linux, in a sentence."""
+    systems = {
+        "win32": "on Windows nothing limits a candidate's memory, time and files but the clock, and what it "
+        "starts is not ended with it",
+        "darwin": "on macOS nothing limits a candidate's memory, and what leaves its process group is not "
+        "ended with it",
+    }
+    return [systems[sys.platform]] if sys.platform in systems else []
 
 
 def _processes() -> list[int]:

@@ -30,7 +30,8 @@ twin.registered()  # once, for all that are forked
 
 def serve(tasks: Connection, folder: str, log: Path) -> None:
     """Until the other end is closed: a name and arguments in, ("done", answer) or ("refused", why) out."""
-    os.setsid()
+    if hasattr(os, "setsid"):  # a group of its own, which is ended with it: Windows has none
+        os.setsid()
     with log.open("a", encoding="utf-8") as said:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(said.fileno(), 1)

@@ -98,11 +98,10 @@ def definition(target: str) -> Definition:
     """What a target names, imported. Raises UsageError."""
     named = target.replace("::", ":")
     place, _, name = named.rpartition(":")
-    if not place:
-        if named.endswith(".py") or "/" in named:
-            place, name = named, _only_candidate(Path(named))
-        else:
-            place, name = _split_dotted(named)
+    if named.endswith(".py") or (not place and "/" in named):  # C:\losses.py has a colon, and no name
+        place, name = named, _only_candidate(Path(named))
+    elif not place:
+        place, name = _split_dotted(named)
     path = Path(place) if place.endswith(".py") else None
     return member(_module_of_file(path) if path else _module(place), name, place, path)
 
