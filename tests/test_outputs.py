@@ -127,7 +127,8 @@ def test_reports_are_joined_and_none_twice(stored, info, tmp_path):
     other = copy.deepcopy(info)
     other["implementations"] = other["implementations"][:1]
     other["implementations"][0]["name"] = "elsewhere"
-    other["notes"], other["torch"], other["laws"] = ["not here"], "99", {"mixup.new": {}}
+    law = next(iter(info["laws"].values()))
+    other["notes"], other["torch"], other["laws"] = ["not here"], "99", {"mixup.new": law}
     later = tmp_path / "later.json"
     later.write_text(json.dumps(other))
     done = command.lawful("merge", stored, later, "--json", tmp_path / "all.json", cwd=tmp_path)
