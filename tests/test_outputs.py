@@ -13,6 +13,7 @@ from lawful.properties.harness.page import linked, page, sentences, view
 from lawful.properties.harness.pictures import picture
 
 from . import command
+from .asked import needs
 from .miniatures import wrong
 
 
@@ -35,6 +36,7 @@ def info(stored):
     return json.loads(stored.read_text())
 
 
+@needs("timm")
 def test_a_stored_report_makes_the_page_that_was_written_with_it(stored, tmp_path):
     done = command.lawful("report", stored, "--html", "again.html", cwd=tmp_path)
     assert done.returncode == 0
