@@ -20,7 +20,7 @@ LOSS = {
     }
 }
 PARTS = {
-    "laws native": {
+    "laws native.mixup": {
         "rows": {"native, mixup": {"counts": COUNTS, "broken": ["any_rank: differs"], "errors": []}}
     },
     "laws timm": {"note": "timm: not installed, so not asked"},
