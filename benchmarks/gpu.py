@@ -49,7 +49,7 @@ LIBRARIES = (
 NATIVE = tuple(f"native.{each}" for each in ("label_smoothing", "mixup", "lr_finder", "training"))
 SECONDS = 540
 """For all of it: a machine that is lent for ten minutes has a minute left for what is around it."""
-LIMITS = {"devices": 90}
+LIMITS = {"laws native.lr_finder": 120, "devices": 90}
 LIMIT = 60
 REHEARSED = 4
 """So many times longer, all limits, in a rehearsal: the twin goes through Python at every operation."""
