@@ -117,11 +117,10 @@ def definition(target: str) -> Definition:
     """What a target names, imported. Raises UsageError."""
     named = target.replace("::", ":")
     place, _, name = named.rpartition(":")
-    if not place:
-        if named.endswith(".py") or "/" in named:
-            place, name = named, _only_candidate(Path(named))
-        else:
-            place, name = _split_dotted(named)
+    if named.endswith(".py") or (not place and "/" in named):  # C:\losses.py has a colon, and no name
+        place, name = named, _only_candidate(Path(named))
+    elif not place:
+        place, name = _split_dotted(named)
     path = Path(place) if place.endswith(".py") else None
     return member(_module_of_file(path) if path else _module(place), name, place, path)
 
@@ -150,7 +149,7 @@ def alone(path: Path, name: str, why: Exception, notes: list[str], folder: Path)
     except ValueError:
         raise why from None
     file = folder / f"{path.stem}_alone.py"
-    file.write_text(source)
+    file.write_text(source, encoding="utf-8")
     said = (str(why).strip().splitlines() or [type(why).__name__])[0]
     try:
         module = _of_lone_file(file)
