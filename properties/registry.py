@@ -216,7 +216,14 @@ def find_law(name: str, technique: str | None = None) -> Law:
     )
 
 
+RETIRED: dict[str, str] = {}
+"""Names of laws that are gone, and what to ask instead. No law is given such a name again."""
+
+
 def did_you_mean(kind: str, name: str, known: list[str]) -> str:
+    """That nothing has this name: with the one that took its place, or with one that is close."""
+    if kind == "property" and (instead := RETIRED.get(name.rpartition(".")[2])):
+        return f"no property {name!r} any more: {instead}"
     close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
     return f"no {kind} {name!r}" + (f", did you mean {close[0]!r}?" if close else "")
 

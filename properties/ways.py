@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils import _pytree as pytree
 
 from lawful.impl.contracts import WAYS
 
@@ -33,9 +32,20 @@ def vmapped(function: Call) -> Call:
 
     def call(*tensors: torch.Tensor) -> Any:
         twice = torch.func.vmap(function, randomness="different")(*(torch.stack([t, t]) for t in tensors))
-        return pytree.tree_map(lambda t: t[1], twice)
+        return second(twice)
 
     return call
+
+
+def second(batched: Any) -> Any:
+    """The second of everything that has a batch in front, in tuples, lists and dictionaries too."""
+    if isinstance(batched, dict):
+        return type(batched)((name, second(part)) for name, part in batched.items())
+    if isinstance(batched, tuple) and hasattr(batched, "_fields"):
+        return type(batched)(*map(second, batched))
+    if isinstance(batched, (tuple, list)):
+        return type(batched)(map(second, batched))
+    return batched[1]
 
 
 def with_func_grad(function: Call) -> Call:
@@ -117,14 +127,14 @@ def _kept(module: nn.Module) -> nn.Module:
 
 def compiled(function: Call) -> Call:
     """Without a compiler: the graphs run in eager mode, traced forward and backward."""
-    torch._dynamo.reset()
+    torch.compiler.reset()
     found: Call = torch.compile(function, backend="aot_eager")
     return found
 
 
 def compiled_whole(function: Call) -> Call:
     """As :func:`compiled`, without a graph break."""
-    torch._dynamo.reset()
+    torch.compiler.reset()
     found: Call = torch.compile(function, fullgraph=True, backend="aot_eager")
     return found
 

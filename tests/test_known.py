@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from lawful.properties import conformance
+from lawful.properties import conformance, registry
 from lawful.properties.harness.understanding.targets import UsageError
 
 from . import command
@@ -128,6 +128,19 @@ def test_one_that_fails_otherwise_has_drifted(tmp_path):
 def test_what_cannot_be_is_refused(tmp_path, changes, message):
     with pytest.raises(UsageError, match=message):
         check(wrong.any_epsilon, only=["rejects_bad_epsilon"], known=known(tmp_path, **changes))
+
+
+def test_a_law_that_is_gone_names_what_took_its_place(tmp_path, monkeypatch):
+    monkeypatch.setitem(registry.RETIRED, "rejects_any_epsilon", "rejects_bad_epsilon asks the same")
+    words = "no property '.*rejects_any_epsilon' any more: rejects_bad_epsilon asks the same"
+    with pytest.raises(UsageError, match=words):
+        check(wrong.any_epsilon, only=["label_smoothing.rejects_any_epsilon"])
+    with pytest.raises(UsageError, match=words):
+        check(wrong.any_epsilon, known=known(tmp_path, property="rejects_any_epsilon"))
+
+
+def test_no_law_has_a_name_that_was_retired():
+    assert not {law.name for law in registry.all_laws()} & set(registry.RETIRED)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):

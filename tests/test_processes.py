@@ -1,5 +1,7 @@
 """How cases are shared out among children: what they have in common is made ready once."""
 
+import multiprocessing
+import os
 import sys
 from collections import Counter
 from types import SimpleNamespace
@@ -7,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from lawful.properties import check
-from lawful.properties.harness import processes
+from lawful.properties.harness import children, processes
 from lawful.properties.harness.children import Child, Task, Team
 from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.processes import _kin
@@ -124,6 +126,34 @@ def test_nor_in_one_process_and_nothing_of_them_stays(of_two_folders, monkeypatc
     assert [row.verdict for report in reports for row in report.results] == ["holds", "broken"]
     assert sys.path == path
     assert not {"helper", "losses"} & (set(sys.modules) - modules)
+
+
+def test_where_nothing_can_be_forked_children_begin_afresh_and_answer_alike(monkeypatch):
+    """As on Windows, which has neither a server to fork from nor groups of processes; and on macOS."""
+    plan = Plan(["native.label_smoothing"], device="cpu", profile="quick", only=["shift_invariant"])
+    forked = processes.ask(plan, "1")
+    monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: ["spawn"])
+    monkeypatch.delattr(os, "killpg")
+    fresh = processes.ask(plan, "1")
+    verdicts = [[(row.property, row.dtype, row.verdict) for row in each.results] for each in (forked, fresh)]
+    assert verdicts[0] == verdicts[1]
+    assert {row.verdict for row in fresh.results} == {"holds"}
+
+
+def test_a_child_that_begins_afresh_and_hangs_is_ended(monkeypatch, tmp_path):
+    (tmp_path / "hangs.py").write_text("import time\ntime.sleep(600)\ndef loss(logits, target): pass\n")
+    monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: ["spawn"])
+    monkeypatch.delattr(os, "killpg")
+    monkeypatch.setattr(processes, "SMOKE_LIMIT", 8)
+    with pytest.raises(processes.Refused, match="no answer to a few calls within 8 s"):
+        processes.ask(Plan([f"{tmp_path / 'hangs.py'}:loss"], device="cpu", profile="quick"), "1")
+
+
+@pytest.mark.parametrize(("system", "method"), [("linux", "forkserver"), ("darwin", "spawn")])
+def test_on_macos_nothing_is_forked(monkeypatch, system, method):
+    monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: ["spawn", "fork", "forkserver"])
+    monkeypatch.setattr(sys, "platform", system)
+    assert children.start_method() == method
 
 
 def test_a_task_is_done_once_though_others_are_alike():

@@ -3,17 +3,20 @@
 import ast
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from lawful.properties.harness.children import Limits
+from lawful.properties.harness import worker
+from lawful.properties.harness.children import Limits, unlimited
 from lawful.properties.harness.scan import found_in, scan
 from lawful.properties.harness.understanding.candidates import candidates
 from lawful.properties.harness.understanding.extract import taken_out, works_at_import
 
 from . import command
 
+resource = pytest.importorskip("resource", reason="limits of a process: not on Windows")
 MINIATURES = Path(__file__).parent / "miniatures"
 RIGHT = """
 import torch.nn.functional as F
@@ -89,6 +92,68 @@ def test_candidates_are_found_by_reading_alone(repository):
         assert text in done.stdout
     assert ".venv" not in done.stdout
     assert not marker.exists()
+
+
+_WATCHED = """
+import sys
+folder, marker = sys.argv[1], sys.argv[2]
+seen = []
+def watch(event, arguments):
+    if event == "exec" and str(arguments[0].co_filename).startswith(folder):
+        seen.append(f"executed {arguments[0].co_filename}")
+    elif event == "import" and str(arguments[1] or "").startswith(folder):
+        seen.append(f"imported {arguments[1]}")
+    elif event in ("subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system"):
+        seen.append(event)
+    elif event == "socket.connect":  # to the server from which children are forked
+        seen.append(event)
+    elif event == "open" and arguments[0] == marker:
+        seen.append("opened the marker")
+from lawful.properties.harness.cli import app
+sys.addaudithook(watch)
+app(["scan", folder, *sys.argv[3:]], standalone_mode=False)
+print(*seen, sep="\\n")
+print(f"{len(seen)} seen")
+"""
+
+
+def _traps(folder, marker):
+    """Every place from which Python, pytest or a package would run code by itself."""
+    act = f"RAN = open({str(marker)!r}, 'a').write('ran')\n"
+    places = ("losses.py", "conftest.py", "setup.py", "sitecustomize.py", "usercustomize.py", "torch.py")
+    for name in (*places, "theirs/__init__.py", "theirs/__main__.py", "theirs/mixup.py", "hook.pth"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"import os; {act}" if name.endswith(".pth") else act + RIGHT + MIXUP)
+    call = act.removeprefix("RAN = ").strip()
+    defined = f"@({call}, lambda f: f)[1]\ndef mixup_data(x, y, alpha={call}) -> {call}:"
+    (folder / "at_definition.py").write_text(MIXUP.replace("def mixup_data(x, y, alpha=1.0):", defined))
+
+
+def _scanned(watched, marker, cwd, *options):
+    """As the console script ``lawful scan`` does it, with what the interpreter says that it did."""
+    asked = [sys.executable, "-P", "-c", _WATCHED, str(watched), str(marker), *options]
+    return subprocess.run(asked, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def test_listing_executes_nothing(tmp_path):
+    """By an audit hook of the interpreter: nothing of theirs is imported or run, and no process started."""
+    folder, marker = tmp_path / "theirs", tmp_path / "ran"
+    _traps(folder, marker)
+    done = _scanned(folder, marker, folder, "--list")
+    assert done.returncode == 0, done.stderr
+    assert "at_definition.py:5  mixup_data  mixup" in done.stdout
+    assert done.stdout.endswith("\n0 seen\n")
+    assert not marker.exists()
+
+
+def test_what_is_executed_would_be_seen(tmp_path):
+    """Without --list: the hook of the test above sees a process, which writes the marker."""
+    file, marker = tmp_path / "mixup.py", tmp_path / "ran"
+    act = f"RAN = open({str(marker)!r}, 'a').write('ran')\n"
+    file.write_text(act + MIXUP.replace("    lam =", "    raise OSError\n    lam ="))
+    done = _scanned(file, marker, tmp_path)
+    assert "socket.connect" in done.stdout, done.stderr
+    assert marker.exists()
 
 
 def test_classes_methods_and_formulas_are_candidates(tmp_path):
@@ -178,6 +243,29 @@ def test_a_hostile_candidate_costs_its_own_row(monkeypatch, tmp_path):
     assert rows["reading"]["status"] == "not understood"
     assert rows["allocating"]["status"] in ("died", "not understood")
     assert rows["writing"]["status"] in ("died", "not understood")
+
+
+def test_a_system_that_limits_less_is_named(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert unlimited() == []
+    for system, words in {"darwin": "macOS nothing limits", "win32": "Windows nothing limits"}.items():
+        monkeypatch.setattr(sys, "platform", system)
+        assert words in unlimited()[0]
+
+
+def test_limits_that_a_system_refuses_are_left_out(monkeypatch):
+    set_so_far = []
+
+    def setrlimit(which, values):
+        if which == resource.RLIMIT_AS:  # as macOS does
+            raise ValueError("current limit exceeds maximum limit")
+        set_so_far.append(which)
+
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
+    worker._limit(Limits(1, 1))
+    assert set_so_far == [resource.RLIMIT_FSIZE, resource.RLIMIT_CORE]
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    worker._limit(Limits(1, 1))
 
 
 @pytest.mark.deep

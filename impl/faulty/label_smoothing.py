@@ -444,8 +444,11 @@ class SmallSlopesOfManyLost(Right):
 
 class ManyCutOffUnderTransforms(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        if _is_many(logits) and torch._C._are_functorch_transforms_active():
-            logits = logits.detach()
+        if _is_many(logits):
+            try:
+                _Slopeless.apply(logits)  # type: ignore[no-untyped-call]
+            except RuntimeError:  # torch.func takes no Function of this kind
+                logits = logits.detach()
         return super().__call__(logits, target)
 
 

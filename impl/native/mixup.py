@@ -241,7 +241,7 @@ def _mixed_target(
     if num_classes is not None and target.ndim == 2 and target.shape[1] != num_classes:
         raise ValueError(f"target has {target.shape[1]} columns, expected num_classes={num_classes}")
     if not soft:
-        if num_classes is not None and target.ndim == 1 and _can_look(target):
+        if num_classes is not None and target.ndim == 1:
             _check_classes(num_classes, target, other)
         return MixedTarget(target, other, lam)
     share = lam[:, None]
@@ -252,15 +252,8 @@ def _mixed_target(
     try:
         return rows.scatter(1, target[:, None], share).scatter_add(1, other[:, None], 1 - share)
     except RuntimeError:
-        if _can_look(target):
-            _check_classes(num_classes, target, other)
+        _check_classes(num_classes, target, other)
         raise
-
-
-def _can_look(target: Tensor) -> bool:
-    """Whether values can be had without a wait, a graph break, or an end of vmap."""
-    compiling = torch.compiler.is_compiling()
-    return target.device.type == "cpu" and not compiling and not torch._C._are_functorch_transforms_active()
 
 
 def _floating(inputs: Tensor, promote: torch.dtype | None) -> Tensor:
@@ -307,9 +300,15 @@ def _check_second(inputs: Tensor, target: Tensor, other_inputs: Tensor, other_ta
 
 
 def _check_classes(num_classes: int, *targets: Tensor) -> None:
+    """Where they can be looked at without a wait or a graph break, and outside vmap."""
+    if targets[0].device.type != "cpu" or torch.compiler.is_compiling():
+        return
     for target in targets:
         if target.numel():
-            low, high = (int(bound) for bound in torch.aminmax(target))
+            try:
+                low, high = (int(bound) for bound in torch.aminmax(target))
+            except RuntimeError:  # under vmap there is no one number
+                return
             if low < 0 or high >= num_classes:
                 raise ValueError(f"target has classes from {low} to {high}, expected 0..{num_classes - 1}")
 

@@ -1,8 +1,9 @@
 """Child processes that do tasks of ``worker``: somebody else's code runs there, and takes nothing along.
 
-torch is imported once, by a server from which the children are forked. A child that exits, hangs or dies
-costs the task that it was at, and another takes its place. Modules that one target has imported are never
-seen by another: a child that has imported a user's target does tasks of that place alone.
+On Linux torch is imported once, by a server from which the children are forked; elsewhere by each child. A
+child that exits, hangs or dies costs the task that it was at, and another takes its place. Modules that one
+target has imported are never seen by another: a child that has imported a user's target does tasks of that
+place alone.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver, resource_tracker
+from multiprocessing import connection, resource_tracker
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,12 +95,15 @@ class Child:
     """A process of ``worker``, and what it is at."""
 
     def __init__(self, log: Path, home: str, limits: Limits | None) -> None:
-        context = _server()
+        context: Any = multiprocessing.get_context(start_method())
         self.line, theirs = context.Pipe()
         self._stand = tempfile.TemporaryDirectory(prefix="lawful-stand-") if limits else None
         place = self._stand.name if self._stand else os.getcwd()
         self.process = context.Process(target=_serve, args=(theirs, place, log, limits))
-        self.process.start()
+        with _given():
+            if start_method() == "forkserver":
+                _prepare(context)
+            self.process.start()
         theirs.close()
         self.home = home
         self.knows: set[str] = set()
@@ -136,12 +141,14 @@ class Child:
             self.line.close()
 
     def end(self) -> None:
-        """With whatever it started in its group; what left the group is ended with the run."""
+        """With what it started in its group (on Windows it alone); what left the group ends with the run."""
         if self.task is None:
             self.process.join(_PARTING)
-        for kill in (lambda: os.killpg(self.process.pid or 0, signal.SIGKILL), self.process.kill):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                kill()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid or 0, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            self.process.kill()
         self.process.join()
         self.line.close()
         if self._stand:
@@ -295,34 +302,57 @@ class Team:
         if answer.kind == "late":
             raise Refused(f"not understood: no answer to a few calls within {task.seconds} s", "died")
         if answer.kind == "died":
-            said = (self._log.read_text(errors="replace").strip().splitlines() or ["nothing was said"])[-1]
+            said = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise Refused(
                 f"not understood: its process ended with status {answer.value} during import or the first "
-                f"calls ({said})",
+                f"calls ({said[-1] if said else 'nothing was said'})",
                 "died",
             )
         return answer.value
 
 
-def _server() -> Any:
-    """Where children come from: a process that has imported torch once, if the system can fork."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
+def start_method() -> str:
+    """Children are forked where that is safe. macOS may start threads in a process that has imported torch,
+    and Windows cannot fork: a child begins afresh there, and imports torch itself."""
+    can_fork = "forkserver" in multiprocessing.get_all_start_methods() and sys.platform != "darwin"
+    return "forkserver" if can_fork else "spawn"
+
+
+def _prepare(context: Any) -> None:
+    """The server that has imported torch once, if it is not there yet."""
+    from multiprocessing import forkserver  # Windows has no such module
+
     context.set_forkserver_preload(["__main__", _PRELOADED])
-    resource_tracker.ensure_running()  # before the mark is set: it is no stray
+    forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _given() -> Iterator[None]:
+    """What is started within bears the run's mark, and computes with one thread: there is a child a core."""
+    if start_method() == "forkserver":
+        resource_tracker.ensure_running()  # before the mark is set: it is no stray
     given = {"OMP_NUM_THREADS": "1", _MARK: _mark}
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
     try:
-        forkserver.ensure_running()
+        yield
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-    return context
+
+
+def unlimited() -> list[str]:
+    """What a candidate can do on this system that it cannot do on Linux, in a sentence."""
+    systems = {
+        "win32": "on Windows nothing limits a candidate's memory, time and files but the clock, and what it "
+        "starts is not ended with it",
+        "darwin": "on macOS nothing limits a candidate's memory, and what leaves its process group is not "
+        "ended with it",
+    }
+    return [systems[sys.platform]] if sys.platform in systems else []
 
 
 def _serve(line: Any, folder: str, log: Path, limits: Limits | None) -> None:
@@ -352,7 +382,7 @@ def _processes() -> list[int]:
 def _stat(pid: int | None) -> list[str]:
     """State, parent and more of a process, as Linux tells them; else nothing."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return []
 

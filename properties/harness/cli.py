@@ -240,7 +240,7 @@ def adapt(
     if output is None:
         typer.echo(source, nl=False)
     else:
-        output.write_text(source)
+        output.write_text(source, encoding="utf-8")
         typer.echo(f"{'a draft' if draft else 'the adapter'} is in {output}: lawful check {output}:adapter")
     if draft:
         raise typer.Exit(2)
@@ -272,7 +272,7 @@ def scan(
     import sys
 
     from lawful.impl.contracts import SEVERITIES, TECHNIQUES
-    from lawful.properties.harness.children import Limits, Refused
+    from lawful.properties.harness.children import Limits, Refused, unlimited
     from lawful.properties.harness.processes import number_of, progress, writable
     from lawful.properties.harness.profiles import PROFILES
     from lawful.properties.harness.scan import Scan, found_in, scan_all
@@ -319,11 +319,11 @@ def scan(
             rsyncdir=rsyncdir or (),
             shown=done,
         )
-    result = Scan(found, rows, fail_on, notes)
+    result = Scan(found, rows, fail_on, [*notes, *unlimited()])
     _print_scan(result)
     if json:
         text = result.to_json(" ".join(["lawful", *sys.argv[1:]]), profile, seed)
-        json.write_text(json_module.dumps(text, indent=1) + "\n")
+        json.write_text(json_module.dumps(text, indent=1) + "\n", encoding="utf-8")
     raise typer.Exit(result.exit_status)
 
 
@@ -476,7 +476,7 @@ def _stored(file: Path) -> dict[str, Any]:
     from lawful.properties.harness.children import Refused
 
     try:
-        info: dict[str, Any] = json.loads(file.read_text())
+        info: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         known = info["schema"] == 2 and all("results" in each for each in info["implementations"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refused(f"{file} is no JSON report of lawful: {type(error).__name__}: {error}") from error
@@ -531,7 +531,7 @@ def study(
     name = "properties.training" if technique == "training" else f"reference.{technique}"
     spec = importlib.util.find_spec(f"lawful.{name}")
     assert spec is not None
-    source = Path(str(spec.origin)).read_text()
+    source = Path(str(spec.origin)).read_text(encoding="utf-8")
     typer.echo(ast.get_docstring(ast.parse(source)))
     typer.echo("")
     typer.echo(f"with pictures   docs/{technique}.md, which make docs builds")
@@ -617,11 +617,11 @@ class _Outputs:
         from lawful.properties.harness import outputs
 
         if self.json:
-            self.json.write_text(dumps(info, indent=1, allow_nan=False) + "\n")
+            self.json.write_text(dumps(info, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         if self.html:
             from lawful.properties.harness.page import page
 
-            self.html.write_text(page(info))
+            self.html.write_text(page(info), encoding="utf-8")
             typer.echo(f"the page is {self.html}", err=True)
         for kind in ("markdown", "badge", "junit"):
             if path := getattr(self, kind):

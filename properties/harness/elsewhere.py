@@ -33,8 +33,8 @@ def rows_of(
     elsewhere = any(not spec.startswith("popen") for spec in tx)
     with tempfile.TemporaryDirectory(prefix="lawful-scan-") as folder:
         place = Path(folder)
-        (place / "test_scan.py").write_text(_RUN_FILE.format(files=there, options=options))
-        (place / "pytest.ini").write_text("[pytest]\n")
+        (place / "test_scan.py").write_text(_RUN_FILE.format(files=there, options=options), encoding="utf-8")
+        (place / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         results = place / "results.jsonl"
         results.touch()
         for each in (*synced, *([place] if synced or elsewhere else [])):
@@ -45,7 +45,7 @@ def rows_of(
         command += ["--max-worker-restart", str(len(files)), "--lawful-results", str(results)]
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.run(command, env=_environment(), check=False, **quiet)  # type: ignore[call-overload]
-        answers = [json.loads(line) for line in results.read_text().splitlines()]
+        answers = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
     return {files[answer["index"]]: answer["rows"] for answer in answers if answer.get("rows") is not None}
 
 
@@ -71,7 +71,7 @@ def _scanned(file: str, options: list[str]) -> list[dict[str, Any]] | None:
         )
         if not report.is_file():
             return None
-        told = json.loads(report.read_text())
+        told = json.loads(report.read_text(encoding="utf-8"))
     asked = iter(told["implementations"])
     return [
         {**row, "implementation": next(asked)} if row["status"] == "asked" else row

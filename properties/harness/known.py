@@ -88,7 +88,7 @@ def _covers(known: Known, case: Case) -> bool:
 
 
 def _defines(path: Path, name: str) -> bool:
-    tree = ast.parse(path.read_text(errors="replace"))
+    tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
     root = name.partition(".")[0]
     found = {getattr(node, "name", None) for node in tree.body}
     found |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
@@ -112,7 +112,7 @@ def read_known(file: str | None, may_be_new: bool = False) -> list[Known]:
             raise UsageError(f"--known is {file!r}: no such file")
         return []
     try:
-        whole = tomllib.loads(path.read_text())
+        whole = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     holder = whole.get("tool", {}).get("lawful", {}) if path.name == "pyproject.toml" else whole
@@ -189,7 +189,7 @@ def write_known(report: Report, file: str | None, reason: str = "") -> tuple[Pat
                 name = named(implementation.identity, report.folder).shown(str(path.resolve().parent))
                 technique = implementation.technique
                 entries.append(_entry(heading, name, technique, finding.property, rows, reason))
-    with path.open("a") as out:
+    with path.open("a", encoding="utf-8") as out:
         out.writelines(entries)
     return path, len(entries)
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from lawful.impl.contracts import Deviation
 from lawful.properties import twin
 from lawful.properties.harness.cases import Case, why_unsupported
-from lawful.properties.harness.profiles import Profile, pass_over_modules_that_fail, seed_of
+from lawful.properties.harness.profiles import Profile, modules_that_fail_passed_over, seed_of
 from lawful.properties.harness.questions import generators_kept, questions
 from lawful.properties.harness.report import NOT_ALWAYS, Result
 from lawful.properties.ordinary import ORDINARY, material, matters
@@ -108,7 +108,6 @@ class LawTest:
         self.record = Record()
         case.subject.worst_error = 0.0
         function = function or self.function()
-        pass_over_modules_that_fail()
         with case.subject.imports, global_state_kept(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -199,7 +198,8 @@ class LawTest:
     def _fails(self, case: Case, function: Callable[[Case], None]) -> bool:
         """Whether Hypothesis finds an example; it is in the record then."""
         try:
-            function(case)
+            with contextlib.nullcontext() if self.profile.repeatable else modules_that_fail_passed_over():
+                function(case)
         except (LawBroken, Raised):
             return True
         except errors.Flaky:

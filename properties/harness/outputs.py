@@ -209,4 +209,4 @@ def write(info: Info, path: Path, kind: str) -> None:
         "badge": lambda: json.dumps(badge(info)) + "\n",
         "junit": lambda: junit(info),
     }
-    path.write_text(texts[kind]())
+    path.write_text(texts[kind](), encoding="utf-8")

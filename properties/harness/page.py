@@ -38,7 +38,7 @@ def page(info: Mapping[str, Any], fragment: bool = False) -> str:
     """HTML of a report's JSON, schema 2; a fragment for a notebook, whose styles reach nothing beside it."""
     import jinja2
 
-    template = (Path(__file__).parent / "report.html.jinja").read_text()
+    template = (Path(__file__).parent / "report.html.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(template).render(**view(info), fragment=fragment)
 

@@ -132,7 +132,7 @@ class _Collector:
 
     def _append(self, line: str) -> None:
         if self._path:
-            with self._path.open("a") as file:
+            with self._path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

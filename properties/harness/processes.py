@@ -166,7 +166,7 @@ def adapted(target: str, technique: str | None) -> tuple[str, bool]:
 def replayed(file: Path, row: str | None) -> list[tuple[int, dict[str, Any]]]:
     """The stored counterexamples of a report, asked again: their numbers and results. Raises Refused."""
     try:
-        report = json.loads(file.read_text())
+        report = json.loads(file.read_text(encoding="utf-8"))
         implementations = report["implementations"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refused(f"{file} is no JSON report of lawful: {type(error).__name__}: {error}") from error
@@ -209,7 +209,7 @@ def writable(path: Path | None) -> None:
         return
     try:
         existed = path.exists()
-        with path.open("a"):
+        with path.open("a", encoding="utf-8"):
             pass
         if not existed:
             path.unlink()

@@ -158,7 +158,7 @@ def _run(program: str, folder: str) -> Ended:
 def _ended(program: str, module: ModuleType) -> Ended:
     with tempfile.TemporaryDirectory(prefix="lawful-program-") as place:
         file = Path(place) / "program.py"
-        file.write_text(program)  # so that the source of what it defines is found
+        file.write_text(program, encoding="utf-8")  # so that the source of what it defines is found
         try:
             exec(compile(program, str(file), "exec"), vars(module))
         except BaseException as error:
@@ -170,7 +170,7 @@ def _ended(program: str, module: ModuleType) -> Ended:
 def _in_a_new_process(program: str, folder: str, seconds: float) -> Ended:
     with tempfile.TemporaryDirectory(prefix="lawful-program-") as place:
         file = Path(place) / "program.py"
-        file.write_text(program)
+        file.write_text(program, encoding="utf-8")
         try:
             done = subprocess.run(
                 [sys.executable, str(file)],

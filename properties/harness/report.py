@@ -195,10 +195,10 @@ class Report:
         }
 
     def write_json(self, path: Path) -> None:
-        path.write_text(json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n")
+        path.write_text(json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
     def write_html(self, path: Path) -> None:
-        path.write_text(self.to_html())
+        path.write_text(self.to_html(), encoding="utf-8")
 
     def to_html(self, fragment: bool = False) -> str:
         from lawful.properties.harness.page import page

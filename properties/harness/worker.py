@@ -6,6 +6,7 @@ told may be somebody else's code: it can exit, hang or die, and takes nothing el
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -36,11 +37,12 @@ twin.registered()  # once, for all that are forked
 
 def serve(tasks: Connection, folder: str, log: Path, limits: Limits | None = None) -> None:
     """Until the other end is closed: a name and arguments in, ("done", answer) or ("refused", why) out."""
-    os.setsid()
+    if hasattr(os, "setsid"):  # a group of its own, which is ended with it: Windows has none
+        os.setsid()
     if limits:
         _limit(limits)
         os.chdir(folder)
-    with log.open("a") as said:
+    with log.open("a", encoding="utf-8") as said:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)
@@ -61,14 +63,20 @@ def serve(tasks: Connection, folder: str, log: Path, limits: Limits | None = Non
 
 
 def _limit(limits: Limits) -> None:
-    """Before anything of a target is imported."""
-    import resource
-
+    """Before anything of a target is imported, and as far as the system can: macOS refuses a limit of memory,
+    and Windows has none of these."""
     os.environ["MPLBACKEND"] = "Agg"
-    memory, largest = limits.memory * 2**20, limits.largest_file * 2**20
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        import resource
+    except ImportError:
+        return
+    for limit, most in (
+        (resource.RLIMIT_AS, limits.memory * 2**20),
+        (resource.RLIMIT_FSIZE, limits.largest_file * 2**20),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(limit, (most, most))
 
 
 _MANY = 100

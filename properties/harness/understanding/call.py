@@ -29,22 +29,25 @@ class Call:
     keeps: str = "made"
     """What is built is called this in the adapter."""
     moved: str = ""
-    """What is done with what is built before it is called: ``.to(logits.device)`` of a module."""
+    """What stands for what is built when it is called, with its source for ``{}``: a module on a device."""
 
     def lines(self) -> tuple[list[str], str]:
         """Lines that build what can be built before there is a batch, and the expression of the call."""
         maker = self._maker(self._given(self._built_with(), spread=self._spreads_when_built()))
         if maker is None:
-            return [], self._called(self.callee.name + self.moved)
+            return [], self._called(self._moved(self.callee.name))
         if self._mentions(self._built_with().values()):
-            return [], self._called(maker + self.moved)
-        return [f"    {self.keeps} = {maker}"], self._called(self.keeps + self.moved)
+            return [], self._called(self._moved(maker))
+        return [f"    {self.keeps} = {maker}"], self._called(self._moved(self.keeps))
 
     def told(self, batch: tuple[tuple[str, str], ...]) -> str:
         """In one line, with another batch: as people write it."""
         told = replace(self, batch=batch, spreads=False)
         maker = told._maker(told._given(told._built_with()))
         return told._called(told.callee.name if maker is None else maker)
+
+    def _moved(self, what: str) -> str:
+        return self.moved.replace("{}", what) or what
 
     def _maker(self, given: str) -> str | None:
         """What builds what is called; None where there is nothing to build."""

@@ -213,7 +213,8 @@ def call_of(callee: Callee, roles: Roles, form: Form, named: Mapping[str, str], 
         spreads=bool(features_of(callee, roles, form) or len(roles.pair) != 1),
         factory=callee.kind == "function" and not roles.pair,
         keeps=criterion,
-        moved=".to(logits.device)" if moved else "",
+        # torch 2.4 to 2.10 compile no call of Module.to
+        moved="({} if torch.compiler.is_compiling() else {}.to(logits.device))" if moved else "",
     )
 
 

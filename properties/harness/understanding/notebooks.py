@@ -21,7 +21,7 @@ def source_of(path: Path) -> str:
 
     Raises OSError; ValueError where a notebook is none.
     """
-    text = path.read_text(errors="replace")
+    text = path.read_text(encoding="utf-8", errors="replace")
     if path.suffix != NOTEBOOK:
         return text
     source = _cells(text)

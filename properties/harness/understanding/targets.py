@@ -116,8 +116,9 @@ def understood(found: Definition, target: str, technique: str | None) -> Found:
 def place_of(target: str) -> str:
     """The file or the module that a target names."""
     text = target.replace("::", ":")
-    place, _, _ = text.rpartition(":")
-    return place or (text if text.endswith((".py", NOTEBOOK)) else _split_dotted(text)[0])
+    if text.endswith((".py", NOTEBOOK)):
+        return text
+    return text.rpartition(":")[0] or _split_dotted(text)[0]
 
 
 def _understood(found: Definition, name: str, value: Any, owner: Any, technique: str | None) -> Subject:
@@ -169,11 +170,9 @@ def _split(target: str) -> tuple[str, str]:
     """The file or module that a target names, and what in it. Raises UsageError."""
     named = target.replace("::", ":")
     place, _, name = named.rpartition(":")
-    if place:
-        return place, name
-    if named.endswith((".py", NOTEBOOK)) or "/" in named:
+    if named.endswith((".py", NOTEBOOK)) or (not place and "/" in named):  # C:\losses.py has a colon, no name
         return named, _only_candidate(Path(named))
-    return _split_dotted(named)
+    return (place, name) if place else _split_dotted(named)
 
 
 def _must_parse(path: Path) -> None:
