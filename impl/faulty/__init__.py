@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from lawful.impl.contracts import Adapter
 
@@ -20,8 +22,47 @@ class Fault:
     """The properties that must catch it; others may."""
     device: str = "cpu"
     """Where it shows: ``twin`` for what a CPU cannot show."""
+    code: Any = None
+    """The class or function that is wrong, on which this record stands; None where another one makes it."""
 
 
 def faults(technique: str) -> tuple[Fault, ...]:
     found: tuple[Fault, ...] = importlib.import_module(f"{__name__}.{technique}").FAULTS
     return found
+
+
+Code = TypeVar("Code", bound=Callable[..., Any])
+
+
+def fault(
+    kind: type[Adapter],
+    id: str,
+    statement: str,
+    source: str,
+    *caught_by: str,
+    device: str = "cpu",
+    **said: Any,
+) -> Callable[[Code], Code]:
+    """Records what is wrong with the class or function below, which an adapter of ``kind`` builds; ``said``:
+    what else that adapter says."""
+
+    def record(code: Code) -> Code:
+        adapter = kind(id, code, **said)
+        found = Fault(id, statement, source, adapter, caught_by, device, code)
+        code.fault = found  # type: ignore[attr-defined]
+        return code
+
+    return record
+
+
+def recorded(namespace: Mapping[str, Any]) -> tuple[Fault, ...]:
+    """The faults of a module, in the order in which they stand there: the records of its classes and
+    functions, and the tuples of records that something else makes."""
+    found: list[Fault] = []
+    for value in namespace.values():
+        own = getattr(value, "__dict__", {}).get("fault")  # and not that of a base
+        if isinstance(own, Fault) and own.code is value:
+            found.append(own)
+        elif isinstance(value, tuple) and value and all(isinstance(each, Fault) for each in value):
+            found += value
+    return tuple(found)
