@@ -24,6 +24,8 @@ class Fault:
     """Where it shows: ``twin`` for what a CPU cannot show."""
     code: Any = None
     """The class or function that is wrong, on which this record stands; None where another one makes it."""
+    change: str = ""
+    """What the technique asks for, and what to change, in a sentence or two."""
 
 
 def faults(technique: str) -> tuple[Fault, ...]:
@@ -41,6 +43,7 @@ def fault(
     source: str,
     *caught_by: str,
     device: str = "cpu",
+    change: str = "",
     **said: Any,
 ) -> Callable[[Code], Code]:
     """Records what is wrong with the class or function below, which an adapter of ``kind`` builds; ``said``:
@@ -48,7 +51,7 @@ def fault(
 
     def record(code: Code) -> Code:
         adapter = kind(id, code, **said)
-        found = Fault(id, statement, source, adapter, caught_by, device, code)
+        found = Fault(id, statement, source, adapter, caught_by, device, code, change)
         code.fault = found  # type: ignore[attr-defined]
         return code
 
