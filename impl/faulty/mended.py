@@ -14,8 +14,8 @@ MOST = 14
 
 
 def fix(fault: Fault) -> list[str]:
-    """Lines that start with ``-`` where they are wrong, ``+`` where they are right, else with a blank; or where
-    the code is, if it is long; empty where the fault has no code of its own."""
+    """Lines that start with ``-`` where they are wrong, ``+`` where they are right, else a blank; of much
+    code, where it is; empty where the fault has no code of its own."""
     code = fault.code
     if code is None:
         return []

@@ -60,7 +60,7 @@ def answering_alike(subject: Subject, broken: Sequence[Broken]) -> Fault | None:
     found = _left(code, found, fresh)
     asked = {law.name for law, *_ in fresh}
     found = [fault for fault in found if asked & set(fault.caught_by) <= code.broke]
-    return found[0] if len({_code(fault) for fault in found}) == 1 else None
+    return found[0] if len({code_of(fault) for fault in found}) == 1 else None
 
 
 def _dear(case: Case) -> bool:
@@ -92,7 +92,7 @@ def _left(code: _Asked, found: list[Fault], cases: list[Case]) -> list[Fault]:
     return found
 
 
-def _code(fault: Fault) -> Any:
+def code_of(fault: Fault) -> Any:
     """What a fault runs: a class that adds nothing to its base is its base."""
     code = fault.code
     while isinstance(code, type) and not {n for n in vars(code) if n not in _NOTHING}:

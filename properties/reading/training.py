@@ -155,6 +155,12 @@ def _step(read: Read) -> None:
         if not np.allclose(factors, 1, rtol=3e-5, atol=0) and np.allclose(factors, factors[0], rtol=2e-5):
             _scaled(read, factors[0], every)
         return
+    if factors and np.all(np.isfinite(factors)) and min(factors) > 0 and max(factors) <= 1 + 1e-6:
+        read.notes.parts["step"] = "right"
+        read.notes.words.append(
+            "a step learns mean_i lam_i CE(z_i, y_i) + (1 - lam_i) CE(z_i, y_pi(i)), clipped or scaled down"
+        )
+        return
     texts = {
         "reduced first": (
             "mean losses times the mean lambda",

@@ -113,6 +113,8 @@ def _say_q(q: Q, notes: Notes) -> None:
         _say_constant(q, notes)
     if q.asked.loss.adapter.fixed_epsilon is not None:
         notes.words[-1] += f", e = {point[0]:g}"
+    if q.scale != 1:
+        _say_scale(q, notes)
     if q.named is not None and q.named.right:
         notes.parts["q"]["convention"] = q.named.right
         _say_promise(q, q.named, notes)
@@ -126,7 +128,7 @@ def _say_q(q: Q, notes: Notes) -> None:
     elif times is not None:
         text = (
             f"smooths with {times:.4g} of epsilon: q_y = {own.text} and q_k = {other.text}. Put epsilon "
-            "itself into q = (1 - e) onehot(y) + e/K."
+            "itself into q."
         )
     notes.off.insert(0, Off(text, ON_Q, q.named.fault if q.named else None))
 
@@ -163,6 +165,18 @@ def _say_constant(q: Q, notes: Notes) -> None:
     )
 
 
+def _say_scale(q: Q, notes: Notes) -> None:
+    base = next((b for b in (2, 10) if abs(q.scale - 1 / np.log(b)) < 1e-4), None)
+    notes.words[-1] += f", times {q.scale:.5g}"
+    text = (
+        f"takes logarithms to base {base}: {q.scale:.5g} times the loss in nats. Use torch.log_softmax, "
+        "whose logarithm is natural."
+        if base
+        else f"gives {q.scale:.5g} times the loss. Leave the factor out: it changes the size of every step."
+    )
+    notes.off.append(Off(text, ON_Q))
+
+
 def _epsilon_of_its_own(q: Q) -> float | None:
     """The e of a right q that does not move with the epsilon that is passed."""
     if q.asked.loss.adapter.fixed_epsilon is not None or len({e for e, _ in q.points}) < 2:
@@ -175,12 +189,16 @@ def _epsilon_of_its_own(q: Q) -> float | None:
 
 
 def _share_of_epsilon(q: Q) -> float | None:
-    """c, where q is the right one of c e."""
-    found = [k * b / e for b, (e, k) in zip(q.other, q.points, strict=True) if e > 0]
+    """c, where q is a right one of c e."""
     sums = [a + (k - 1) * b for a, b, (_, k) in zip(q.own, q.other, q.points, strict=True)]
     near = 100 * q.asked.tolerance
-    even = bool(found) and np.ptp(found) < 10 * near and np.allclose(sums, 1, rtol=0, atol=near)
-    return float(found[0]) if even and abs(found[0]) > 10 * near else None
+    if not np.allclose(sums, 1, rtol=0, atol=near):
+        return None
+    for over in (0, 1):  # all classes, or the others
+        found = [(k - over) * b / e for b, (e, k) in zip(q.other, q.points, strict=True) if e > 0]
+        if found and np.ptp(found) < 10 * near < abs(found[0]):
+            return float(found[0])
+    return None
 
 
 def _say_promise(q: Q, named: Named, notes: Notes) -> None:

@@ -29,10 +29,10 @@ def divisor(q: Q, notes: Notes) -> None:
     reduction = loss.adapter.default_reduction
     over = "N K numbers" if q.per_class else "N"
     if q.per_class:
+        how = "F.kl_div(..., reduction='batchmean')" if q.entropy else "-(q * log_p).sum(1).mean()"
         text = (
             "takes the mean over all N K products q_k log p_k: the loss is K times too small, and its size "
-            "depends on K. Sum over the classes, then take the mean over the samples: -(q * "
-            "log_p).sum(1).mean()."
+            f"depends on K. Sum over the classes, then take the mean over the samples: {how}."
         )
         notes.off.insert(0, Off(text, laws("matches_reference")))
     divisors, found = [], {}

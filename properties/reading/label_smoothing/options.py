@@ -265,7 +265,7 @@ def soft(q: Q, notes: Notes) -> None:
     w = np.asarray([1.0, 2.0, 4.0, 0.5])
 
     def value(rows: Array) -> Any:
-        losses = -(rows * log_softmax(z, axis=1)).sum(axis=1) / (CLASSES if q.per_class else 1)
+        losses = -(rows * log_softmax(z, axis=1)).sum(axis=1) / q.times(CLASSES)
         kind = q.reduction
         return losses if kind == "none" else losses.sum() if kind == "sum" else losses.mean()
 

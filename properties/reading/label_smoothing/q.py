@@ -127,6 +127,8 @@ class Q:
     """Whether H(q) is left out."""
     reduction: str = ""
     """What is done to the losses of a batch, as it was found; empty where that is something else."""
+    scale: float = 1.0
+    """A factor of all, as that of another logarithm; the formulas are without it."""
     per_class: bool = False
     """Whether all is divided by K, as by a mean over samples and classes; the formulas are without it."""
 
@@ -147,7 +149,11 @@ class Q:
     def loss(self, logits: Array, q: Array) -> float:
         """Of one row (K,) and its weights, where log-probabilities are weighed."""
         value = -float(q @ log_softmax(np.asarray(logits, float)))
-        return (value - entropy(q) * self.entropy) / (len(q) if self.per_class else 1)
+        return (value - entropy(q) * self.entropy) / self.times(len(q))
+
+    def times(self, classes: int) -> float:
+        """By what a weight that was read is multiplied, to be that of the formulas."""
+        return classes if self.per_class else 1 / self.scale
 
 
 def read_q(asked: Asked) -> Q | None:
@@ -211,8 +217,14 @@ def _name(q: Q, target_of: Callable[[int], int]) -> None:
     sizes = np.asarray([k for _, k in q.points], float)
     if np.allclose(sums * sizes, 1, rtol=0, atol=near * 10):
         q.per_class, own, other = True, list(np.asarray(own) * sizes), list(np.asarray(other) * sizes)
+    else:
+        scale = float(sums[0])
+        even = np.ptp(sums) < near < abs(scale - 1) and abs(scale) > near
+        part_own, part_other = [float(x / scale) for x in own], [float(x / scale) for x in other]
+        if even and any(each.right and _is(each, part_own, part_other, q.points, near) for each in NAMED):
+            q.scale, own, other = scale, part_own, part_other
     for each in NAMED:
-        if each.own.gives(own, q.points, near) and each.other.gives(other, q.points, near):
+        if _is(each, own, other, q.points, near):
             q.named = each
             break
     if q.named is not None:
@@ -227,7 +239,7 @@ def _name(q: Q, target_of: Callable[[int], int]) -> None:
         point = (loss.allowed(epsilon, classes), classes)
         y = target_of(classes)
         row = q.asked.row(q.done, *point, y)
-        times = classes if q.per_class else 1
+        times = q.times(classes)
         if row is None:
             return
         fresh = [times * row.q[y], times * row.q[(y + 1) % classes]]
@@ -235,10 +247,15 @@ def _name(q: Q, target_of: Callable[[int], int]) -> None:
             q.named = None
             return
     q.own_formula, q.other_formula = found
-    entropies = [entropy(q.of(target_of(p[1]), *p)) for p in q.points]
+    shares = [q.times(k) for _, k in q.points]
+    entropies = [entropy(q.of(target_of(p[1]), *p)) / k for p, k in zip(q.points, shares, strict=True)]
     q.entropy = (
         bool(np.allclose(q.constants, np.negative(entropies), rtol=0, atol=near)) and max(entropies) > near
     )
+
+
+def _is(named: Named, own: list[float], other: list[float], points: list[Point], near: float) -> bool:
+    return named.own.gives(own, points, near) and named.other.gives(other, points, near)
 
 
 def uneven(q: Q) -> tuple[int, float] | None:

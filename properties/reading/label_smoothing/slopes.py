@@ -35,7 +35,7 @@ def gradient(q: Q, notes: Notes) -> None:
         target = next(y for y in (1, 0) if y != q.asked.loss.adapter.ignored)
         z = drawn(q, 1, 7 * classes, classes)
         slope = q.asked.loss(z.tolist(), [target], epsilon, with_gradient=True).gradient[0]
-        slope = slope * (classes if q.per_class else 1)
+        slope = slope * q.times(classes)
         p, right = softmax(z[0]), q.of(target, epsilon, classes)
         proper &= near(q, slope, right.sum() * p - right)
         table = np.zeros((classes, 3))
@@ -157,7 +157,7 @@ def two_classes(q: Q, notes: Notes) -> None:
         row = q.asked.row(q.done, epsilon, 2, target)
         if row is None:
             return
-        times = 2 if q.per_class else 1
+        times = q.times(2)
         points.append((epsilon, times * row.q[target], times * row.q[1 - target]))
     assert q.formulas is not None
     near = 30 * q.asked.tolerance
@@ -222,7 +222,7 @@ def extremes(q: Q, notes: Notes) -> None:
         tail = (weights.sum() - weights[own]) * -np.log(max(low, np.exp(-60.0)))
         high = min(1.0, float(np.exp(-(sure - tail) / weights[own])))
     every = laws("matches_reference", "extreme_logits_stay_finite", "convex_in_logits", "edge_batches")
-    fits = not q.entropy and not q.per_class and near(q, values, [clamped(z) for z in wide], 1000.0)
+    fits = not q.entropy and q.times(CLASSES) == 1 and near(q, values, [clamped(z) for z in wide], 1000.0)
     if fits and (low > 1e-20 or high < 1 - 1e-12):
         ends = f"[{low:.3g}, {high:.6g}]" if low > 0 else f"at most {high:.6g}"
         notes.parts["clamp"] = [low, high]

@@ -131,6 +131,15 @@ def _inputs(read: Read) -> None:
     if np.abs(rows.floor).max() > read.near:
         _ground(read, everything)
         return
+    if not seen.any() and not read.close(lam, 1.0):
+        notes.parts["inputs"] = {"share": "lam_i", "share of the partner": None}
+        notes.words.append("x' = lam_i x_i, and nothing of another sample of the batch")
+        text = (
+            f"leaves {lam.min():.4g} to {lam.max():.4g} of each sample, and mixes nothing of another one of "
+            "the batch into it. Add the partner: (1 - lam) * x[partner]."
+        )
+        notes.off.append(Off(text, everything | {"lambda_varies"}, vague=True))
+        return
     if not seen.any() and _share_of_batches(read) > 0:
         notes.parts["inputs"] = {"share": "1 in most batches"}
         notes.words.append("inputs as they are in most batches")
@@ -148,14 +157,7 @@ def _inputs(read: Read) -> None:
         notes.off.append(Off(text, everything | {"lambda_varies"}))
         return
     if rows.count.max() > 1:
-        most = int(rows.count.max()) + 1
-        notes.parts["inputs"] = {"samples": most}
-        notes.words.append(f"x' of up to {most} samples")
-        text = (
-            f"mixes up to {most} samples into one. Mixup mixes two: x' = lam x_i + (1 - lam) x_j, with one "
-            "partner a row."
-        )
-        notes.off.append(Off(text, everything, "XM28" if most == 3 else None))
+        _several(read, everything)
         return
     partner_own = np.concatenate(
         [own[p] for own, p in zip(_by_look(read, lam), _by_look(read, rows.partner), strict=True)]
@@ -202,6 +204,26 @@ def _inputs(read: Read) -> None:
     faults = {"(1 - lam_i) lam_pi(i)": "M02", "(1 - lam_i)^(1/2)": "XM02"}
     text = f"computes x' = lam_i x_i + {found} x_pi(i). {advice}"
     notes.off.append(Off(text, everything, faults.get(found)))
+
+
+def _several(read: Read, everything: frozenset[str]) -> None:
+    """More than two samples in a row, or something else in every entry."""
+    notes = read.notes
+    rows = np.concatenate([look.value for look in read.looks])
+    most = int(read.inputs.count.max()) + 1
+    if read.close(rows.sum(axis=1), 1.0, 10) and rows.min() > -read.near and most < read.size:
+        notes.parts["inputs"] = {"samples": most}
+        notes.words.append(f"x' of up to {most} samples")
+        text = (
+            f"mixes up to {most} samples into one. Mixup mixes two: x' = lam x_i + (1 - lam) x_j, with one "
+            "partner a row."
+        )
+        notes.off.append(Off(text, everything, "XM28" if most == 3 else None))
+        return
+    notes.parts["inputs"] = {"added": "something"}
+    notes.words.append("something beside two samples in a row")
+    text = "adds something to the mixture of two samples. Mixup is lam x_i + (1 - lam) x_j, and nothing else."
+    notes.off.append(Off(text, everything, vague=True))
 
 
 def _by_look(read: Read, values: Array) -> list[Array]:
@@ -348,7 +370,7 @@ def _law(read: Read, names: frozenset[str], broken: tuple[Broken, ...]) -> Named
     found = Named(None) if dear or not mix.adapter.alpha_known else named(mix)
     law = found.law
     usual = {"folded": "max(lam, 1 - lam) of Beta(alpha, alpha)", "beta": "Beta(alpha, alpha)"}
-    said = law.text if law else usual.get(kind, "") if dear else ""
+    said = law.text if law else usual.get(kind, "") if dear and "alpha" in mix.features else ""
     notes.parts["lambda"] = {"law": said or None, "constant": found.constant, "draws": found.draws}
     if found.constant is not None:
         notes.words.append(f"lam = {found.constant:.4g} always")
