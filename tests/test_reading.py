@@ -14,7 +14,6 @@ from lawful.impl import native, notebook
 from lawful.impl.contracts import LabelSmoothing, Training
 from lawful.impl.faulty import faults, mended
 from lawful.impl.thirdparty import LIBRARIES, adapters
-from lawful.properties.harness.profiles import PROFILES
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.reading import Broken, diagnose, read
 from lawful.properties.reading.label_smoothing.formulas import fitted
@@ -23,7 +22,7 @@ from lawful.properties.registry import find_law, written_techniques
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.subject import silence
 
-from .asked import LIGHT, ask
+from .asked import ask
 from .miniatures import forms, right, right_lr_finders, right_mixups, wrong, wrong_lr_finders, wrong_mixups
 
 FAULTS = [
@@ -32,7 +31,12 @@ FAULTS = [
     for fault in faults(technique)
     if fault.device == "cpu"
 ]
-LARGE = {"large_batches_are_no_other", "many_classes_do_not_overflow", "matches_reference_under_compile"}
+LARGE = {
+    "large_batches_are_no_other",
+    "many_classes_do_not_overflow",
+    "matches_reference_under_compile",
+    "zero_epsilon_ignores_masked_classes",
+}
 """Laws of which an example takes long, or seconds to begin."""
 SAME_CODE = {
     ("mixup", "NB09"): "M04",
@@ -46,13 +50,22 @@ SAME_CODE = {
     ("lr_finder", "XR70"): "XR38",
 }
 """Faults that are the code of another, or stand on it: that one is named."""
-NONE = {("lr_finder", "R14"), ("lr_finder", "XR49"), ("lr_finder", "XR50"), ("mixup", "W12")}
-"""Of which too little is seen: which of three random states is changed, what only a compiler does."""
+NONE = {
+    ("lr_finder", "R14"),
+    ("lr_finder", "XR49"),
+    ("lr_finder", "XR50"),
+    ("mixup", "W12"),
+    ("label_smoothing", "X24"),
+}
+"""Of which too little is seen: which of three random states is changed; what only a compiler does; a sum that
+is a few roundings off as those of two others are."""
+SAID = {("label_smoothing", "X12"): "gives other losses for the same batch"}
+"""Those that a reading says without their name."""
 
 
 def broken_by(subject, names=None, dtypes=None):
-    """What a few examples of these laws break, on the CPU."""
-    results = ask(subject, only=names, dtypes=dtypes, profile=PROFILES[LIGHT])
+    """What breaks of these laws, on the CPU."""
+    results = ask(subject, only=names, dtypes=dtypes)
     return [
         Broken(row.property, row.device, row.dtype, row.counterexample, row.message or "")
         for row in results.values()
@@ -73,6 +86,9 @@ def test_a_fault_is_named_or_nothing_is_said(technique, fault):
     diagnosis = diagnose(subject, broken_by(subject, list(fault.caught_by)))
     if (technique, fault.id) in NONE:
         assert diagnosis is None
+    elif (technique, fault.id) in SAID:
+        assert SAID[technique, fault.id] in diagnosis.text
+        assert diagnosis.fault is None
     else:
         assert diagnosis is not None
         assert diagnosis.fault == SAME_CODE.get((technique, fault.id), fault.id)

@@ -187,10 +187,9 @@ class HalfSum(Right):
         return logits
 
     def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
-        onehot = (q == q.amax(1, keepdim=True)).to(log_p.dtype)
+        share = self.epsilon / log_p.shape[1]
         spread = (log_p * (self.weight if self.weight is not None else 1)).sum(1)
-        own = super().per_sample(onehot, log_p)
-        return (1 - self.epsilon) * own - self.epsilon * spread / log_p.shape[1]
+        return super().per_sample(q - share, log_p) - share * spread
 
 
 @fault(

@@ -27,7 +27,7 @@ def look(subject: Loss) -> Looked | None:
     asked = Asked.of(subject)
     q = read_q(asked)
     if q is None:
-        return _over_the_samples(asked)
+        return _at_random(asked) or _over_the_samples(asked)
     notes = Notes()
     _say_logits(q, notes)
     _say_q(q, notes) if q.formulas is not None else _say_numbers(q, notes)
@@ -259,6 +259,21 @@ def _latex(q: Q) -> str:
         return sum_of
     own, other = q.formulas
     return rf"{sum_of}, \quad q_y = {own.latex}, \quad q_{{k \ne y}} = {other.latex}"
+
+
+def _at_random(asked: Asked) -> Looked | None:
+    """Another loss each time that the same batch is passed."""
+    epsilon, rng = asked.loss.allowed(0.3, 5), np.random.default_rng(6)
+    logits, target = rng.normal(0, 1, (8, 5)), [y % 5 for y in range(8)]
+    values = [float(np.sum(asked.value(logits, target, epsilon))) for _ in range(6)]
+    if np.ptp(values) < 100 * asked.tolerance:
+        return None
+    reading = Reading("label_smoothing", "another loss each time", "", {"repeats": False}, False)
+    text = (
+        f"gives other losses for the same batch: {min(values):.4g} to {max(values):.4g} in 6 calls. Nothing "
+        "in q = (1 - e) onehot(y) + e/K is random: draw nothing in the loss."
+    )
+    return Looked(reading, (Off(text, ON_Q | {"repeats"}),))
 
 
 def _over_the_samples(asked: Asked) -> Looked | None:
