@@ -133,7 +133,7 @@ def _is_asked(law: Law, subject: Subject) -> bool:
 
 
 def examples_of(law: Law) -> list[dict[str, Any]]:
-    """Those at its edges, and the edges of its arguments put together in other ways: the same ones every time."""
+    """Those at its edges, and the edges of its arguments put together in other ways."""
     found = law.boundary_examples()
     edges = {name: each.boundary for name, each in law.drawn.items() if each.boundary}
     more = _MORE if law.most_examples is None else 0

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lawful.properties import tolerances
-from lawful.properties.registry import to_plain
 from lawful.properties.subjects.lr_finder import Sweep
 from lawful.properties.subjects.mixup import Mixed
 from lawful.properties.subjects.subject import Answer
@@ -30,14 +29,16 @@ def alike(one: Answered, other: Answered) -> bool:
 
 def _same_call(a: Answer, b: Answer) -> bool:
     precision = a.dtype if a.dtype in tolerances.UNIT_ROUNDOFF else "float64"
-    if a.dtype != b.dtype or not _equal(_plain(a.asked), _plain(b.asked), 0.0):
+    if a.dtype != b.dtype or not _equal(a.asked, b.asked, 0.0):
         return False
     bound = ROUNDINGS * 2 * tolerances.UNIT_ROUNDOFF[precision]
     one, other = ((each.value, each.gradient, each.second, each.after, bool(each.printed)) for each in (a, b))
     if not _equal(one, other, bound):
         return False
     if isinstance(a, Mixed) and isinstance(b, Mixed):
-        return _equal((a.soft, a.device), (b.soft, b.device), bound) and _equal(a.derived, b.derived, bound)
+        forms = isinstance(a.target, tuple) == isinstance(b.target, tuple)
+        same = _equal((a.soft, a.device), (b.soft, b.device), bound)
+        return forms and same and _equal(a.derived, b.derived, bound)
     if isinstance(a, Sweep) and isinstance(b, Sweep):
         return _equal(_of_sweep(a), _of_sweep(b), 1e-7)
     if isinstance(a, Run) and isinstance(b, Run):
@@ -75,22 +76,16 @@ def _of_run(run: Run) -> Any:
     )
 
 
-def _plain(asked: Mapping[str, Any]) -> Any:
-    return {
-        name: to_plain(value.tolist() if isinstance(value, np.ndarray) else value)
-        for name, value in asked.items()
-    }
-
-
 def _equal(a: Any, b: Any, bound: float) -> bool:
     """Of nested lists, mappings and numbers: numbers to ``bound`` of the largest beside them."""
+    if a is b:
+        return True
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         return a.keys() == b.keys() and all(_equal(a[name], b[name], bound) for name in a)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
         if len(a) != len(b):
             return False
-        numbers = [isinstance(x, int | float) and not isinstance(x, bool) for x in (*a, *b)]
-        if numbers and all(numbers):
+        if _numbers(a) and _numbers(b):
             return _near(np.asarray(a, float), np.asarray(b, float), bound)
         return all(_equal(x, y, bound) for x, y in zip(a, b, strict=True))
     if a is None or b is None or isinstance(a, str | bool) or isinstance(b, str | bool):
@@ -99,6 +94,10 @@ def _equal(a: Any, b: Any, bound: float) -> bool:
         return _near(np.asarray(a, float), np.asarray(b, float), bound)
     except (TypeError, ValueError):
         return type(a) is type(b) and bool(a == b)
+
+
+def _numbers(values: Any) -> bool:
+    return bool(values) and all(isinstance(x, int | float) and not isinstance(x, bool) for x in values)
 
 
 def _near(a: Any, b: Any, bound: float) -> bool:
