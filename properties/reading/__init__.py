@@ -43,7 +43,7 @@ def diagnose(subject: Subject, broken: Sequence[Broken]) -> Diagnosis | None:
     off = _telling(subject, looked, names)
     if off is not None and not off.vague and _explains(subject, off, names):
         return _of(subject, off)
-    with contextlib.suppress(*REFUSED):
+    with contextlib.suppress(*REFUSED, Exception):  # a law may fail on what it was not written for
         fault = answering_alike(subject, rows)
         if fault is not None:
             return Diagnosis(_said(subject, fault, names), fault.id, _seen(fault.source))

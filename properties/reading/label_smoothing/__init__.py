@@ -41,7 +41,7 @@ def look(subject: Loss) -> Looked | None:
         options.overwritten(asked, notes)
     right = not notes.off if q.formulas is not None else False if notes.off else None
     text = "; ".join(notes.words)
-    return Looked(Reading("label_smoothing", text, _latex(q), notes.parts, right), tuple(notes.off))
+    return Looked(Reading("label_smoothing", text, _latex(q, notes), notes.parts, right), tuple(notes.off))
 
 
 def _say_logits(q: Q, notes: Notes) -> None:
@@ -252,9 +252,10 @@ def _listed(values: Array) -> str:
     return "[" + ", ".join(f"{round(float(x), 9) + 0.0:.4g}" for x in values) + "]"
 
 
-def _latex(q: Q) -> str:
+def _latex(q: Q, notes: Notes) -> str:
     less = r" - H(q)" if q.entropy else ""
-    sum_of = rf"L = -\sum_k q_k \, {q.done.latex}{less}"
+    of = r"(z_k - \log K)" if any(each.fault == "X04" for each in notes.off) else q.done.latex
+    sum_of = rf"L = -\sum_k q_k \, {of}{less}"
     if q.formulas is None:
         return sum_of
     own, other = q.formulas

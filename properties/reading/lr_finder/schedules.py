@@ -67,7 +67,7 @@ SCHEDULES = (
     ),
     Schedule(
         "(i + 1)/n, and 0 at i = 0",
-        _frac("i + 1", "n"),
+        r"[i > 0] \, " + _frac("i + 1", "n"),
         lambda i, n: np.where(i > 0, (i + 1) / n, 0.0),
         advice=f"The first step is twice as wide as the others: i = 0 is treated apart. {_RIGHT}",
         fault="R01",

@@ -483,6 +483,8 @@ def _latex(read: Read, law: Named) -> str:
     formula = rf"x'_i = \lambda_i x_i + {latex} \, x_{{\pi(i)}}"
     if targets := parts.get("targets", {}).get("latex"):
         formula += rf", \quad {targets}"
+    if law.constant is not None:
+        formula += rf", \quad \lambda_i = {law.constant:.4g}"
     if law.law is not None:
         sign = "=" if law.law.latex.startswith(r"\m") and "lambda" in law.law.latex else r"\sim"
         formula += rf", \quad \lambda_i {sign} {law.law.latex}"

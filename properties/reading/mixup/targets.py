@@ -207,7 +207,7 @@ def _lambda_of_targets(read: Read, both: Array, every: frozenset[str]) -> None:
             "label mostly the partner. Fold it once, before both: lam = max(lam, 1 - lam).",
             every | {"own_sample_dominates"},
             "M10b",
-            r"q_i = \lambda_i y_i + (1 - \lambda_i) y_{\pi(i)}, \; x: \max(\lambda_i, 1 - \lambda_i)",
+            r"q_i = \mu_i y_i + (1 - \mu_i) y_{\pi(i)}, \; \lambda_i = \max(\mu_i, 1 - \mu_i)",
         )
     elif read.close(own, 2 - lam):
         _say(
