@@ -33,8 +33,7 @@ def read(subject: Subject) -> Reading | None:
 
 
 def diagnose(subject: Subject, broken: Sequence[Broken]) -> Diagnosis | None:
-    """One sentence on why these laws broke; None where neither the reading nor the catalogue says it for "
-    "sure."""
+    """Why these laws broke, and what to change; None where neither reading nor catalogue says it for sure."""
     rows = tuple(row for row in broken if _law(subject, row.law) is not None)
     if not rows:
         return None

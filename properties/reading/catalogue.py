@@ -108,8 +108,7 @@ _NOTHING = ("__module__", "__doc__", "fault", "__firstlineno__", "__static_attri
 
 
 def _fresh(subject: Subject, names: set[str], cases: list[Case]) -> Iterator[Case]:
-    """The edges of the laws that these faults break, and examples that are drawn, in the dtypes of the "
-    "code."""
+    """Examples of the laws that these faults break, in dtypes that the code takes."""
     dtypes = {law.name: dtype for law, _, dtype, _ in reversed(cases)}
     devices = {law.name: device for law, device, _, _ in reversed(cases)}
     for name in sorted(names):

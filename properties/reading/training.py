@@ -1,5 +1,4 @@
-"""What a training loop with mixup does: the loss and gradient of a step, and what an epoch's numbers are "
-"means of."""
+"""What a training loop with mixup does: the loss of a step, and what an epoch's numbers are means of."""
 
 from __future__ import annotations
 

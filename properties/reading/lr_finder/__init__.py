@@ -1,5 +1,4 @@
-"""What a range test does: its schedule, what it records, when it stops, what it suggests, what it puts "
-"back."""
+"""What a range test does: its schedule and groups; the other modules say what it records, and when it stops."""
 
 from __future__ import annotations
 

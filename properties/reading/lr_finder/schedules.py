@@ -139,8 +139,7 @@ SCHEDULES = (
 def schedule_of(
     seen: list[tuple[Array, int, float, float]], relative: float, begins: int = 0
 ) -> Schedule | None:
-    """The first that gives the rates of every test from step ``begins`` on: (rates, n, start, end) of "
-    "each."""
+    """The first that gives all rates from step ``begins`` on, of (rates, n, start, end) each."""
     for each in SCHEDULES:
         if all(
             np.allclose(rates[begins:], each.rates(len(rates), n, start, end)[begins:], rtol=relative, atol=0)
