@@ -1,4 +1,4 @@
-"""What a range test does: its schedule and groups; the other modules say what it records, and when it stops."""
+"""What a range test does: schedule and groups here; what it records, when it stops, and so on beside it."""
 
 from __future__ import annotations
 
