@@ -112,5 +112,5 @@ def _seen(source: str) -> str | None:
 
 def _said(subject: Subject, fault: Fault, names: set[str]) -> str:
     """What the fault is, and what its law asks for."""
-    law = next(find_law(name, subject.technique) for name in fault.caught_by if name in names)
-    return f"{fault.statement}. {fault.change or law.why}"
+    name = next((name for name in fault.caught_by if name in names), fault.caught_by[0])
+    return f"{fault.statement}. {fault.change or find_law(name, subject.technique).why}"

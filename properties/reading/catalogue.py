@@ -41,22 +41,24 @@ def answering_alike(subject: Subject, broken: Sequence[Broken]) -> Fault | None:
     cases = [case for row in rows if (case := _case(subject, row)) is not None]
     known = {law.name for law, *_ in cases}
     device = {row.device for row in rows}
-    found = [
-        fault
-        for fault in faults(subject.technique)
-        if known & set(fault.caught_by) and (fault.device == "cpu" or fault.device in device)
-    ]
-    if not found or not cases:
-        return None
+    every = [fault for fault in faults(subject.technique) if fault.device in {"cpu", *device}]
     code = _Asked(subject)
+    named = [fault for fault in every if known & set(fault.caught_by)]
+    found = _alone(code, named, cases)
+    if found is None and not known & set(_LARGE):  # a fault may break more laws than those it is known by
+        found = _alone(code, [fault for fault in every if fault not in named], cases)
+    return found
+
+
+def _alone(code: _Asked, found: list[Fault], cases: list[Case]) -> Fault | None:
+    """The one of these faults that answers as the code does."""
     found = _left(code, found, _spread(cases))
-    if not found:
-        return None
+    known = {law.name for law, *_ in cases}
     asked: set[str] = set()
     for turn in range(2):  # the laws that broke, and then those that these faults break
         names = {name for fault in found for name in fault.caught_by} if turn else known
-        fresh = sorted(_fresh(subject, names - asked, cases), key=_dear)
-        found = _left(code, found, fresh)
+        fresh = sorted(_fresh(code.subject, names - asked, cases), key=_dear)
+        found = _left(code, found, fresh) if found else found
         asked |= {law.name for law, *_ in fresh}
     found = [fault for fault in found if _shows(asked & set(fault.caught_by), code.broke)]
     return found[0] if len({code_of(fault) for fault in found}) == 1 else None
