@@ -6,6 +6,7 @@ import linecache
 
 import pytest
 
+from lawful.properties.harness.api import check
 from lawful.properties.harness.scan import found_in
 from lawful.properties.harness.understanding.adapt import MARK, adapted
 from lawful.properties.harness.understanding.candidates import candidates
@@ -51,6 +52,23 @@ def smooth_ce_elsewhere(logits, target, smoothing=0.1):
 def mixup_data(x, y, alpha=1.0):
     lam = torch.distribution.Beta(alpha, alpha).sample()
     return lam * x + (1 - lam) * x.flip(0), y, y.flip(0), lam
+
+
+def smooth_ce_unfinished(logits, target, smoothing=0.1):
+    return F.cross_entropy(logits, target, label_smoothing=smoothing) + later
+
+
+def smooth_sum(logits, target, smoothing=0.1):
+    """The smoothing's share is summed, and not divided by the number of classes."""
+    log_p = F.log_softmax(logits, dim=-1)
+    return ((1 - smoothing) * F.nll_loss(log_p, target, reduction="none") - smoothing * log_p.sum(1)).mean()
+
+
+def train(model, optimizer, loss_fn, train_loader, epochs):
+    for epoch in range(epochs()):
+        for x, y in train_loader:
+            loss_fn(model(x), y).mean().backward()
+            optimizer.step()
 
 
 for epoch in range(10**9):
@@ -127,6 +145,29 @@ def test_lines_are_those_of_the_file(folder):
     assert "lam = torch.distribution.Beta(alpha, alpha).sample()" in raising.message
 
 
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("mixup_data", "AttributeError"), ("smooth_ce_unfinished", "NameError"), ("train", "TypeError")],
+)
+def test_what_raises_on_every_call_has_a_program_that_was_run(folder, name, error):
+    report = check(f"{folder}/train.py:{name}", profile="quick")
+    (finding,) = report.findings()
+    assert (finding.property, finding.verdict, finding.severity) == ("runs", "broken", "wrong")
+    assert finding.rows[0].proven
+    assert finding.rows[0].fails_with == error
+    assert f"def {name}(" in finding.rows[0].reproduce
+    assert report.exit_status == 1
+
+
+@pytest.mark.parametrize("place", ["train.py", "study.ipynb"])
+def test_a_program_carries_what_was_taken_out(folder, notebook, place):
+    report = check(f"{folder}/{place}:smooth_sum", only=["matches_reference"], device="cpu", profile="quick")
+    (finding,) = report.findings()
+    assert finding.rows[0].proven
+    assert "def smooth_sum(" in finding.rows[0].reproduce
+    assert "_alone" not in finding.rows[0].reproduce
+
+
 def test_two_siblings_that_give_one_name_two_meanings_are_told(tmp_path):
     (tmp_path / "a.py").write_text("import nowhere\nEPS = 0.1\ndef one(x):\n    return x * EPS\n")
     (tmp_path / "b.py").write_text("import nowhere\nEPS = 0.2\ndef two(x):\n    return x * EPS\n")
@@ -166,6 +207,12 @@ CELLS = [
         "    lam = torch.distribution.Beta(alpha, alpha)\n",
         "    return x, y, y, lam",
     ],
+    [
+        "def smooth_sum(logits, target, smoothing=EPS):\n",
+        "    log_p = F.log_softmax(logits, dim=-1)\n",
+        "    hit = F.nll_loss(log_p, target, reduction='none')\n",
+        "    return ((1 - smoothing) * hit - smoothing * log_p.sum(1)).mean()\n",
+    ],
     ["this is no Python at all"],
 ]
 
@@ -187,6 +234,7 @@ def test_a_notebook_is_its_cells_in_order_without_magics(notebook):
     assert [(each.name, each.technique) for each in candidates(notebook)] == [
         ("smooth_ce", "label_smoothing"),
         ("mixup_data", "mixup"),
+        ("smooth_sum", "label_smoothing"),
     ]
     assert "not_code" not in source_of(notebook)
 
@@ -196,6 +244,7 @@ def test_a_scan_reads_notebooks_too(notebook):
     assert {(each.path.name, each.name) for each in found} == {
         ("study.ipynb", "smooth_ce"),
         ("study.ipynb", "mixup_data"),
+        ("study.ipynb", "smooth_sum"),
     }
     assert notes == []
 

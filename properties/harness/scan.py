@@ -138,7 +138,7 @@ def row_of(outcome: Outcome) -> dict[str, Any]:
         words = outcome.words.split("\nWrite an adapter")[0].removeprefix("not understood\n")
         return {"status": kind, "words": words, "notes": []}
     report = outcome.report
-    raising = next((row for row in report.results if row.property == "runs"), None)
+    raising = next((row for row in report.results if row.property == "runs" and not row.ours), None)
     if raising is not None:
         return {"status": "raises", "words": raising.message, "notes": report.notes}
     found = report.findings()

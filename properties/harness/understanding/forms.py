@@ -17,6 +17,13 @@ import torch
 from lawful.properties.harness.understanding.signature import Callee
 
 _SOURCE_NAME = "<the adapter that was inferred>"
+ORDINARY_MODEL = (
+    "model = torch.nn.Linear(3, 2)",
+    "optimizer = torch.optim.SGD(model.parameters(), lr=1e-5)",
+    "data = torch.utils.data.TensorDataset(torch.randn(64, 3), torch.randint(2, (64,)))",
+    "loader = torch.utils.data.DataLoader(data, batch_size=2)",
+)
+"""Of a program in which something trains."""
 _DEEPEST = 5
 """Levels of a result that are looked into."""
 

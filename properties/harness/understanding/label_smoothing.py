@@ -8,6 +8,7 @@ will say so.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import re
@@ -37,6 +38,7 @@ from lawful.properties.harness.understanding.loss_forms import (
     arguments_of,
     build_of,
     call_of,
+    called_once,
     features_of,
     ruled,
     seen_of,
@@ -126,7 +128,8 @@ def _best(
     for roles in variants:
         few = _MOST_BY_EFFECT if roles.guessed else most
         for form in itertools.islice(_forms(callee, roles), few):
-            with trials.of(form, guessed=bool(roles.guessed)):
+            shown = functools.partial(called_once, callee, roles, form)
+            with trials.of(form, guessed=bool(roles.guessed), shown=shown):
                 seen = seen_of(callee, roles, form)
                 found.append(Fitting(roles, replace(form, read=seen.read, helper=seen.helper), seen))
                 if seen.error < AGREES:

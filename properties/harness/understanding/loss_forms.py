@@ -265,6 +265,12 @@ def source_of_build(callee: Callee, roles: Roles, form: Form) -> str:
     return "\n".join([*lines, f"    return {loss}"])
 
 
+def called_once(callee: Callee, roles: Roles, form: Form) -> str:
+    """Source of an ordinary call, with all that it needs but torch."""
+    text = imports(callee, source_of_build(callee, roles, form))
+    return f"{text}\n{losses.ONE_CALL}"
+
+
 def build_of(callee: Callee, roles: Roles, form: Form) -> Any:
     return executed(source_of_build(callee, roles, form), callee)["build"]
 

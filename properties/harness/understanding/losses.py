@@ -26,6 +26,8 @@ _PROBES = (
     ([[1.5, -0.5, 0.25], [0.5, 2.0, -1.0]], [0, 2]),
     ([[0.5, 3.0, -1.0, 0.25, 1.0], [2.0, -0.5, 0.0, 1.0, -3.0], [0.0, 1.0, 1.5, -2.0, 0.5]], [3, 0, 1]),
 )
+ONE_CALL = "build(0.1)(torch.tensor({}), torch.tensor({}))".format(*_PROBES[0])
+"""Source of one call of what a program builds."""
 
 Build = Callable[..., Callable[[torch.Tensor, torch.Tensor], Any]]
 

@@ -6,6 +6,7 @@ told by its numbers: see ``curves``.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,7 @@ from lawful.properties.harness.understanding.filling import (
     guesses,
     left_alone,
 )
-from lawful.properties.harness.understanding.forms import executed, imports, indented
+from lawful.properties.harness.understanding.forms import ORDINARY_MODEL, executed, imports, indented
 from lawful.properties.harness.understanding.names import (
     CLASSES_OF,
     EPOCHS,
@@ -104,7 +105,9 @@ def infer(callee: Callee) -> Subject:
     trials = Trials(callee)
     for variant in _variants(callee, roles):
         for steps in _STEPS:
-            with trials.of(f"{_told(callee, variant)}, {steps} steps", guessed=bool(variant.guessed)):
+            form = f"{_told(callee, variant)}, {steps} steps"
+            shown = functools.partial(_called_once, callee, variant)
+            with trials.of(form, guessed=bool(variant.guessed), shown=shown):
                 reading = _tried(callee, variant, steps)
                 least = steps if steps > _STEPS[0] else 1
                 subject = understand(_adapter(callee, variant, replace(reading, least_steps=least)))
@@ -280,6 +283,14 @@ def _with_globals(callee: Callee, roles: Roles, ran: list[str]) -> list[str]:
         "            names.pop(name, None)",
         "        names.update(had)",
     ]
+
+
+def _called_once(callee: Callee, roles: Roles) -> str:
+    """Source of an ordinary call, with all that it needs but torch."""
+    call = (
+        "build(model, optimizer, torch.nn.CrossEntropyLoss(), loader, start_lr=1e-5, end_lr=1.0, num_iter=12)"
+    )
+    return "\n".join([imports(callee, _source(callee, roles, None)), *ORDINARY_MODEL, call])
 
 
 def _tried(callee: Callee, roles: Roles, steps: int) -> Reading:

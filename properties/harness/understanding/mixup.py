@@ -5,6 +5,7 @@ What comes back is told by what it holds: see ``mixtures``.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import re
@@ -24,7 +25,7 @@ from lawful.properties.harness.understanding.filling import (
     guesses,
     is_flag,
 )
-from lawful.properties.harness.understanding.forms import executed, parts
+from lawful.properties.harness.understanding.forms import executed, imports, parts
 from lawful.properties.harness.understanding.mixtures import CLASSES, NOTHING_MIXED, SIZE, Reading, Shown
 from lawful.properties.harness.understanding.mixup_forms import (
     BATCHES,
@@ -109,7 +110,8 @@ def _found(callee: Callee, variants: Iterator[Roles], trials: Trials) -> Found:
         for form, rank in itertools.product(_forms(callee, roles), (4, 2, 3)):
             if any((whose, fitted) == (roles, form) for whose, fitted, _ in found):
                 continue
-            with trials.of(form, guessed=bool(roles.guessed)):
+            shown = functools.partial(_called_once, callee, roles, form, rank)
+            with trials.of(form, guessed=bool(roles.guessed), shown=shown):
                 found.append((roles, form, _tried(callee, roles, form, rank)))
                 if found[-1][2].right:
                     return found
@@ -288,9 +290,21 @@ def plainly(callee: Callee) -> list[str]:
     return [*orders, *draws, text]
 
 
+def _called_once(callee: Callee, roles: Roles, form: Form, rank: int) -> str:
+    """Source of an ordinary call, with all that it needs but torch."""
+    text = imports(callee, source_of_build(callee, roles, form, None))
+    labels = f"torch.arange({SIZE})" + (".eq(0).float()" if form.target == ONE_BY_ONE else "")
+    return f"{text}\nbuild(1.0, {CLASSES})(torch.ones({_shape(rank)}), {labels})"
+
+
+def _shape(rank: int) -> tuple[int, ...]:
+    """Of the images of a trial."""
+    return (SIZE, *([3] if rank > 2 else []), *([1] * max(0, rank - 3)), SIZE)
+
+
 def _tried(callee: Callee, roles: Roles, form: Form, rank: int) -> Reading:
     build = executed(source_of_build(callee, roles, form, None), callee)["build"]
-    shape = (SIZE, *([3] if rank > 2 else []), *([1] * max(0, rank - 3)), SIZE)
+    shape = _shape(rank)
     x = torch.eye(SIZE).reshape(SIZE, *[1] * (rank - 2), SIZE).expand(shape).contiguous()
     y = torch.arange(SIZE).flip(0) + 2  # no partner's label is its index
     one_by_one = form.target == ONE_BY_ONE

@@ -43,6 +43,12 @@ class Raising:
     technique: str
     message: str
     found_as: str
+    lines: tuple[str, ...] = ()
+    """Of a program that calls it in the plainest form."""
+    fails_with: str = ""
+    """The type of the exception with which it ends."""
+    folders: tuple[str, ...] = ()
+    """Where its imports are found."""
 
 
 @dataclass
@@ -91,7 +97,8 @@ def find(target: str, technique: str | None = None, unknown: bool = False) -> Fo
         replace(subject, imports=imports, folders=folders, identities=identities)
         for subject in found.subjects
     ]
-    return replace(found, subjects=own, notes=[*found.notes, *notes])
+    raising = [replace(each, folders=folders) for each in found.raising]
+    return Found(own, [*found.notes, *notes], raising)
 
 
 def understood(found: Definition, target: str, technique: str | None) -> Found:
@@ -105,7 +112,8 @@ def understood(found: Definition, target: str, technique: str | None) -> Found:
         with silence():
             subject = _understood(found, found.name, found.value, found.owner, technique)
     except RaisesOnEveryCall as error:
-        return Found(raising=[Raising(found.name, error.technique, str(error), target)])
+        raising = Raising(found.name, error.technique, str(error), target, error.lines, error.fails_with)
+        return Found(raising=[raising])
     except NotUnderstood as error:
         if not inspect.isclass(found.value):
             raise

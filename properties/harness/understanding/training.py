@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,7 +17,7 @@ from lawful.properties.harness.understanding.filling import (
     guesses,
     left_alone,
 )
-from lawful.properties.harness.understanding.forms import executed, imports, parts
+from lawful.properties.harness.understanding.forms import ORDINARY_MODEL, executed, imports, parts
 from lawful.properties.harness.understanding.names import ALPHA, PARTS, first
 from lawful.properties.harness.understanding.signature import Callee, required
 from lawful.properties.harness.understanding.trials import Trials
@@ -83,7 +84,7 @@ def infer(callee: Callee) -> Subject:
         raise NotUnderstood("it is no function")
     trials = Trials(callee)
     for form in _forms(callee):
-        with trials.of(form):
+        with trials.of(form, shown=functools.partial(_called_once, callee, form)):
             return understand(_adapter(callee, _trial(callee, form)))
     raise trials.none_fits(f"called as {callee.name}({', '.join(callee.called)}), it trained nothing")
 
@@ -139,6 +140,13 @@ def _source(callee: Callee, form: Form, kept: str = "") -> str:
         lines.append(f"    {kept}.append({'results' if form.epoch_by_epoch else 'result'})")
     known = ", ".join(f"{name}={histories.get(name)}" for name in ("train_loss", "val_loss", "accuracy"))
     return "\n".join([*lines, f"    return types.SimpleNamespace({known})"])
+
+
+def _called_once(callee: Callee, form: Form) -> str:
+    """Source of an ordinary call, with all that it needs but torch."""
+    loss = "torch.nn.CrossEntropyLoss(reduction='none')"
+    call = f"build(model, optimizer, {loss}, loader, loader, mix_loader=loader, alpha=1.0, epochs=2)"
+    return "\n".join([imports(callee, _source(callee, form)), *ORDINARY_MODEL, call])
 
 
 def _trial(callee: Callee, form: Form) -> Form:

@@ -11,13 +11,13 @@ import contextlib
 import linecache
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lawful.properties.harness.understanding.signature import Callee
 from lawful.properties.harness.understanding.source import is_library
-from lawful.properties.subjects.failures import NotUnderstood, first_line
+from lawful.properties.subjects.failures import NotUnderstood, Raised, first_line
 
 _OURS = Path(__file__).resolve().parents[2]
 _MOST_SHOWN = 6
@@ -25,6 +25,11 @@ _MOST_SHOWN = 6
 
 class RaisesOnEveryCall(NotUnderstood):
     """Every form ends in an error of the code's own lines: that is a finding, not an adapter to write."""
+
+    lines: tuple[str, ...] = ()
+    """Of a program that calls it in the plainest form: what it imports, ``build``, and the call."""
+    fails_with: str = ""
+    """The type of the exception with which it ends."""
 
 
 class NeedsCuda(NotUnderstood):
@@ -55,6 +60,8 @@ class Failure:
     number: int = 0
     guessed: bool = False
     """Whether something was given that nobody said: the error may be about that."""
+    shown: Callable[[], str] = str
+    """Source of the call: see ``Trials.of``."""
 
     @property
     def place(self) -> str:
@@ -87,17 +94,22 @@ class Trials:
     """Whether one got as far as a result: what failed besides is then no error of every call."""
 
     @contextlib.contextmanager
-    def of(self, form: object, *, guessed: bool = False) -> Iterator[None]:
-        """Within, what fails is noted for the form, and the next one can be tried."""
+    def of(self, form: object, *, guessed: bool = False, shown: Callable[[], str] = str) -> Iterator[None]:
+        """Within, what fails is noted for the form, and the next one can be tried.
+
+        ``shown``: the source of an ordinary call in this form, as a program has it.
+        """
         try:
             yield
             self.fitted = True
-        except NotUnderstood as error:
-            self.fitted = True
-            self.failures.append(Failure(str(form), str(error)))
         except (Exception, SystemExit) as error:
-            place = self._place(error)
-            self.failures.append(Failure(str(form), first_line(error), error, *place, guessed))
+            raised = error.__cause__.error if isinstance(error.__cause__, Raised) else error
+            if isinstance(raised, NotUnderstood):
+                self.fitted = True
+                self.failures.append(Failure(str(form), str(raised)))
+            else:
+                place = self._place(raised)
+                self.failures.append(Failure(str(form), first_line(raised), raised, *place, guessed, shown))
 
     @property
     def said(self) -> set[str]:
@@ -128,7 +140,9 @@ class Trials:
         if not self.fitted and (own := self._of_its_own()):
             where = f" at {own.place}" if own.place else ""
             shown = f"\n  {own.line}" if own.line else ""
-            return RaisesOnEveryCall(f"raises on every call{where}: {own.words}{shown}")
+            raising = RaisesOnEveryCall(f"raises on every call{where}: {own.words}{shown}")
+            raising.lines, raising.fails_with = tuple(own.shown().splitlines()), type(own.error).__name__
+            return raising
         if any(each.error is not None and needs_cuda(each.error) for each in self.failures):
             return NeedsCuda("it asks for CUDA by name, and there is none here")
         if unknown := ", ".join(unknown):
