@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -149,6 +150,12 @@ class Mixed(Answer):
         if self.bad_target is not None:
             raise self.bad_target
         return self.distributions
+
+    def see(self, source: str) -> Seen:
+        """As of any answer. Raises LawBroken where it looks at a target that is no distributions."""
+        if self.bad_target is not None and re.search(r"\bsoft\b", source):
+            raise self.bad_target
+        return super().see(source)
 
 
 @dataclass
