@@ -282,6 +282,9 @@ class Mixup(Adapter):
     """Ranks of inputs, N counted, that it promises to take. Others must be refused or mixed rightly."""
     loss: Callable[[Any, Any], Any] | None = None
     """The matching loss: ``loss(logits (N, K), what mix gave as target)`` to a mean. None: there is none."""
+    accuracy: Callable[[Any, Any], Any] | None = None
+    """Of a mixed batch: ``accuracy(logits (N, K), what mix gave as target)`` to a mean in [0, 1]. None: there
+    is none."""
 
 
 @dataclass(frozen=True)

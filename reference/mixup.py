@@ -5,6 +5,7 @@ With a batch x_1 .. x_N, a partner pi(i) for every sample i, and shares lam_i in
     x'_i = lam_i x_i + (1 - lam_i) x_pi(i)           mix
     q_i  = lam_i onehot(y_i) + (1 - lam_i) onehot(y_pi(i))      mixed_targets
     L_i  = lam_i CE(z_i, y_i) + (1 - lam_i) CE(z_i, y_pi(i)) = CE(z_i, q_i)     mixed_loss
+    acc_i = lam_i [k_i = y_i] + (1 - lam_i) [k_i = y_pi(i)],  k_i = argmax_k z_ik     mixed_accuracy
     lam_i ~ Beta(alpha, alpha)                       sample_lam
 
 Source: H. Zhang, M. Cisse, Y. Dauphin, D. Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", 2018
@@ -123,6 +124,20 @@ def mixed_loss(logits: ArrayLike, target: ArrayLike, partner: ArrayLike, lam: Ar
     log_p = np.asarray(log_softmax(np.asarray(logits, float), axis=1))
     own, other = (-np.take_along_axis(log_p, np.asarray(y)[:, None], axis=1)[:, 0] for y in (target, partner))
     return mix(own, other, lam)
+
+
+def mixed_accuracy(logits: ArrayLike, target: ArrayLike, partner: ArrayLike, lam: ArrayLike) -> Array:
+    """lam [k = y] + (1 - lam) [k = y_partner], k = argmax z: the mass that q gives to the predicted class.
+
+    ``logits`` (N, K), ``target`` and ``partner`` (N,) classes, ``lam`` (N,) or a scalar. Returns (N,), in
+    [0, 1]; 1 only where both are of the predicted class, so that no prediction of a mixture of two classes
+    reaches 1.
+
+    >>> mixed_accuracy([[0.0, 2.0], [0.0, 2.0]], [1, 0], [0, 1], [0.75, 0.75])
+    array([0.75, 0.25])
+    """
+    predicted = np.asarray(logits, float).argmax(axis=1)
+    return mix(predicted == np.asarray(target), predicted == np.asarray(partner), lam)
 
 
 def _distributions(target: ArrayLike, num_classes: int) -> Array:

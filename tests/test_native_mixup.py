@@ -14,6 +14,7 @@ from lawful.impl.native import (
     Mixup,
     label_smoothed_cross_entropy,
     mixup,
+    mixup_accuracy,
     mixup_loss,
 )
 from lawful.reference import mixup as reference
@@ -321,3 +322,49 @@ def test_no_samples_and_a_single_class_are_no_error():
     assert len(pair.lam) == 0
     rows = mixup(X, torch.zeros_like(Y), alpha=1.0, num_classes=1)[1]
     assert torch.equal(rows, torch.ones(6, 1))
+
+
+def test_the_accuracy_of_rows_and_of_a_pair_is_the_reference_s():
+    output, generator = torch.randn(40, 6), torch.Generator().manual_seed(5)
+    _, pair = mixup(torch.zeros(40), torch.arange(40) % 6, alpha=1.0, generator=generator)
+    soft = pair.lam[:, None] * F.one_hot(pair.target_a, 6) + (1 - pair.lam[:, None]) * F.one_hot(
+        pair.target_b, 6
+    )
+    right = reference.mixed_accuracy(output, pair.target_a, pair.target_b, pair.lam)
+    for target in (pair, soft, pair._replace(lam=pair.lam.double())):
+        each = mixup_accuracy(output, target, reduction="none")
+        torch.testing.assert_close(each.double(), torch.tensor(right), rtol=0, atol=1e-6)
+        torch.testing.assert_close(mixup_accuracy(output, target), each.mean())
+        torch.testing.assert_close(mixup_accuracy(output, target, reduction="sum"), each.sum())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_the_accuracy_of_any_dtype_is_no_whole_number(dtype):
+    """Of 4096 samples bfloat16 could count 256."""
+    pair = MixedTarget(
+        torch.zeros(4096).long(), torch.ones(4096).long(), torch.full((4096,), 0.75, dtype=dtype)
+    )
+    output = torch.tensor([[1.0, 0.0]], dtype=dtype).expand(4096, 2)
+    found = mixup_accuracy(output, pair, reduction="sum")
+    assert found.item() == 3072
+    assert found.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+
+
+def test_the_accuracy_of_pairs_of_distributions_and_of_positions():
+    rows = torch.tensor([[0.25, 0.75], [1.0, 0.0]])
+    pair = MixedTarget(rows, rows.flip(0), torch.tensor([0.5, 0.5]))
+    assert mixup_accuracy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]), pair, reduction="none").tolist() == [
+        0.375,
+        0.625,
+    ]
+    places = MixedTarget(torch.tensor([[0, 1]]), torch.tensor([[1, 1]]), torch.tensor([0.75]))
+    output = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
+    assert mixup_accuracy(output, places, reduction="none").tolist() == [[0.75, 1.0]]
+
+
+def test_an_accuracy_that_cannot_be_is_refused():
+    pair = MixedTarget(Y, Y, torch.ones(6))
+    with pytest.raises(ValueError, match=r"mixed_target\[1\] has shape \(5,\) and output \(6, 6\), expected"):
+        mixup_accuracy(X, pair._replace(target_b=Y[:5]))
+    with pytest.raises(ValueError, match="reduction is 'all', expected 'mean', 'sum' or 'none'"):
+        mixup_accuracy(X, pair, reduction="all")

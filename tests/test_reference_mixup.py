@@ -99,6 +99,25 @@ def test_mixed_loss_by_hand():
     assert loss[0] == pytest.approx(0.75 * math.log(2) + 0.25 * math.log(4))
 
 
+def test_mixed_accuracy_by_hand():
+    """The first predicts its own class, the second its partner's, the third neither, the last has one."""
+    z = [[0.0, 5.0, 1.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    right = mixup.mixed_accuracy(z, [1, 1, 1, 0], [0, 0, 0, 0], [0.75, 0.75, 0.75, 0.625])
+    assert right.tolist() == [0.75, 0.25, 0.0, 1.0]
+
+
+def test_mixed_accuracy_is_the_mass_of_the_predicted_class():
+    rng = np.random.default_rng(0)
+    z, a, b, lam = (
+        rng.normal(size=(20, 4)),
+        rng.integers(4, size=20),
+        rng.integers(4, size=20),
+        rng.random(20),
+    )
+    q = mixup.mixed_targets(a, b, lam, 4)
+    np.testing.assert_allclose(mixup.mixed_accuracy(z, a, b, lam), q[np.arange(20), z.argmax(1)], atol=1e-15)
+
+
 def test_mixed_loss_is_cross_entropy_with_mixed_targets():
     z, a, b, lam = [[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]], [0, 1], [2, 1], [0.9, 0.6]
     q = mixup.mixed_targets(a, b, lam, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -27,7 +28,11 @@ class Fault:
 
 
 def faults(technique: str) -> tuple[Fault, ...]:
-    found: tuple[Fault, ...] = importlib.import_module(f"{__name__}.{technique}").FAULTS
+    """Those of the technique, and those of what it offers besides."""
+    found: tuple[Fault, ...] = ()
+    for name in (technique, f"{technique}_options"):
+        if importlib.util.find_spec(f"{__name__}.{name}"):
+            found += importlib.import_module(f"{__name__}.{name}").FAULTS
     return found
 
 

@@ -13,7 +13,8 @@ from lawful.impl.native.label_smoothing import (
     label_smoothed_cross_entropy,
 )
 from lawful.impl.native.lr_finder import RangeTest, lr_range_test
-from lawful.impl.native.mixup import MixedTarget, Mixup, mixup, mixup_loss
+from lawful.impl.native.mixed_target import MixedTarget, mixup_accuracy, mixup_loss
+from lawful.impl.native.mixup import Mixup, mixup
 from lawful.impl.native.training import Epoch, evaluate, train
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "label_smoothed_cross_entropy",
     "lr_range_test",
     "mixup",
+    "mixup_accuracy",
     "mixup_loss",
     "train",
 ]
@@ -132,6 +134,7 @@ def adapters() -> tuple[Adapter, ...]:
             },
             ranks=(4, 2, 3, 1, 5),
             loss=_loss,
+            accuracy=mixup_accuracy,
             arguments=_MIXUP,
         ),
         MixupAdapter(
@@ -148,6 +151,7 @@ def adapters() -> tuple[Adapter, ...]:
             },
             ranks=(2, 1, 3, 4, 5),
             loss=_loss,
+            accuracy=mixup_accuracy,
             arguments=_without(_MIXUP, "targets", "scope", "fold"),
         ),
         MixupAdapter(
@@ -164,6 +168,7 @@ def adapters() -> tuple[Adapter, ...]:
             },
             ranks=(2, 1, 3, 4, 5),
             loss=_loss,
+            accuracy=mixup_accuracy,
             arguments=_without(_MIXUP, "targets", "scope", "fold", "inplace"),
         ),
         LRFinder(

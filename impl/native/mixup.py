@@ -1,4 +1,4 @@
-"""Mixup in PyTorch: a function, the same as a module and as a ``collate_fn``, and the matching loss.
+"""Mixup in PyTorch: a function, and the same as a module and as a ``collate_fn``.
 
     x'_i = lam_i x_i + (1 - lam_i) x_pi(i)        lam_i ~ Beta(alpha, alpha), folded to [1/2, 1]
 
@@ -10,24 +10,17 @@ Everything is drawn and computed on the inputs' device, and nothing waits for it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate, get_worker_info
 
+from lawful.impl.native.mixed_target import MixedTarget
+
 Scope = Literal["sample", "batch"]
 Targets = Literal["soft", "pair"]
-
-
-class MixedTarget(NamedTuple):
-    """Row i is ``lam[i]`` of ``target_a[i]``, the sample's own, and the rest of ``target_b[i]``."""
-
-    target_a: Tensor
-    target_b: Tensor
-    lam: Tensor
-    """(N,)"""
 
 
 def mixup(
@@ -102,40 +95,6 @@ def mixup(
     else:
         mixed = torch.lerp(other_inputs, inputs, share)
     return mixed, mixed_target
-
-
-def mixup_loss(
-    loss_fn: Callable[[Tensor, Tensor], Tensor],
-    output: Tensor,
-    mixed_target: Tensor | MixedTarget,
-    *,
-    reduction: Literal["mean", "sum", "none"] = "mean",
-) -> Tensor:
-    """The loss of a mixed batch: weighted by each sample's lambda first, reduced after.
-
-    ``loss_fn(output, target)`` gives a loss for each sample, (N,): say reduction="none". It is called with
-    soft targets once, with a :class:`MixedTarget` for both targets. Returns a scalar, or (N,).
-
-    >>> loss_fn = nn.CrossEntropyLoss(reduction="none")
-    >>> mixed = MixedTarget(torch.tensor([0]), torch.tensor([1]), torch.tensor([0.75]))
-    >>> mixup_loss(loss_fn, torch.zeros(1, 2), mixed)
-    tensor(0.6931)
-
-    Raises ValueError where ``loss_fn`` reduces: the lambdas would weight a mean.
-    """
-    if isinstance(mixed_target, tuple):
-        own = loss_fn(output, mixed_target[0])
-        other = loss_fn(output, mixed_target[1])
-        _check_per_sample(own, output)
-        losses = torch.lerp(other, own, mixed_target[2].to(own.dtype))
-    else:
-        losses = loss_fn(output, mixed_target)
-        _check_per_sample(losses, output)
-    if reduction == "none":
-        return losses
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
-    return losses.mean() if reduction == "mean" else losses.sum()
 
 
 class Mixup(nn.Module):
@@ -312,14 +271,6 @@ def _check_classes(num_classes: int, *targets: Tensor) -> None:
             low, high = (int(bound) for bound in torch.aminmax(target))
             if low < 0 or high >= num_classes:
                 raise ValueError(f"target has classes from {low} to {high}, expected 0..{num_classes - 1}")
-
-
-def _check_per_sample(losses: Tensor, output: Tensor) -> None:
-    if losses.ndim == 0 or len(losses) != len(output):
-        raise ValueError(
-            f"loss_fn gave shape {tuple(losses.shape)}, expected a loss for each of {len(output)} "
-            "samples: give it reduction='none'"
-        )
 
 
 def _check_options(alpha: float, num_classes: int | None, targets: str | None, scope: str) -> None:

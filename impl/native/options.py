@@ -58,6 +58,7 @@ def adapters() -> tuple[Adapter, ...]:
             features=without,
             documented=folded,
             loss=_summed,
+            accuracy=_share_of_right,
             arguments=said["mixup"],
         ),
         MixupAdapter(
@@ -67,6 +68,7 @@ def adapters() -> tuple[Adapter, ...]:
             documented=folded,
             ranks=(3, 2, 1, 4, 5),
             loss=_one_by_one,
+            accuracy=_mean_of_right,
         ),
         MixupAdapter("native_in_place", _in_place, features=without, documented=folded, loss=_summed),
         MixupAdapter(
@@ -75,6 +77,7 @@ def adapters() -> tuple[Adapter, ...]:
             features=without - {"generator"},
             documented=folded,
             loss=_summed,
+            accuracy=_share_of_right,
         ),
         MixupAdapter(
             "native_pair_second",
@@ -82,6 +85,7 @@ def adapters() -> tuple[Adapter, ...]:
             features=without - {"generator", "num_classes"},
             documented={"lambda": "beta", "lambda_scope": "batch", "pairing": "permutation", **_NAMED},
             loss=_one_by_one,
+            accuracy=_mean_of_right,
         ),
         LRFinder(
             "native_minimum",
@@ -171,6 +175,14 @@ def _summed(logits: torch.Tensor, mixed_target: Any) -> torch.Tensor:
 
 def _one_by_one(logits: torch.Tensor, mixed_target: Any) -> torch.Tensor:
     return native.mixup_loss(_per_sample, logits, mixed_target, reduction="none").mean()
+
+
+def _share_of_right(logits: torch.Tensor, mixed_target: Any) -> torch.Tensor:
+    return native.mixup_accuracy(logits, mixed_target, reduction="sum") / len(logits)
+
+
+def _mean_of_right(logits: torch.Tensor, mixed_target: Any) -> torch.Tensor:
+    return native.mixup_accuracy(logits, mixed_target, reduction="none").mean()
 
 
 def _per_sample(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

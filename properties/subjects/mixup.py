@@ -276,6 +276,17 @@ class Mix(Subject):
         own = np.diag(shown.value)
         return reference.mix(x, partner, own), tolerances.mix_error(self.precision, x, partner)
 
+    def accuracy(self, predicted: Any, answer: Mixed) -> float:
+        """Its own accuracy of a mixed batch in which these classes (N,) have the largest logit."""
+        assert self.adapter.accuracy is not None
+        logits = 4.0 * np.eye(answer.asked["num_classes"])[np.asarray(predicted)]
+        with self.asking():
+            found = self.adapter.accuracy(self.inputs(logits, 2), answer.target)
+        value = float(found.detach().double().cpu() if isinstance(found, torch.Tensor) else found)
+        written = f"torch.tensor({logits.tolist()}, dtype=torch.{self.dtype})"
+        answer.derive(f"float(accuracy({written}, {{target}}))", value)
+        return value
+
     def stream(self, size: int, alpha: float, seed: int, calls: int) -> list[Mixed]:
         """The identity batch mixed again and again by one object, seeded once."""
         answer = Mixed(
@@ -359,6 +370,8 @@ class Mix(Subject):
                 subject.works_in = {"float64": "float32"}
             if adapter.takes_alpha:
                 subject.features |= {"alpha"}
+            if adapter.accuracy is not None:
+                subject.features |= {"accuracy"}
             with contextlib.suppress(Raised, LawBroken):
                 if np.any(subject.revealed(4, 1.0, 0, along=np.ones((4, 4))).gradient):
                     subject.features |= {"gradient"}
@@ -477,15 +490,16 @@ class Mix(Subject):
         return "folded" if folded else "beta"
 
     def offers(self, feature: str) -> str | None:
-        if feature in ("alpha", "num_classes", "eval_mode", "gradient", "tensors", "arguments"):
-            says = {
-                "tensors": "takes NumPy arrays",
-                "arguments": "says nothing of its arguments",
-                "alpha": "has no alpha",
-                "num_classes": "does not use the number of classes",
-                "eval_mode": "does not say that eval() stops it",
-                "gradient": "gives no gradient of the inputs",
-            }
+        says = {
+            "tensors": "takes NumPy arrays",
+            "arguments": "says nothing of its arguments",
+            "alpha": "has no alpha",
+            "num_classes": "does not use the number of classes",
+            "eval_mode": "does not say that eval() stops it",
+            "gradient": "gives no gradient of the inputs",
+            "accuracy": "has no accuracy of a mixed batch",
+        }
+        if feature in says:
             return says[feature]
         if feature == "soft_targets":
             return self.refusal(lambda: self(np.eye(4).tolist(), np.eye(4).tolist(), 1.0, 0))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lawful.impl.contracts import LEFT_OUT
+from lawful.impl.shown import standing_alone
 from lawful.properties.subjects.subject import Answer, LawBroken, Subject
 
 _LONG = 64
@@ -310,6 +311,8 @@ def soft(result, num_classes):
 
 def mixup_snippet(subject: Subject, answers: list[Answer], broken: BaseException, headline: str) -> str:
     lines, names = [_SEED, _SOFT, ""], _Names()
+    if any("accuracy(" in expression for answer in answers for expression, _ in answer.derived):
+        lines += _accuracy_lines(subject)
     for number, answer in enumerate(answers, 1):
         asked = answer.asked
         if "stream" in asked:
@@ -410,8 +413,22 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
     for name, after in answer.after.items():
         names.learn(after, kept[name])
     for expression, value in answer.derived:
-        names.learn(value, expression.format(value=f"mixed_{number}", soft=f"soft_{number}"))
+        own = f"({result}[1] if len({result}) == 2 else {result}[1:])"
+        names.learn(value, expression.format(value=f"mixed_{number}", soft=f"soft_{number}", target=own))
     return lines
+
+
+def _accuracy_lines(subject: Any) -> list[str]:
+    """Defines ``accuracy`` as the adapter has it."""
+    found = subject.adapter.accuracy
+    alone = standing_alone(found)
+    if alone is None:
+        return [
+            f"# of the adapter {subject.adapter.name!r}, which cannot be shown alone: put it here",
+            "from your_adapter import adapter",
+            "accuracy = adapter.accuracy",
+        ]
+    return [*_imports(alone), *([] if found.__name__ == "accuracy" else [f"accuracy = {found.__name__}"])]
 
 
 def _image(name: str, shape: tuple[int, ...], rank: int, *, alike: bool = False) -> list[str]:
