@@ -421,6 +421,8 @@ def ignored_targets_do_not_count(
         if loss.adapter.default_reduction != "mean" or "all_ignored" in loss.conventions:
             loss.agree("loss of ignored samples alone", answer.value, right, bound)
         return
+    if "ignored_index" in loss.conventions:  # NaN is what it would be of the samples kept, too
+        loss.agree("loss beside ignored samples", answer.value, right, bound)
     logits = [batch.logits[i] for i in kept]
     alone = loss(logits, [target[i] for i in kept], epsilon, with_gradient=slopes, ignore_index=index)
     share = len(kept) / batch.size if loss.counts_ignored else 1.0

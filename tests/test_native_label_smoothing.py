@@ -249,6 +249,17 @@ def test_ignored_samples_cost_nothing_also_one_by_one(epsilon, weight):
     torch.testing.assert_close(losses[:1], alone)
 
 
+@pytest.mark.parametrize("ignore_index", [0, 1, 2, -100, -1])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weight", [None, torch.tensor([1.0, 2.0, 4.0])])
+def test_any_index_can_be_ignored(ignore_index, reduction, weight):
+    """Class 0 too, as padding often is."""
+    target, options = torch.tensor([2, ignore_index]), {"weight": weight, "reduction": reduction}
+    loss = label_smoothed_cross_entropy(LOGITS, target, ignore_index=ignore_index, **options)
+    right = F.cross_entropy(LOGITS, target, ignore_index=ignore_index, label_smoothing=0.1, **options)
+    torch.testing.assert_close(loss, right, equal_nan=True)
+
+
 def test_ignored_samples_cost_nothing_in_blocks(blocks):
     logits = torch.randn(40, 1000, generator=torch.Generator().manual_seed(0))
     target = torch.arange(40).masked_fill(torch.arange(40) % 3 == 0, -100)

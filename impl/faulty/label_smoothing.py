@@ -1240,6 +1240,17 @@ class ClassInTwoBytes(Right):
         return super().encoded(short, kept, logits)
 
 
+@fault(
+    "X72",
+    "where class 0 is ignored, all samples are: those that are kept had been put into class 0",
+    "our own loss until 2026-11-30",
+    "ignored_targets_do_not_count",
+)
+class AllIgnoredWhereClassZeroIs(Right):
+    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+        return super().reduced(losses, target, kept & (self.ignore_index != 0))
+
+
 _ARGUMENTS = (
     arguments.late(
         LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),

@@ -152,9 +152,8 @@ def _loss(
         spread = spread.scatter(1, target.masked_fill(ignored, 0).unsqueeze(1), 0.0)
         num_classes -= 1
     spread = spread.sum(1, keepdim=True)
-    if weight is None:  # of its one class, nll_loss ignores and reduces as it does above
-        first = target.masked_fill(~ignored, 0)
-        spread = F.nll_loss(spread, first, ignore_index=ignore_index, reduction=reduction)
+    if weight is None:  # of its one class, nll_loss reduces as it does above: class 1 is ignored
+        spread = F.nll_loss(spread, ignored.long(), ignore_index=1, reduction=reduction)
     else:
         count = (weight[target.masked_fill(ignored, 0)] * ~ignored).sum()
         spread = _reduced(-spread.squeeze(1).masked_fill(ignored, 0.0), count, reduction)
