@@ -140,7 +140,10 @@ class Adapter:
     """What every technique's adapter has. Use the technique's own class below."""
 
     technique: ClassVar[str]
+    usual_features: ClassVar[frozenset[str]] = frozenset()
+    """Those that many implementations have."""
     known_features: ClassVar[frozenset[str]] = frozenset()
+    """The usual ones, and those that a few offer."""
     call: ClassVar[str] = ""
     """How ``build`` is called in a snippet, where ``called_as`` does not say it otherwise."""
 
@@ -231,7 +234,10 @@ class LabelSmoothing(Adapter):
 
     Features: ``reduction`` ("mean", "sum" or "none", a keyword of build), ``weight`` (tensor (K,), a
     keyword of build), ``ignore_index`` (int, a keyword of build), ``dense`` (logits (N, K, d...) with
-    target (N, d...)), ``soft_targets`` (target (N, K) of probabilities).
+    target (N, d...)), ``soft_targets`` (target (N, K) of probabilities). A few offer besides: ``dim`` (int, a
+    keyword of build: the dimension of the classes), ``mask`` (``loss(logits, target, mask=mask)``, bool and
+    shaped as classes: True where a token counts, in the mean's divisor too), ``multilabel`` (a keyword of
+    build: True makes it the binary cross-entropy of smoothed targets (N, K), 0 and 1, a mean over N K).
 
     In ``called_as``: ``logits``, ``target``, ``epsilon``, and ``features`` for the keywords, as in
     ``"SmoothCE({epsilon}{features})(logits, target)"``.
@@ -239,9 +245,10 @@ class LabelSmoothing(Adapter):
 
     technique: ClassVar[str] = "label_smoothing"
     call: ClassVar[str] = "build({epsilon}{features})({logits}, {target})"
-    known_features: ClassVar[frozenset[str]] = frozenset(
+    usual_features: ClassVar[frozenset[str]] = frozenset(
         {"reduction", "weight", "ignore_index", "dense", "soft_targets"}
     )
+    known_features: ClassVar[frozenset[str]] = usual_features | {"dim", "mask", "multilabel"}
 
     default_reduction: str = "mean"
     fixed_epsilon: float | None = None
@@ -270,9 +277,10 @@ class Mixup(Adapter):
 
     technique: ClassVar[str] = "mixup"
     call: ClassVar[str] = "build({alpha}, {num_classes}{features})({inputs}, {target})"
-    known_features: ClassVar[frozenset[str]] = frozenset(
+    usual_features: ClassVar[frozenset[str]] = frozenset(
         {"generator", "num_classes", "soft_targets", "eval_mode"}
     )
+    known_features: ClassVar[frozenset[str]] = usual_features
 
     takes_alpha: bool = True
     """False where there is nothing to pass alpha to: its checks are then not asked, its law is."""
@@ -322,9 +330,10 @@ class LRFinder(Adapter):
         "build({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, end_lr={end_lr}, "
         "num_iter={num_iter}{features})"
     )
-    known_features: ClassVar[frozenset[str]] = frozenset(
+    usual_features: ClassVar[frozenset[str]] = frozenset(
         {"divergence", "smoothing", "suggestion", "plot", "history"}
     )
+    known_features: ClassVar[frozenset[str]] = usual_features
 
     least_steps: int = 1
     """Fewer are refused: laws are then asked of longer tests."""
@@ -363,4 +372,5 @@ class Training(Adapter):
         "build({model}, {optimizer}, {loss_fn}, {train_loader}, {val_loader}, mix_loader={mix_loader}, "
         "alpha={alpha}, epochs=1)"
     )
-    known_features: ClassVar[frozenset[str]] = frozenset({"mix_loader", "shuffle", "unmixed", "scheduler"})
+    usual_features: ClassVar[frozenset[str]] = frozenset({"mix_loader", "shuffle", "unmixed", "scheduler"})
+    known_features: ClassVar[frozenset[str]] = usual_features

@@ -151,6 +151,7 @@ def test_pytest_of_another_project_imports_no_torch_for_us(tmp_path):
         "lawful.reference.lr_finder",
         "lawful.impl.native.label_smoothing",
         "lawful.impl.native.mixup",
+        "lawful.impl.native.mixed_target",
         "lawful.impl.native.lr_finder",
         "lawful.properties.probes",
         "lawful.properties.strategies",

@@ -49,7 +49,7 @@ GOOD = {
     "torch_upcasting": LabelSmoothing(
         "torch_upcasting",
         _upcasting,
-        features=LabelSmoothing.known_features,
+        features=LabelSmoothing.usual_features,
         arguments={"reduction": Argument("mean", values=("mean", "sum", "none"))},
     ),
 }

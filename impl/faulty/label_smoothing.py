@@ -104,7 +104,7 @@ def fault(
         adapter = LabelSmoothing(
             id,
             kind,
-            features=LabelSmoothing.known_features - (less or set()),
+            features=LabelSmoothing.usual_features - (less or set()),
             documented={
                 "off_target": "uniform",
                 "ignored_mean": "kept",
@@ -1253,12 +1253,12 @@ class AllIgnoredWhereClassZeroIs(Right):
 
 _ARGUMENTS = (
     arguments.late(
-        LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),
+        LabelSmoothing("right", _checked, features=LabelSmoothing.usual_features),
         "XA5",
         reduction=Argument("mean", values=("mean", "sum", "none")),
     ),
     *arguments.faults_of(
-        LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),
+        LabelSmoothing("right", _checked, features=LabelSmoothing.usual_features),
         "XA{}",
         "reduction",
         Argument("mean", values=("mean", "sum", "none")),

@@ -1,6 +1,7 @@
 """Ours: fast PyTorch implementations for the CPU and CUDA, written without a look at the reference."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from lawful.impl.contracts import Mixup as MixupAdapter
 from lawful.impl.native.label_smoothing import (
     LabelSmoothedCrossEntropy,
     label_smoothed_cross_entropy,
+    smoothed_multilabel,
 )
 from lawful.impl.native.lr_finder import RangeTest, lr_range_test
 from lawful.impl.native.mixed_target import MixedTarget, mixup_accuracy, mixup_loss
@@ -30,6 +32,7 @@ __all__ = [
     "mixup",
     "mixup_accuracy",
     "mixup_loss",
+    "smoothed_multilabel",
     "train",
 ]
 
@@ -51,6 +54,7 @@ _LOSS = {
     "reduction": Argument("mean", values=("mean", "sum", "none")),
     "off_target": Argument("uniform", values=("uniform", "others")),
     "ignore_index": Argument(-100, whole=True),
+    "dim": Argument(1, values=(1, -1)),
     "check_target": Argument(False, values=(False, True)),
 }
 _MIXUP = {
@@ -95,6 +99,7 @@ def adapters() -> tuple[Adapter, ...]:
                 "ignored_mean": "kept",
                 "waits": "0",
                 "all_ignored": "nan",
+                "multilabel": "outcomes",
                 "errors": "named",
                 "refused": "when_built",
                 **_EVERY_WAY,
@@ -112,6 +117,7 @@ def adapters() -> tuple[Adapter, ...]:
                 "ignored_mean": "kept",
                 "all_ignored": "nan",
                 "targets_checked": "on_any_device",
+                "multilabel": "classes",
                 "masked_target": "left_out",
                 "errors": "named",
                 "refused": "when_built",
@@ -226,11 +232,23 @@ def adapters() -> tuple[Adapter, ...]:
     )
 
 
-def _uniform(*epsilon: float, **features: Any) -> LabelSmoothedCrossEntropy:
+def _uniform(*epsilon: float, multilabel: bool = False, **features: Any) -> Any:
+    if multilabel:
+        return _of_several("outcomes", *epsilon)
     return LabelSmoothedCrossEntropy(*epsilon, **features)
 
 
-def _others(*epsilon: float, **features: Any) -> LabelSmoothedCrossEntropy:
+def _of_several(spread: Any, epsilon: float = 0.1) -> Callable[..., Any]:
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        smoothed = smoothed_multilabel(target, epsilon=epsilon, spread=spread)
+        return F.binary_cross_entropy_with_logits(logits, smoothed)
+
+    return loss
+
+
+def _others(*epsilon: float, multilabel: bool = False, **features: Any) -> Any:
+    if multilabel:
+        return _of_several("classes", *epsilon)
     return LabelSmoothedCrossEntropy(*epsilon, off_target="others", check_target=True, **features)
 
 

@@ -88,29 +88,34 @@ def mixup_accuracy(
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
     if isinstance(mixed_target, tuple):
-        own = _mass(mixed_target[0], output, "mixed_target[0]")
-        other = _mass(mixed_target[1], output, "mixed_target[1]")
-        lam = _wide(mixed_target[2])
+        own, other, lam = mixed_target
+        _check_target(own, output, "mixed_target[0]")
+        _check_target(other, output, "mixed_target[1]")
+        predicted, lam = output.argmax(1), _wide(lam)
+        own, other = _mass(own, predicted), _mass(other, predicted)
         masses = torch.lerp(other.to(lam.dtype), own.to(lam.dtype), _along(lam, own))
     else:
-        masses = _wide(_mass(mixed_target, output, "mixed_target"))
+        _check_target(mixed_target, output, "mixed_target")
+        masses = _wide(_mass(mixed_target, output.argmax(1)))
     if reduction == "none":
         return masses
     return masses.mean() if reduction == "mean" else masses.sum()
 
 
-def _mass(target: Tensor, output: Tensor, name: str) -> Tensor:
+def _mass(target: Tensor, predicted: Tensor) -> Tensor:
     """What a target gives to the predicted classes: classes 0 or 1, distributions their entry there."""
+    if not target.is_floating_point():
+        return target == predicted
+    return target.gather(1, predicted.unsqueeze(1)).squeeze(1)
+
+
+def _check_target(target: Tensor, output: Tensor, name: str) -> None:
     rows = target.is_floating_point()
     if output.ndim < 2 or target.shape != (output.shape if rows else output.shape[:1] + output.shape[2:]):
         raise ValueError(
             f"{name} has shape {tuple(target.shape)} and output {tuple(output.shape)}, expected output "
             "(N, K), and classes (N,) or floating-point rows (N, K)"
         )
-    predicted = output.argmax(1)
-    if not rows:
-        return target == predicted
-    return target.gather(1, predicted.unsqueeze(1)).squeeze(1)
 
 
 def _wide(shares: Tensor) -> Tensor:

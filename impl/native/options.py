@@ -42,7 +42,7 @@ def adapters() -> tuple[Adapter, ...]:
         LabelSmoothing(
             "native_function",
             _loss_function,
-            features=LabelSmoothing.known_features,
+            features=LabelSmoothing.known_features - {"multilabel"},
             documented={
                 "off_target": "uniform",
                 "ignored_mean": "kept",
@@ -113,7 +113,9 @@ def adapters() -> tuple[Adapter, ...]:
 def _loss_function(*epsilon: float, **features: Any) -> Callable[..., Any]:
     if epsilon:
         features["epsilon"] = epsilon[0]
-    return lambda logits, target: native.label_smoothed_cross_entropy(logits, target, **features)
+    return lambda logits, target, **more: native.label_smoothed_cross_entropy(
+        logits, target, **features, **more
+    )
 
 
 def _mixup_function(*given: Any, **features: Any) -> Callable[..., Any]:

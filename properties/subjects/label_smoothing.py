@@ -53,6 +53,7 @@ class Loss(Subject):
         "ignored_index": ("any", "in_range"),
         "targets_checked": ("on_any_device",),
         "masked_target": ("left_out",),
+        "multilabel": ("outcomes", "classes"),
         "errors": ERRORS,
         "refused": REFUSED,
         "waits": WAITS,
@@ -114,11 +115,14 @@ class Loss(Subject):
         keywords = dict(features)
         if keywords.get("weight") is not None:
             keywords["weight"] = self.logits(keywords["weight"])
+        called: dict[str, Any] = {}
+        if keywords.get("mask") is not None:
+            called["mask"] = torch.tensor(keywords.pop("mask"), device=self.device)
         with self.asking():
             loss = self.build(epsilon, **keywords)
             for _ in range(earlier):
                 loss(torch.zeros_like(z), (y + 1) % z.shape[1])
-            result = (loss if way is None else under(way, loss))(z, y)
+            result = (loss if way is None else under(way, loss))(z, y, **called)
         if result is None:
             raise Raised(TypeError("it returned None"))
         if not isinstance(result, torch.Tensor):
@@ -205,7 +209,8 @@ class Loss(Subject):
         options |= self._mean_conventions()
         losses = reference.smoothed_loss(z, t, epsilon, **options, reduction="none")
         scale = 1.0 if weight is None else float(weight.max())
-        rows = np.moveaxis(z, 1, -1).reshape(-1, z.shape[1])
+        dim = more.get("dim", 1)
+        rows = np.moveaxis(z, dim, -1).reshape(-1, z.shape[dim])
         errors = scale * tolerances.row_error(self.precision, rows).reshape(losses.shape)
         reduction = reduction or self.adapter.default_reduction
         if reduction == "none":
@@ -438,6 +443,9 @@ class Loss(Subject):
             "tensors": "takes NumPy arrays",
             "gradient": "gives no gradient",
             "arguments": "says nothing of its arguments",
+            "dim": "says of no dimension that it can be chosen",
+            "mask": "says nothing of a mask",
+            "multilabel": "says nothing of several labels",
         }
         if feature in says:
             return says[feature]

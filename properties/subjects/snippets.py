@@ -36,8 +36,12 @@ def label_smoothing_snippet(
         dtype = subject.dtype if soft and np.size(asked["target"]) else "int64"
         lines += tensor_lines(target, asked["target"], dtype, subject.shown_device)
         lines += _laid_out(target, asked.get("layout"))
-        features = ""
+        features, masked = "", ""
         for name, value in asked["features"].items():
+            if name == "mask":
+                lines += tensor_lines(f"mask_{number}", value, "bool", subject.shown_device)
+                masked = f", mask=mask_{number}"
+                continue
             if name == "weight":
                 lines += tensor_lines(f"weight_{number}", value, subject.dtype, subject.shown_device)
                 value_text = f"weight_{number}"
@@ -45,7 +49,7 @@ def label_smoothing_snippet(
                 value_text = literal(value)
             keyword = subject.adapter.feature_names.get(name, name)
             features += f", {keyword}={value_text}"
-        parts = {"logits": logits, "target": target, "epsilon": literal(asked["epsilon"])}
+        parts = {"logits": logits, "target": target + masked, "epsilon": literal(asked["epsilon"])}
         called = _called(subject, answer, features, parts)
         call = f"({logits}, {target})"
         if asked["earlier"] and called.endswith(call):  # one object, with other batches before
