@@ -269,7 +269,11 @@ class Mixup(Adapter):
 
     Features: ``generator`` (torch.Generator, a keyword of build), ``num_classes`` (K is used: classes
     beyond it can be refused), ``soft_targets`` (target (N, K) of probabilities), ``eval_mode`` (what build
-    gives has ``eval()``, and mixes nothing after; again after ``train()``, where it has that).
+    gives has ``eval()``, and mixes nothing after; again after ``train()``, where it has that). A few offer
+    besides: ``places`` (target int64 (N, d...), which gives rows (N, K, d...) or a pair of it), ``values``
+    (``build(alpha, None)``: target (N, ...) of floating point, mixed as it is), ``several_inputs`` (inputs
+    are a dict of tensors, and come back as one), ``masks`` (a bool tensor (N, T) in such a dict, True where a
+    padded sequence (N, T, F) has something).
 
     In ``called_as``: ``inputs``, ``target``, ``alpha``, ``num_classes`` and ``features``, as in
     ``"Mixup({alpha}, {num_classes}{features})({inputs}, {target})"``.
@@ -280,7 +284,12 @@ class Mixup(Adapter):
     usual_features: ClassVar[frozenset[str]] = frozenset(
         {"generator", "num_classes", "soft_targets", "eval_mode"}
     )
-    known_features: ClassVar[frozenset[str]] = usual_features
+    known_features: ClassVar[frozenset[str]] = usual_features | {
+        "places",
+        "values",
+        "several_inputs",
+        "masks",
+    }
 
     takes_alpha: bool = True
     """False where there is nothing to pass alpha to: its checks are then not asked, its law is."""

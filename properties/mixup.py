@@ -361,37 +361,6 @@ def mixed_loss_is_loss_of_mixed_target(mix: Mix, batch: Samples, alpha: float, s
 
 @law(
     "mixup",
-    "acc = mean_i lam_i [k_i = y_i] + (1 - lam_i) [k_i = y_pi(i)], k_i = argmax_k z_ik",
-    why="A mixture has two classes, each right by its share. Beside the sample's class alone it looks worse "
-    "than it is; in whole numbers every share is 0.",
-    source="facebookresearch/mixup-cifar10, train.py, and pull 7; "
-    "tugstugi/pytorch-speech-commands issue 5; ecs-vlc/FMix issue 28",
-    needs=("accuracy",),
-    dtypes=FLOATS,
-    severity="wrong",
-    rests_on=("inputs_and_targets_share_lambda_and_partner",),
-)
-@draws(size=sizes(), alpha=alphas(), seed=seeds(), hits=one_of("both in turn", "own", "partner", "neither"))
-def accuracy_weighs_both_targets(mix: Mix, size: int, alpha: float, seed: int, hits: str) -> None:
-    size = mix.size(size)
-    shown = mix.revealed(size, alpha, seed)
-    own, partner = np.arange(size), probes.partners(shown.value)
-    lam = np.diag(shown.value)
-    neither = [next((k for k in own if k not in (i, j)), i) for i, j in zip(own, partner, strict=True)]
-    predicted = {
-        "own": own,
-        "partner": partner,
-        "neither": np.asarray(neither),
-        "both in turn": np.where(own % 2 == 0, own, partner),
-    }[hits]
-    right = lam * (predicted == own) + (1 - lam) * ((predicted == partner) & (partner != own))
-    found = mix.accuracy(predicted, shown)
-    bound = 2 * mix.target_error(shown) + 1e-6
-    mix.agree("accuracy of the mixed batch", found, float(right.mean()), bound)
-
-
-@law(
-    "mixup",
     "q >= 0 and sum_k q_k = 1",
     why="A mixture of two distributions is one; blended class numbers are none.",
     source=_ZHANG,
@@ -867,6 +836,10 @@ def rejects_bad_target(mix: Mix, size: int, beyond: int, rows: bool, alpha: floa
 )
 @draws(size=one_of(4, 2), rows=one_of(False, True), alpha=alphas(), seed=seeds())
 def rejects_odd_targets(mix: Mix, size: int, rows: bool, alpha: float, seed: int) -> None:
+    if rows and "places" in mix.features:
+        raise Unasked("whole numbers are classes, one for each place")
+    if not rows and "num_classes" not in mix.features:
+        raise Unasked("of no number of classes, labels of floats are values")
     target = probes.identity_batch(size) if rows else list(range(size))
     what, dtype = ("rows of whole numbers", "int64") if rows else ("labels of floats", "float32")
     ask = partial(mix, probes.identity_batch(size), target, alpha, seed, target_as=dtype)

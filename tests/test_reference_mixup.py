@@ -88,6 +88,21 @@ def test_distributions_are_mixed_as_they_are():
     assert q.tolist() == [[0.25, 0.75], [0.8125, 0.1875]]
 
 
+def test_classes_of_places_and_values_are_mixed_place_by_place():
+    q = mixup.mixed_targets([[0, 1]], [[1, 1]], [0.75], 2)
+    assert q.tolist() == [[[0.75, 0.0], [0.25, 1.0]]]
+    assert mixup.mixed_targets([2.0], [6.0], [0.75], 2).tolist() == [3.0]
+    loss = mixup.mixed_loss([[[0.0, math.log(3)], [0.0, 0.0]]], [[0, 1]], [[1, 1]], [0.75])
+    assert loss[0].tolist() == pytest.approx([math.log(2), math.log(4)])
+    assert mixup.mixed_accuracy([[[0.0, 3.0], [1.0, 0.0]]], [[0, 1]], [[1, 1]], [0.75]).tolist() == [
+        [0.25, 0.0]
+    ]
+
+
+def test_joined_masks_by_hand():
+    assert mixup.join([[1, 1, 0]], [[1, 0, 0]]).tolist() == [[True, True, False]]
+
+
 def test_unknown_class_is_refused():
     with pytest.raises(ValueError, match=r"target is \[3\], expected classes in 0..2"):
         mixup.mixed_targets([0], [3], 0.5, 3)

@@ -64,7 +64,7 @@ class Right:
 
 
 @of_loss(
-    "X60",
+    "X80",
     "epsilon is divided by the size of dimension 1, whatever dim is",
     "https://github.com/tensorflow/tensorflow/issues/24397; "
     "https://github.com/tensorflow/tensorflow/pull/36990",
@@ -76,7 +76,7 @@ class ClassesCountedInDimensionOne(Right):
 
 
 @of_loss(
-    "X61",
+    "X81",
     "epsilon is divided by the size of the last dimension, whatever dim is",
     "https://github.com/tensorflow/tensorflow/issues/127249; "
     "https://github.com/keras-team/keras/issues/23451",
@@ -88,7 +88,7 @@ class ClassesCountedInTheLastDimension(Right):
 
 
 @of_loss(
-    "X62",
+    "X82",
     "dim is accepted, and the softmax is over the last dimension",
     "https://github.com/fastai/fastai/pull/3189",
     _DIM,
@@ -99,7 +99,7 @@ class SoftmaxOverTheLastDimension(Right):
 
 
 @of_loss(
-    "X63",
+    "X83",
     "the mean is over all tokens, padded ones too",
     "https://github.com/eladhoffer/utils.pytorch/issues/4; https://github.com/kaiyinzhou/BERT-NER/issues/3",
     _MASK,
@@ -109,14 +109,14 @@ class MeanOverAllTokens(Right):
         return counts.sum()
 
 
-@of_loss("X64", "the mask is read the other way round", _PLAUSIBLE, _MASK)
+@of_loss("X84", "the mask is read the other way round", _PLAUSIBLE, _MASK)
 class MaskTurnedRound(Right):
     def __call__(self, logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
         return super().__call__(logits, target, None if mask is None or mask.all() else ~mask)
 
 
 @of_loss(
-    "X65",
+    "X85",
     "the mask strikes out the target's term, and the spread counts at padded tokens",
     "as ignored targets in https://github.com/pytorch/pytorch/issues/73205",
     _MASK,
@@ -127,13 +127,13 @@ class SpreadOfPaddedTokens(Right):
         return torch.where(mask, terms.sum(-1), (terms - terms.detach() + most).sum(-1))
 
 
-@of_loss("X66", "a mask is accepted, and struck out of nothing", _PLAUSIBLE, _MASK)
+@of_loss("X86", "a mask is accepted, and struck out of nothing", _PLAUSIBLE, _MASK)
 class MaskLeftOut(Right):
     def __call__(self, logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
         return super().__call__(logits, target)
 
 
-@of_loss("X67", "the gradient reaches padded tokens", _PLAUSIBLE, _MASK)
+@of_loss("X87", "the gradient reaches padded tokens", _PLAUSIBLE, _MASK)
 class SlopeAtPaddedTokens(Right):
     def masked(self, terms: Tensor, mask: Tensor) -> Tensor:
         losses = terms.sum(-1)
@@ -160,7 +160,7 @@ _OUTCOMES, _CLASSES = {"multilabel": "outcomes"}, {"multilabel": "classes"}
 
 
 @of_labels(
-    "X68",
+    "X88",
     "several labels: (1 - e) t + 1/K, a constant that does not shrink with e",
     "https://github.com/TimDettmers/ConvE/issues/55; "
     "https://github.com/dice-group/dice-embeddings/issues/433",
@@ -173,7 +173,7 @@ class ConstantDoesNotShrink(OfSeveral):
 
 
 @of_labels(
-    "X69",
+    "X89",
     "several labels: documented to move each towards 1/2, and moved by e/K as one label out of K",
     "https://github.com/open-mmlab/mmaction2/issues/1639",
     _LABELS,
@@ -185,7 +185,7 @@ class AsOneOfThem(OfSeveral):
 
 
 @of_labels(
-    "X70",
+    "X90",
     "several labels: the smoothed row is divided by its sum, as a distribution",
     _PLAUSIBLE,
     _LABELS,
@@ -198,7 +198,7 @@ class MadeADistribution(AsOneOfThem):
 
 
 @of_labels(
-    "X71", "several labels: only the positive ones are moved", _PLAUSIBLE, _LABELS, documented=_OUTCOMES
+    "X91", "several labels: only the positive ones are moved", _PLAUSIBLE, _LABELS, documented=_OUTCOMES
 )
 class PositiveOnesAlone(OfSeveral):
     def smoothed(self, target: Tensor) -> Tensor:

@@ -163,7 +163,7 @@ def adapters() -> tuple[Adapter, ...]:
         MixupAdapter(
             "native_second",
             _second_batch,
-            features=MixupAdapter.known_features - {"generator"},
+            features=MixupAdapter.known_features - {"generator", "several_inputs", "masks"},
             documented={
                 "lambda": "folded",
                 "waits": "0",

@@ -22,6 +22,7 @@ class MixedTarget(NamedTuple):
     """Row i is ``lam[i]`` of ``target_a[i]``, the sample's own, and the rest of ``target_b[i]``."""
 
     target_a: Tensor
+    """Classes or values, (N, ...)."""
     target_b: Tensor
     lam: Tensor
     """(N,)"""
@@ -36,8 +37,13 @@ def mixup_loss(
 ) -> Tensor:
     """The loss of a mixed batch: weighted by each sample's lambda first, reduced after.
 
-    ``loss_fn(output, target)`` gives a loss for each sample, (N,): say reduction="none". It is called with
-    soft targets once, with a :class:`MixedTarget` for both targets. Returns a scalar, or (N,).
+    ``loss_fn(output, target)`` gives a loss for each sample, (N,), or for each of its places too, (N, d...):
+    say reduction="none". It is called with soft targets once, with a :class:`MixedTarget` for both targets.
+    Returns a scalar, or what ``loss_fn`` gives. The mean is over all places, those too that ``loss_fn``
+    ignores: to leave them out take the sum, and divide.
+
+    A pair and soft targets give the same where the loss is linear in its target, as cross-entropies are. A
+    squared error is not: of a pair it is the mean of two errors, of mixed values the error of the mixture.
 
     >>> loss_fn = torch.nn.CrossEntropyLoss(reduction="none")
     >>> mixed = MixedTarget(torch.tensor([0]), torch.tensor([1]), torch.tensor([0.75]))
@@ -50,7 +56,7 @@ def mixup_loss(
         own = loss_fn(output, mixed_target[0])
         other = loss_fn(output, mixed_target[1])
         _check_per_sample(own, output)
-        losses = torch.lerp(other, own, mixed_target[2].to(own.dtype))
+        losses = torch.lerp(other, own, _along(mixed_target[2].to(own.dtype), own))
     else:
         losses = loss_fn(output, mixed_target)
         _check_per_sample(losses, output)
@@ -75,10 +81,11 @@ def mixup_accuracy(
     tensor(0.5000)
 
     Args:
-        output: logits or probabilities, (N, K): the largest entry of a row is the prediction.
-        mixed_target: what :func:`mixup` gave, of classes or distributions, as rows (N, K) or as a pair.
+        output: logits or probabilities, (N, K) or (N, K, d...): the largest entry of dimension 1 is the
+            prediction.
+        mixed_target: what :func:`mixup` gave, of classes or distributions, as rows or as a pair.
         reduction: "mean"; "sum", to be divided by the samples of an epoch whose batches differ in size; or
-            "none", (N,).
+            "none", (N, d...).
 
     Returns float32, or float64 where lambda or the rows are float64: never whole numbers. Nothing waits for
     the device.

@@ -37,7 +37,8 @@ def adapters() -> tuple[Adapter, ...]:
         "judged": "ema_corrected",
         **_NAMED,
     }
-    without = MixupAdapter.known_features - {"eval_mode"}
+    without = MixupAdapter.usual_features - {"eval_mode"}
+    of_targets = frozenset({"places", "values"})
     return (
         LabelSmoothing(
             "native_function",
@@ -55,7 +56,7 @@ def adapters() -> tuple[Adapter, ...]:
         MixupAdapter(
             "native_function",
             _mixup_function,
-            features=without,
+            features=MixupAdapter.known_features - {"eval_mode"},
             documented=folded,
             loss=_summed,
             accuracy=_share_of_right,
@@ -64,17 +65,19 @@ def adapters() -> tuple[Adapter, ...]:
         MixupAdapter(
             "native_collate",
             _collated,
-            features=MixupAdapter.known_features,
+            features=MixupAdapter.known_features - {"several_inputs", "masks"},
             documented=folded,
             ranks=(3, 2, 1, 4, 5),
             loss=_one_by_one,
             accuracy=_mean_of_right,
         ),
-        MixupAdapter("native_in_place", _in_place, features=without, documented=folded, loss=_summed),
+        MixupAdapter(
+            "native_in_place", _in_place, features=without | of_targets, documented=folded, loss=_summed
+        ),
         MixupAdapter(
             "native_in_place_second",
             lambda alpha, num_classes: _in_place(alpha, num_classes, beside_another=True),
-            features=without - {"generator"},
+            features=(without | of_targets) - {"generator"},
             documented=folded,
             loss=_summed,
             accuracy=_share_of_right,
@@ -82,7 +85,7 @@ def adapters() -> tuple[Adapter, ...]:
         MixupAdapter(
             "native_pair_second",
             _second_pair,
-            features=without - {"generator", "num_classes"},
+            features=(without | of_targets) - {"generator", "num_classes"},
             documented={"lambda": "beta", "lambda_scope": "batch", "pairing": "permutation", **_NAMED},
             loss=_one_by_one,
             accuracy=_mean_of_right,
@@ -164,15 +167,16 @@ def _second_pair(alpha: float, num_classes: int) -> Callable[..., Any]:
         order = torch.randperm(min(len(inputs), len(target)))
         options: dict[str, Any] = {"alpha": alpha, "scope": "batch", "fold": False}
         mixed, mixed_target = native.mixup(inputs, target, second=(inputs[order], target[order]), **options)
-        if isinstance(mixed_target, torch.Tensor) != (target.ndim == 2):
-            raise AssertionError(f"targets of {target.ndim} dimensions give a {type(mixed_target).__name__}")
+        if isinstance(mixed_target, torch.Tensor) != target.is_floating_point():
+            raise AssertionError(f"targets of {target.dtype} give a {type(mixed_target).__name__}")
         return mixed, mixed_target
 
     return mixed_with_a_shuffle
 
 
 def _summed(logits: torch.Tensor, mixed_target: Any) -> torch.Tensor:
-    return native.mixup_loss(_per_sample, logits, mixed_target, reduction="sum") / len(logits)
+    losses = native.mixup_loss(_per_sample, logits, mixed_target, reduction="sum")
+    return losses * logits.shape[1] / logits.numel()
 
 
 def _one_by_one(logits: torch.Tensor, mixed_target: Any) -> torch.Tensor:

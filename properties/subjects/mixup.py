@@ -498,6 +498,10 @@ class Mix(Subject):
             "eval_mode": "does not say that eval() stops it",
             "gradient": "gives no gradient of the inputs",
             "accuracy": "has no accuracy of a mixed batch",
+            "places": "says of no class for each place",
+            "values": "says of no targets that are values",
+            "several_inputs": "says of no inputs but one",
+            "masks": "says nothing of masks",
         }
         if feature in says:
             return says[feature]

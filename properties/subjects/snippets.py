@@ -315,12 +315,16 @@ def soft(result, num_classes):
 
 def mixup_snippet(subject: Subject, answers: list[Answer], broken: BaseException, headline: str) -> str:
     lines, names = [_SEED, _SOFT, ""], _Names()
-    if any("accuracy(" in expression for answer in answers for expression, _ in answer.derived):
-        lines += _accuracy_lines(subject)
+    for name in ("accuracy", "loss"):
+        if any(f"{name}(" in expression for answer in answers for expression, _ in answer.derived):
+            lines += _as_the_adapter_has_it(subject, name)
     for number, answer in enumerate(answers, 1):
         asked = answer.asked
         if "stream" in asked:
             lines += _stream_lines(subject, answer, names)
+            continue
+        if hasattr(answer, "lines"):
+            lines += _own_lines(subject, answer, number, names)
             continue
         lines += _mixup_lines(subject, answer, number, names)
     if getattr(broken, "relation", None) == "an error, not":
@@ -422,17 +426,28 @@ def _mixup_lines(subject: Subject, answer: Any, number: int, names: _Names) -> l
     return lines
 
 
-def _accuracy_lines(subject: Any) -> list[str]:
-    """Defines ``accuracy`` as the adapter has it."""
-    found = subject.adapter.accuracy
+def _own_lines(subject: Subject, answer: Any, number: int, names: _Names) -> list[str]:
+    """A call that is lines."""
+    asked = answer.asked
+    parts = {"inputs": "inputs", "target": "target"}
+    parts |= {name: literal(asked[name]) for name in ("alpha", "num_classes")}
+    called = _called(subject, answer, "", parts)
+    for expression, value in answer.derived:
+        names.learn(value, expression.format(result=f"result_{number}"))
+    return [*answer.lines(subject.shown_device), f"seed({asked['seed']})", f"result_{number} = {called}"]
+
+
+def _as_the_adapter_has_it(subject: Subject, name: str) -> list[str]:
+    """Defines ``accuracy`` or ``loss``."""
+    found = getattr(subject.adapter, name)
     alone = standing_alone(found)
     if alone is None:
         return [
-            f"# of the adapter {subject.adapter.name!r}, which cannot be shown alone: put it here",
+            f"# {name} of the adapter {subject.adapter.name!r} cannot be shown alone: put it here",
             "from your_adapter import adapter",
-            "accuracy = adapter.accuracy",
+            f"{name} = adapter.{name}",
         ]
-    return [*_imports(alone), *([] if found.__name__ == "accuracy" else [f"accuracy = {found.__name__}"])]
+    return [*_imports(alone), *([] if found.__name__ == name else [f"{name} = {found.__name__}"])]
 
 
 def _image(name: str, shape: tuple[int, ...], rank: int, *, alike: bool = False) -> list[str]:
