@@ -317,6 +317,16 @@ class Swept:
     """Draws the curve with Matplotlib, and gives the axes. None: it draws none."""
     reset: Callable[[], None] | None = None
     """Puts back what the test changed. None: that is done already, or never."""
+    spread: Sequence[float] | None = None
+    """Of the losses over several sweeps: a standard deviation (n - 1) for each record."""
+    suggest_groups: Callable[[], Sequence[float] | None] | None = None
+    """The learning rates that it suggests, one for each param group."""
+    explain: Callable[[], str] | None = None
+    """What it suggests, or that it suggests none, with the reason, in words."""
+    rules: Mapping[str, Callable[[], float | None]] = field(default_factory=dict)
+    """What each of its rules suggests, by the rule's name."""
+    plot_rules: Callable[[], Any] | None = None
+    """Draws the curve with what each of the rules suggests, and gives the axes."""
 
 
 @dataclass(frozen=True)
@@ -328,7 +338,11 @@ class LRFinder(Adapter):
 
     Features: ``divergence`` (a keyword: stop above best + (divergence - 1)|best|), ``smoothing`` (a keyword:
     0 is none), ``suggestion`` (``Swept.suggest`` is there), ``plot`` (``Swept.plot`` is there), ``history``
-    (where a test gives one).
+    (where a test gives one). A few offer besides: ``val_loader`` (a keyword: the losses are those of this
+    whole set, each from after its step), ``clip_grad_norm`` (a keyword: the norm that all gradients together
+    have at most), ``sweeps`` (a keyword: so many tests, whose losses' mean is given; ``Swept.spread`` is
+    there), ``group_suggestions``, ``explanation``, ``several_rules`` (``Swept.suggest_groups``, ``explain``,
+    ``rules`` with ``plot_rules`` are there).
 
     In ``called_as``: ``model``, ``optimizer``, ``criterion``, ``loader``, ``start_lr``, ``end_lr``,
     ``num_iter``, ``features``; the expression gives what has ``lrs`` and ``losses``.
@@ -342,7 +356,14 @@ class LRFinder(Adapter):
     usual_features: ClassVar[frozenset[str]] = frozenset(
         {"divergence", "smoothing", "suggestion", "plot", "history"}
     )
-    known_features: ClassVar[frozenset[str]] = usual_features
+    known_features: ClassVar[frozenset[str]] = usual_features | {
+        "val_loader",
+        "clip_grad_norm",
+        "sweeps",
+        "group_suggestions",
+        "explanation",
+        "several_rules",
+    }
 
     least_steps: int = 1
     """Fewer are refused: laws are then asked of longer tests."""

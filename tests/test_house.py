@@ -153,6 +153,7 @@ def test_pytest_of_another_project_imports_no_torch_for_us(tmp_path):
         "lawful.impl.native.mixup",
         "lawful.impl.native.mixed_target",
         "lawful.impl.native.lr_finder",
+        "lawful.impl.native.curve",
         "lawful.properties.probes",
         "lawful.properties.strategies",
         "lawful.properties.harness.api",

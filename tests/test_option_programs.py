@@ -2,12 +2,12 @@
 
 import pytest
 
-from lawful.impl.faulty import label_smoothing_options, mixup_options
+from lawful.impl.faulty import label_smoothing_options, lr_finder_options, mixup_options
 from lawful.properties.subjects import understand
 
 from .asked import QUICK, ask
 
-FAULTS = [*label_smoothing_options.FAULTS, *mixup_options.FAULTS]
+FAULTS = [*label_smoothing_options.FAULTS, *mixup_options.FAULTS, *lr_finder_options.FAULTS]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.id)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,12 +10,13 @@ import torch.nn.functional as F
 
 from lawful.impl.contracts import Adapter, Argument, LabelSmoothing, LRFinder, Swept, Trained, Training
 from lawful.impl.contracts import Mixup as MixupAdapter
+from lawful.impl.native.curve import METHODS, RangeTest
 from lawful.impl.native.label_smoothing import (
     LabelSmoothedCrossEntropy,
     label_smoothed_cross_entropy,
     smoothed_multilabel,
 )
-from lawful.impl.native.lr_finder import RangeTest, lr_range_test
+from lawful.impl.native.lr_finder import lr_range_test
 from lawful.impl.native.mixed_target import MixedTarget, mixup_accuracy, mixup_loss
 from lawful.impl.native.mixup import Mixup, mixup
 from lawful.impl.native.training import Epoch, evaluate, train
@@ -69,10 +71,13 @@ _FINDER = {
     "start_lr": Argument(1e-7, low=0.0, without=(0.0, *_NUMBER)),
     "end_lr": Argument(10.0, low=0.0, without=(0.0, *_NUMBER)),
     "num_iter": Argument(100, low=2, whole=True),
+    "schedule": Argument("geometric", values=("geometric", "linear")),
     "smoothing": Argument(0.9, low=0.0, high=1.0, without=(1.0,)),
     "divergence": Argument(4.0, low=1.0, without=(1.0,)),
     "groups": Argument("ratio", values=("ratio", "one")),
     "accumulate": Argument(1, low=1, whole=True),
+    "clip_grad_norm": Argument(None, low=0.0, without=(0.0,)),
+    "sweeps": Argument(1, low=1, whole=True),
     "progress": Argument(None, values=(None, False, True)),
 }
 _TRAINING = {
@@ -198,9 +203,24 @@ def adapters() -> tuple[Adapter, ...]:
             arguments=_FINDER,
         ),
         LRFinder(
+            "native_linear",
+            _linear,
+            features=LRFinder.known_features,
+            documented={
+                "smoothing": "none",
+                "restores": "automatically",
+                "random_state": "restored",
+                "suggestion": "steepest",
+                "slope": "fitted",
+                "no_fall": "none",
+                "errors": "named",
+            },
+            linear=True,
+        ),
+        LRFinder(
             "native_accumulate",
             _accumulating,
-            features=LRFinder.known_features,
+            features=LRFinder.known_features - {"val_loader", "clip_grad_norm", "sweeps"},
             documented={
                 "smoothing": "none",
                 "restores": "automatically",
@@ -289,15 +309,29 @@ def _lr_finder(*parts: Any, **options: Any) -> Swept:
     return _swept(lr_range_test(*parts, **options))
 
 
+def _linear(*parts: Any, **options: Any) -> Swept:
+    return _swept(lr_range_test(*parts, schedule="linear", **options))
+
+
 def _swept(test: RangeTest) -> Swept:
-    def plot() -> Any:
+    def plot(method: Any = "steepest") -> Any:
         from matplotlib.figure import Figure
 
         ax = Figure().subplots()
-        test.plot(ax)
+        test.plot(ax, method=method)
         return ax
 
-    return Swept(test.lrs, test.losses, suggest=test.suggest, plot=plot)
+    return Swept(
+        test.lrs,
+        test.losses,
+        suggest=test.suggest,
+        plot=plot,
+        spread=test.spread,
+        suggest_groups=test.suggest_groups,
+        explain=test.explain,
+        rules={name: partial(test.suggest, name) for name in METHODS},
+        plot_rules=lambda: plot(METHODS),
+    )
 
 
 def _accumulating(model: Any, optimizer: Any, criterion: Any, loader: Any, **options: Any) -> Swept:

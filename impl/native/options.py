@@ -93,13 +93,13 @@ def adapters() -> tuple[Adapter, ...]:
         LRFinder(
             "native_minimum",
             _suggesting("minimum", compute_loss=True),
-            features=LRFinder.known_features,
+            features=LRFinder.known_features - {"several_rules"},
             documented={**swept, "suggestion": "minimum"},
         ),
         LRFinder(
             "native_valley",
             _suggesting("valley", mixed_precision=True),
-            features=LRFinder.known_features,
+            features=LRFinder.known_features - {"several_rules"},
             declines={"twin": "autocast has no kernels there"},
             documented={**swept, "suggestion": "valley"},
         ),
@@ -225,6 +225,8 @@ def _suggesting(
             options.setdefault("smoothing", 0.0)
             options["compute_loss"] = lambda model, b: criterion(model(b["inputs"][0]), b["target"])
             given, batches = None, _Dicts(loader)
+            if "val_loader" in options:
+                options["val_loader"] = _Dicts(options["val_loader"])
         test = native.lr_range_test(model, optimizer, given, batches, **options)
         ended = len(test.lrs) == test.num_iter
         if not test.stopped_early and not ended:
@@ -258,7 +260,15 @@ def _suggesting(
                 )
             return test.suggest(method)
 
-        return Swept(test.lrs, test.losses, suggest=suggest, plot=plot)
+        return Swept(
+            test.lrs,
+            test.losses,
+            suggest=suggest,
+            plot=plot,
+            spread=test.spread,
+            suggest_groups=lambda: test.suggest_groups(method),
+            explain=lambda: test.explain(method),
+        )
 
     return build
 

@@ -89,6 +89,8 @@ class Sweep(Answer):
     suggestion_error: BaseException | None = None
     drawn: Picture | None = None
     """Where its plot was asked for."""
+    swept: Swept | None = None
+    """What came back."""
 
     @property
     def steps(self) -> int:
@@ -145,6 +147,7 @@ class Finder(Subject):
         on_cpu: bool = False,
         shuffles: bool = False,
         streams: bool = False,
+        validates: list[int] | None = None,
         **features: Any,
     ) -> Sweep:
         """``batches`` of the loader, as many as steps where None; ``groups`` of the optimizer, 1 or 2;
@@ -152,7 +155,7 @@ class Finder(Subject):
         ``interrupts``: it is interrupted where it would raise; ``suggests``: read its suggestion too, for
         which some draw a plot; ``draws``: look at its plot; ``on_cpu``: the batches are there, wherever
         the model is; ``shuffles``: the loader draws from a generator of its own; ``streams``: it has no
-        length."""
+        length; ``validates``: the sizes of a validation loader's batches."""
         steps = len(losses) if num_iter is None else num_iter
         if num_iter is None and steps < self.adapter.least_steps:
             raise Unasked(f"it wants {self.adapter.least_steps} steps")
@@ -171,6 +174,7 @@ class Finder(Subject):
                 "setting": setting,
                 "shuffles": shuffles,
                 "streams": streams,
+                "validates": validates,
                 "features": features,
             }
         )
@@ -189,6 +193,8 @@ class Finder(Subject):
                 shuffles=shuffles,
                 streams=streams,
             )
+            if validates is not None:
+                features = {**features, "val_loader": probes.validating(validates, self.device)}
             with probes.watched(parts[0]):
                 self._run(answer, parts, rates, steps, suggests, draws, features)
         return answer
@@ -233,6 +239,7 @@ class Finder(Subject):
         answer.printed = printed.getvalue()
         answer.used = np.asarray([rates[0] for rates, _, _ in answer.script.steps])
         if swept is not None:
+            answer.swept = swept
             self._read(answer, swept, suggests)
             if draws and swept.plot is not None:
                 with self.asking(), silence():
@@ -455,6 +462,16 @@ class Finder(Subject):
             return "gives no history"
         if feature == "given_optimizer":
             return "makes an optimizer of its own"
+        says = {
+            "val_loader": "says nothing of a validation set",
+            "clip_grad_norm": "says nothing of gradients that are clipped",
+            "sweeps": "says nothing of several sweeps",
+            "group_suggestions": "suggests nothing for each group",
+            "explanation": "gives no reason in words",
+            "several_rules": "draws one rule's suggestion",
+        }
+        if feature in says:
+            return says[feature]
         options: dict[str, Any] = {feature: {"divergence": 4.0, "smoothing": 0.0}[feature]}
         return self.refusal(lambda: self([1.0] * 6, **options))
 

@@ -5,6 +5,7 @@ The calls of the failing example are written out with their values, then the ass
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections import Counter
@@ -219,11 +220,54 @@ scripted = criterion
 def criterion(output, target):
     random.random(), numpy.random.random(), torch.rand(())
     return scripted(output, target)"""
+_WORDS = r"""
+import re
+NUMBER = r"\d+\.?\d*(?:[eE][+-]?\d+)?"
+def says(words, values):
+    numbers = [float(each) for each in re.findall(NUMBER, words)]
+    return float(any(abs(n - v) <= 0.01 * abs(v) for n in numbers for v in map(float, values)))
+def without(words, value):
+    return re.sub(NUMBER, lambda n: "" if abs(float(n[0]) - value) <= 0.01 * abs(value) else n[0], words)
+def tells_why(words):
+    return float(bool(re.search(r"\b(none|no|not)\b", words, re.IGNORECASE)) and len(words.split()) > 5)"""
+_MARKS = """
+import numpy
+def marks_on_the_curve(axes, lr):
+    lines = [line.get_data() for line in axes.lines]
+    heights = [numpy.interp(numpy.log(lr), numpy.log(x), y) for x, y in lines if len(x) > 2]
+    marks = [y[0] for x, y in lines if len(y) == 1 and numpy.isclose(x[0], lr, rtol=1e-3)]
+    return float(sum(bool(numpy.isclose(heights, y, rtol=1e-3).any()) for y in marks))
+def legend_of(axes):
+    legend = axes.get_legend()
+    return "" if legend is None else " ".join(text.get_text() for text in legend.get_texts())"""
+_WEIGHTS = """\
+weights, weights_after = [], []
+def weight(*ignored):
+    return float((model.first + model.second).detach())
+model.register_forward_pre_hook(lambda module, inputs: weights.append(weight()) if module.training else None)
+optimizer.register_step_post_hook(lambda *ignored: weights_after.append(weight()))"""
 _STREAM = """\
 class Stream(torch.utils.data.IterableDataset):
     def __iter__(self):
         return iter([samples[i] for i in range(len(samples))])
 samples, data = data, Stream()"""
+
+
+def _validation_lines(sizes: list[int]) -> list[str]:
+    """A loader whose targets say that its batches are validation: the model's output is their loss."""
+    ends = np.cumsum([0, *sizes]).tolist()
+    batches = [list(range(first, last)) for first, last in itertools.pairwise(ends)]
+    return [
+        "validated, of_training = [], criterion",
+        "def criterion(output, target):",
+        "    if not target.any():",
+        "        return of_training(output, target)",
+        "    validated.append((model.training, output.requires_grad))",
+        "    return output.mean()",
+        f"val_inputs = torch.arange(1.0, {sum(sizes) + 1})[:, None] / 8",
+        f"val_data = torch.utils.data.TensorDataset(val_inputs, torch.ones({sum(sizes)}, dtype=torch.int64))",
+        f"val_loader = torch.utils.data.DataLoader(val_data, batch_sampler={batches})",
+    ]
 
 
 def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseException, headline: str) -> str:
@@ -236,6 +280,7 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
     if asked["groups"] == 2:
         params = '[{"params": [model.first]}, {"params": [model.second], "lr": 0.05}]'
     features = "".join(f", {name}={literal(value)}" for name, value in asked["features"].items())
+    features += ", val_loader=val_loader" if asked["validates"] else ""
     parts = {name: name for name in ("model", "optimizer", "criterion", "loader")}
     parts |= {name: literal(asked[name]) for name in ("start_lr", "end_lr", "num_iter")}
     called = _called(subject, answer, features, parts)
@@ -254,6 +299,8 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
         *([_STATE.rstrip()] if "changed(" in asserted else []),
         *([_STEEPNESS.rstrip()] if "steepness(" in asserted else []),
         *([_DRAWS] if "'random'" in asserted else []),
+        *([_WORDS.strip()] if "says(" in asserted or "tells_why(" in asserted else []),
+        *([_MARKS.strip()] if "plot_rules(" in asserted else []),
         *(["RuntimeError = KeyboardInterrupt"] if asked["interrupts"] else []),
         f"script, raises_at = {literal(asked['losses'])}, {asked['raises_at']}",
         "modes, rates, grads, means, asked = [], [], [], [], []",
@@ -268,6 +315,8 @@ def lr_finder_snippet(subject: Subject, answers: list[Answer], broken: BaseExcep
         f"data = torch.utils.data.TensorDataset(inputs, torch.zeros({2 * batches}, dtype=torch.int64))",
         *([_STREAM] if asked["streams"] else []),
         f"loader = torch.utils.data.DataLoader(data, batch_size=2{drawn})",
+        *(_validation_lines(asked["validates"]) if asked["validates"] else []),
+        *([_WEIGHTS] if "weights" in asserted else []),
         *(["before = state(model, optimizer)"] if "changed(" in asserted else []),
     ]
     if answer.lrs is None and getattr(broken, "relation", None) is not None:
