@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
 
 from lawful.properties import tolerances
 from lawful.properties.label_smoothing import FEATURES_BESIDE, beside_others
@@ -66,24 +65,21 @@ def classes_are_in_the_dimension_asked(
     layers = [permutation(key + d, batch.num_classes) for d in range(max(1, depth))]
     logits = np.stack([np.asarray(batch.logits)[:, order] for order in layers], axis=1)
     target = np.stack([np.roll(batch.target, d) for d in range(len(layers))], axis=1)
-    rows, classes = logits.reshape(-1, batch.num_classes), target.reshape(-1).tolist()
+    classes = target.reshape(-1).tolist()
     classes, features = beside_others(loss, beside, classes, ignored, weight[: batch.num_classes])
     places: Any = np.reshape(classes, target.shape)
     if not depth:
-        logits, places = logits[:, 0], places[:, 0]
+        logits, places, target = logits[:, 0], places[:, 0], target[:, 0]
     if soft and "soft_targets" in loss.features:
-        classes = (0.75 * np.eye(batch.num_classes)[target] + 0.25 / batch.num_classes).reshape(rows.shape)
-        features = {}
-        places = np.moveaxis(classes.reshape(logits.shape), -1, dim)
+        shares = 0.75 * np.eye(batch.num_classes)[target] + 0.25 / batch.num_classes
+        places, features = np.moveaxis(shares, -1, dim), {}
     logits = np.moveaxis(logits, -1, dim)
     slopes = "gradient" in loss.features and "weight" not in features
     answer = loss(logits, places, epsilon, dim=dim, with_gradient=slopes, **features)
     right, bound = loss.expected(logits, places, epsilon, dim=dim, **features)
     loss.agree(f"loss with classes in dimension {dim}", answer.value, right, bound)
-    if slopes and not soft:
-        slope, bound = loss.expected_gradient(rows, classes, epsilon, **features)
-        slope, bound = (np.moveaxis(of.reshape(*target.shape, -1), -1, dim) for of in (slope, bound))
-        slope, bound = (of.reshape(answer.gradient.shape) for of in (slope, bound))
+    if slopes:
+        slope, bound = loss.expected_gradient(logits, places, epsilon, dim=dim, **features)
         loss.agree(f"gradient with classes in dimension {dim}", answer.gradient, slope, bound)
 
 
@@ -114,21 +110,11 @@ def masked_tokens_do_not_count(
     slopes = "gradient" in loss.features
     answer = loss(logits, target, epsilon, mask=places.tolist(), with_gradient=slopes)
     of_kept = loss.requiring({"ignored_mean": "kept"})
-    loss.agree(
-        "loss of the tokens kept", answer.value, *of_kept.expected(logits, target, epsilon, mask=places)
-    )
+    right = of_kept.expected(logits, target, epsilon, mask=places)
+    loss.agree("loss of the tokens kept", answer.value, *right)
     if slopes:
-        z = np.moveaxis(loss.rounded(logits), 1, -1).reshape(count, -1)
-        t = np.moveaxis(target, 1, -1).reshape(z.shape) if target.shape == logits.shape else target.ravel()
-        q = reference.smoothed_targets(t, z.shape[1], epsilon, loss.off_target)
-        p, share = softmax(z, axis=1), sum(mask) if loss.adapter.default_reduction == "mean" else 1
-        slope = (p - q) * np.asarray(mask)[:, None] / share
-        bound = (
-            tolerances.gradient_error(loss.precision, z, p, q) / share + tolerances.SMALLEST[loss.precision]
-        )
-        layered = np.moveaxis(logits, 1, -1).shape
-        slope, bound = (np.moveaxis(of.reshape(layered), -1, 1) for of in (slope, bound))
-        loss.agree("gradient of the tokens kept", answer.gradient, slope, bound)
+        right = of_kept.expected_gradient(logits, target, epsilon, mask=places)
+        loss.agree("gradient of the tokens kept", answer.gradient, *right)
 
 
 @law(

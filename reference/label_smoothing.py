@@ -233,21 +233,27 @@ def gradient(
     ignore_index: int | None = None,
     reduction: Reduction = "mean",
     ignored_mean: Literal["kept", "all"] = "kept",
+    dim: int = 1,
+    mask: ArrayLike | None = None,
 ) -> Array:
     """dL/dz = p - q for a sample, over N for the mean, 0 for an ignored one. Shape of ``logits``.
 
-    The gradient of ``reduction="none"`` is that of its sum.
+    Arguments are those of :func:`smoothed_loss`. The gradient of ``reduction="none"`` is that of its sum.
     """
-    z = np.asarray(logits, float)
-    rows, flat = _rows(z), np.asarray(target).reshape(-1)
-    kept = np.ones(len(flat), bool) if ignore_index is None else flat != ignore_index
-    q = smoothed_targets(np.where(kept, flat, 0), rows.shape[1], epsilon, off_target)
+    z, t = np.moveaxis(np.asarray(logits, float), dim, -1), np.asarray(target)
+    rows = z.reshape(-1, z.shape[-1])
+    kept = np.ones(len(rows), bool) if mask is None else np.asarray(mask, bool).reshape(-1)
+    if t.shape == np.shape(logits) and np.issubdtype(t.dtype, np.floating):
+        t = np.moveaxis(t, dim, -1).reshape(rows.shape)
+    else:
+        t = t.reshape(-1)
+        kept = kept if ignore_index is None else kept & (t != ignore_index)
+        t = np.where(kept, t, 0)
+    q = smoothed_targets(t, rows.shape[1], epsilon, off_target)
     slope: Array = (np.exp(log_softmax(rows, axis=1)) - q) * kept[:, None]
     if reduction == "mean":
-        slope = slope / max(1, len(flat) if ignored_mean == "all" else kept.sum())
-    if z.ndim == 2:
-        return slope
-    return np.moveaxis(slope.reshape(z.shape[0], *z.shape[2:], z.shape[1]), -1, 1)
+        slope = slope / max(1, len(rows) if ignored_mean == "all" else kept.sum())
+    return np.moveaxis(slope.reshape(z.shape), -1, dim)
 
 
 def _per_sample(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from scipy.special import softmax
 
 from lawful.impl.contracts import WAYS, Adapter, LabelSmoothing
 from lawful.properties import probes, tolerances
@@ -226,20 +227,28 @@ class Loss(Subject):
     def expected_gradient(
         self, logits: Any, target: Any, epsilon: float, *, reduction: Any = None, **more: Any
     ) -> tuple[Any, Any]:
-        """The reference's gradient of the result's sum, and the bound for each entry. (N, K)."""
-        z = self.rounded(logits)
+        """The reference's gradient of the result's sum, and the bound for each entry. Shape of ``logits``."""
+        z, t, dim = self.rounded(logits), np.asarray(target), more.get("dim", 1)
+        if np.issubdtype(t.dtype, np.floating):
+            t = self.rounded(t)
         reduction = reduction or self.adapter.default_reduction
         shared: dict[str, Any] = {"off_target": self.off_target, **more}
         mean: dict[str, Any] = {"ignored_mean": self.conventions.get("ignored_mean", "kept")}
-        value = reference.gradient(z, target, epsilon, **shared, **mean, reduction=reduction)
-        whole = reference.gradient(z, target, epsilon, **shared, reduction="sum")
-        kept = [t for t in target if t != more.get("ignore_index")]
-        classes = np.where(np.isin(target, kept), target, 0)
-        q = reference.smoothed_targets(classes, z.shape[1], epsilon, self.off_target)
-        bound = tolerances.gradient_error(self.precision, z, np.abs(whole + q), q)
+        value = reference.gradient(z, t, epsilon, **shared, **mean, reduction=reduction)
+        whole = reference.gradient(z, t, epsilon, **shared, reduction="sum")
+        layers = np.moveaxis(z, dim, -1)
+        rows, slopes = (each.reshape(-1, z.shape[dim]) for each in (layers, np.moveaxis(whole, dim, -1)))
+        p = softmax(rows, axis=1)
+        bound = tolerances.gradient_error(self.precision, rows, p, p - slopes)
+        bound = np.moveaxis(bound.reshape(layers.shape), -1, dim)
         divisor = 1
         if reduction == "mean":
-            divisor = len(target) if mean["ignored_mean"] == "all" else max(1, len(kept))
+            kept = np.ones(layers.shape[:-1], bool)
+            if more.get("mask") is not None:
+                kept = np.asarray(more["mask"], bool)
+            elif t.ndim < z.ndim and mean["ignored_mean"] == "kept":
+                kept = t != more.get("ignore_index")
+            divisor = max(1, int(np.sum(kept)))
         return value, bound / divisor + tolerances.SMALLEST[self.precision]
 
     def entropy(self, target: Any, num_classes: int, epsilon: float) -> Any:
