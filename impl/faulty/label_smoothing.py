@@ -288,6 +288,18 @@ class SpreadOverOthers(Right):
 
 
 @fault(
+    "X92",
+    "epsilon/K while epsilon/(K-1) is documented",
+    _PLAUSIBLE,
+    "matches_reference",
+    "gradient_is_softmax_minus_target",
+    documented={"off_target": "others"},
+)
+class SpreadOverAll(Right):
+    """Right, but for what it says of itself."""
+
+
+@fault(
     "L12",
     "classes are taken from the last dimension of (N, K, d)",
     "the seed notebook, NB31",
