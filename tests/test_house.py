@@ -108,7 +108,7 @@ def test_a_wheel_holds_every_file_of_lawful_and_nothing_else(wheel):
         f"lawful/{p.relative_to(ROOT)}"
         for folder in PACKAGES
         for p in (ROOT / folder).rglob("*")
-        if p.suffix in (".py", ".jinja") or p.name == "py.typed"
+        if p.suffix in (".py", ".jinja", ".json") or p.name == "py.typed"
     }
     assert expected <= set(names)
 
