@@ -2,9 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Other environments may lie anywhere: make test-lowest LOWEST=/somewhere/else
+LOWEST := .venv-lowest
+NEWEST := .venv-newest
 READY := $(VENV)/.ready
 
-.PHONY: test deep matrix matrix-more matrix-frameworks matrix-tfjs matrix-all docs lint setup bench bench-compare mutants teeth test-lowest
+.PHONY: test deep matrix matrix-more matrix-frameworks matrix-tfjs matrix-all docs lint setup bench bench-compare mutants teeth test-lowest test-newest dist gpu gpu-rehearsal
 
 test: $(READY)
 	$(BIN)/pytest -n auto --dist worksteal
@@ -14,12 +17,8 @@ deep: $(READY)
 	LAWFUL_TEST_PROFILE=standard $(BIN)/pytest -n auto -m "deep or not deep" --timeout 1200
 
 # The lowest versions that pyproject.toml promises, in an environment of their own, and what needs no other library.
-LOWEST := .venv-lowest
-CORE := cases questions api probes tolerances known severity twin ways laws_have_teeth \
-	reference_label_smoothing reference_mixup reference_lr_finder \
-	native_label_smoothing native_mixup native_lr_finder native_training
 test-lowest: $(LOWEST)/.ready
-	$(LOWEST)/bin/pytest -n auto $(CORE:%=tests/test_%.py)
+	$(LOWEST)/bin/pytest -n auto --dist worksteal @.ci/core
 
 $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
@@ -27,8 +26,33 @@ $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
 	$(LOWEST)/bin/python -m pip install -q -c constraints-lowest.txt -e ".[test]"
 	touch $@
 
+# The newest of everything, without a pin, in an environment of its own; what is there already is upgraded.
+test-newest:
+	$(PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/bin/python -m pip install -q --upgrade torch
+	$(NEWEST)/bin/python -m pip install -q --upgrade --upgrade-strategy eager -e ".[thirdparty,test]"
+	$(NEWEST)/bin/pytest -n auto --dist worksteal @.ci/core tests/test_thirdparty.py
+
 bench: $(READY)
 	$(BIN)/python benchmarks/bench.py
+
+# On a machine with an NVIDIA GPU and PyTorch: benchmarks/gpu.md, in under ten minutes. A second run asks what the
+# first had no time for. The PyTorch that is there is kept; a library that cannot be had is left out by name.
+GPU := .venv-gpu
+gpu: $(GPU)/.ready
+	$(GPU)/bin/python benchmarks/gpu.py $(ARGS)
+
+$(GPU)/.ready: pyproject.toml
+	$(PYTHON) -m venv --system-site-packages $(GPU)
+	$(GPU)/bin/python -m pip freeze | grep -iE "^torch(vision|audio)?==" > $(GPU)/torch.txt
+	$(GPU)/bin/python -m pip install -q -c $(GPU)/torch.txt -e .
+	-$(GPU)/bin/python -m pip install -q -c $(GPU)/torch.txt -e ".[thirdparty]"
+	-$(GPU)/bin/python -m pip install -q -c $(GPU)/torch.txt liger-kernel
+	touch $@
+
+# The same without a GPU: the twin stands in, and times are left out.
+gpu-rehearsal: $(READY)
+	$(BIN)/python benchmarks/gpu.py --device twin --json .gpu-rehearsed.json --page .gpu-rehearsed.md $(ARGS)
 
 bench-compare: $(READY)
 	$(BIN)/python benchmarks/compare.py $(OLD) $(NEW)
@@ -37,9 +61,9 @@ bench-compare: $(READY)
 mutants: $(READY)
 	$(BIN)/python benchmarks/mutants.py $(ARGS)
 
-# Every fault under thirty seeds, and what is right under as many as it takes: the picture of docs/reference/teeth.md.
+# Every fault under thirty seeds, and what is right under as many as it takes: docs/reference/teeth.md draws it.
 teeth: $(READY)
-	$(BIN)/python benchmarks/teeth.py --json docs/_static/teeth.json --svg docs/_static/teeth.svg $(ARGS)
+	$(BIN)/python benchmarks/teeth.py --json docs/_static/teeth.json $(ARGS)
 
 matrix: $(READY)
 	$(BIN)/lawful matrix --json matrix.json --html matrix.html
@@ -98,6 +122,17 @@ lint: $(READY)
 	mkdir -p .mypy/lawful
 	for package in reference impl properties; do ln -sfn ../../$$package .mypy/lawful/$$package; done
 	MYPYPATH=.mypy $(BIN)/mypy -p lawful.reference -p lawful.impl -p lawful.properties
+	$(BIN)/zizmor --offline --quiet .github action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --check-metaschema properties/harness/report.schema.json
+
+# What is published: the sdist, the wheel that it builds, and that wheel tried in an environment of its own.
+dist: $(READY)
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	.ci/try-wheel dist/*.whl
 
 setup: $(READY)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timing import Ratios, ratios
+from timing import Measure, Ratios, ratios
 
 from lawful.impl.native import label_smoothed_cross_entropy, smoothed_multilabel
 from lawful.impl.thirdparty import adapters
@@ -28,7 +29,8 @@ SIZES = (
 Loss = Callable[[Any, Any], Any]
 
 
-def losses() -> dict[str, Loss]:
+def losses(device: str = "cpu") -> dict[str, Loss]:
+    """Liger-Kernel's are for a GPU alone."""
     found: dict[str, Loss] = {
         "F.cross_entropy": lambda z, y: F.cross_entropy(z, y, label_smoothing=0.1),
         "lawful": lambda z, y: label_smoothed_cross_entropy(z, y, epsilon=0.1),
@@ -37,20 +39,27 @@ def losses() -> dict[str, Loss]:
         for adapter in adapters(name):
             if adapter.technique == "label_smoothing" and adapter.installed():
                 found[name] = adapter.build(0.1)
+    with contextlib.suppress(ImportError):
+        if device == "cuda":
+            from liger_kernel.transformers import LigerCrossEntropyLoss
+
+            found["Liger-Kernel"] = LigerCrossEntropyLoss(label_smoothing=0.1)
     return found
 
 
-def compare(device: str, size: int, num_classes: int, dtype: torch.dtype) -> tuple[str, Ratios]:
+def compare(
+    device: str, size: int, num_classes: int, dtype: torch.dtype, measured: Measure = ratios
+) -> tuple[str, Ratios]:
     logits = torch.randn(size, num_classes, device=device, dtype=dtype, requires_grad=True)
     target = torch.randint(num_classes, (size,), device=device)
     steps: dict[str, Callable[[], object]] = {
         name: lambda loss=loss: torch.autograd.grad(loss(logits, target), logits)
-        for name, loss in losses().items()
+        for name, loss in losses(device).items()
     }
     steps["one read, one write"] = lambda: logits.detach().clone()
     name = str(dtype).removeprefix("torch.")
     title = f"loss, forward and backward, {size} x {num_classes}, {name}, {device}"
-    return title, ratios(title, steps)
+    return title, measured(title, steps)
 
 
 def tokens(sentences: int, length: int, num_classes: int) -> tuple[str, Ratios]:

@@ -25,7 +25,8 @@ from lawful.impl import native
 from lawful.impl.contracts import TECHNIQUES
 from lawful.impl.faulty import faults
 from lawful.properties import twin
-from lawful.properties.harness.cases import LawTest, cases, why_unsupported
+from lawful.properties.harness.cases import cases, why_unsupported
+from lawful.properties.harness.lawtest import LawTest
 from lawful.properties.harness.profiles import PROFILES
 from lawful.properties.registry import Law, laws_of
 from lawful.properties.subjects import understand

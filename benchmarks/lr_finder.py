@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from timing import Ratios, ratios
+from timing import Measure, Ratios, ratios
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -55,7 +55,7 @@ def _quiet(build: Any, *given: Any, **span: Any) -> None:
         build(*given, **span)
 
 
-def compare(device: str, make: Any) -> tuple[str, Ratios]:
+def compare(device: str, make: Any, measured: Measure = ratios) -> tuple[str, Ratios]:
     span = {"start_lr": 1e-5, "end_lr": 1e-2, "num_iter": STEPS}
     tests: dict[str, Callable[[], object]] = {
         "a bare loop": lambda: bare_loop(*parts(make, device)),
@@ -66,7 +66,7 @@ def compare(device: str, make: Any) -> tuple[str, Ratios]:
             if adapter.technique == "lr_finder" and adapter.installed():
                 tests[adapter.name] = lambda build=adapter.build: _quiet(build, *parts(make, device), **span)
     title = f"range test, {STEPS} steps, {make.__name__}, {device}"
-    return title, ratios(title, tests, rounds=9)
+    return title, measured(title, tests, rounds=9)
 
 
 def besides(make: Any) -> tuple[str, Ratios]:

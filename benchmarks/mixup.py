@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from timing import Ratios, ratios
+from timing import Measure, Ratios, ratios
 
 from lawful.impl.native import Mixup, mixup, mixup_accuracy
 from lawful.impl.thirdparty import adapters
@@ -20,7 +20,7 @@ PEERS = ("torchvision", "timm", "fastai", "kornia")
 SHAPES = ((8, 3, 8, 8), (64, 3, 32, 32), (128, 3, 64, 64), (64, 3, 224, 224))
 
 
-def compare(device: str, shape: tuple[int, ...]) -> tuple[str, Ratios]:
+def compare(device: str, shape: tuple[int, ...], measured: Measure = ratios) -> tuple[str, Ratios]:
     inputs = torch.randn(shape, device=device)
     spoilt = inputs.clone()
     target = torch.randint(10, (shape[0],), device=device)
@@ -43,7 +43,7 @@ def compare(device: str, shape: tuple[int, ...]) -> tuple[str, Ratios]:
     }.items():
         calls[name] = lambda mix=in_place: mix(spoilt, target)
     title = f"mixup, {' x '.join(map(str, shape))}, float32, {device}"
-    return title, ratios(title, calls)
+    return title, measured(title, calls)
 
 
 def ways(shape: tuple[int, ...]) -> tuple[str, Ratios]:

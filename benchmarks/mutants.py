@@ -244,7 +244,7 @@ def _adapters(technique: str) -> list[Any]:
 def _by_laws(technique: str, promised: dict[str, dict[str, str]]) -> str:
     from lawful.impl import native
     from lawful.properties.harness.api import plan_report
-    from lawful.properties.harness.cases import LawTest
+    from lawful.properties.harness.lawtest import LawTest
     from lawful.properties.harness.plan import Plan
     from lawful.properties.harness.profiles import PROFILES
     from lawful.properties.harness.understanding.targets import Found

@@ -5,8 +5,8 @@ every seed; the others, which may see it too, under the first --others. Then eve
 right (our own implementations in every option, and F.cross_entropy in a wider dtype) is asked under seed
 after seed, until --right examples were completed: nothing may break.
 
-Writes teeth.json, and teeth.svg: rows are faults, columns laws, a cell the examples until it is caught, as
-the median over the seeds. Exit status 1 where a fault escapes under a seed, or something right breaks.
+Writes teeth.json, which docs/reference/teeth.md draws. Exit status 1 where a fault escapes under a seed, or
+something right breaks.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ from lawful.impl import native
 from lawful.impl.contracts import TECHNIQUES, Adapter, LabelSmoothing
 from lawful.impl.faulty import Fault, faults
 from lawful.properties import twin
-from lawful.properties.harness.cases import Case, LawTest, cases
+from lawful.properties.harness.cases import Case, cases
+from lawful.properties.harness.lawtest import LawTest
 from lawful.properties.harness.profiles import PROFILES
 from lawful.properties.harness.questions import generators_kept, questions
 from lawful.properties.registry import laws_of
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import LawBroken, Raised, Subject, global_state_kept, silence
+from lawful.properties.subjects.failures import LawBroken, Raised
+from lawful.properties.subjects.subject import Subject, global_state_kept, silence
 
 STANDARD = PROFILES["standard"]
 
@@ -142,59 +144,9 @@ def _all_right(pool: ProcessPoolExecutor, wanted: int) -> Iterator[tuple[int, li
         seed += 1
 
 
-def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """Rows are faults, columns laws; the darker, the sooner it was caught."""
-    from matplotlib import pyplot as plt
-    from matplotlib.colors import LogNorm
-
-    techniques = [t for t in TECHNIQUES if any(row["technique"] == t for row in rows)]
-    of = {t: [row for row in rows if row["technique"] == t] for t in techniques}
-    plt.rcParams.update({"font.size": 7, "svg.fonttype": "none", "svg.hashsalt": "lawful"})
-    figure, all_axes = plt.subplots(
-        len(techniques),
-        1,
-        figsize=(13, sum(len(each) for each in of.values()) * 0.17 + 3.2 * len(techniques)),
-        gridspec_kw={"height_ratios": [len(of[t]) + 3 for t in techniques]},
-        layout="constrained",
-        squeeze=False,
-    )
-    for axes, technique in zip(all_axes[:, 0], techniques, strict=True):
-        laws = [law.name for law in laws_of(technique)]
-        grid = [
-            [_median(row["laws"].get(law, {}).get("examples", [])) for law in laws] for row in of[technique]
-        ]
-        drawn = axes.imshow(grid, norm=LogNorm(1, 120), cmap="Blues_r", aspect="auto")
-        for y, row in enumerate(of[technique]):
-            for x, law in enumerate(laws):
-                if grid[y][x] == grid[y][x]:
-                    dark = grid[y][x] < 6
-                    text = f"{grid[y][x]:.0f}"
-                    weight = "bold" if _named(row, law) else "normal"
-                    axes.text(
-                        x,
-                        y,
-                        text,
-                        ha="center",
-                        va="center",
-                        weight=weight,
-                        color="white" if dark else "#1b1f24",
-                    )
-        axes.set_xticks(range(len(laws)), laws, rotation=90)
-        axes.set_yticks(range(len(of[technique])), [row["fault"] for row in of[technique]])
-        axes.xaxis.tick_top()
-        axes.set_title(f"{technique}: examples until a fault is caught", loc="left", weight="bold", size=9)
-        figure.colorbar(drawn, ax=axes, shrink=0.4, label="examples (median over seeds)")
-    figure.savefig(path, metadata={"Date": None})  # the same picture is the same file
-
-
 def _named(row: dict[str, Any], law: str) -> bool:
     (fault,) = (each for each in faults(row["technique"]) if each.id == row["fault"])
     return law in fault.caught_by
-
-
-def _median(counts: list[int | None]) -> float:
-    caught = [count for count in counts if count is not None]
-    return statistics.median(caught) if caught else float("nan")
 
 
 def main() -> None:
@@ -212,7 +164,6 @@ def main() -> None:
     parser.add_argument("--others", type=int, default=1, help="seeds of the laws that a fault does not name")
     parser.add_argument("--right", type=int, default=1_000_000, help="examples for what is right")
     parser.add_argument("--json", type=Path, default=Path("teeth.json"))
-    parser.add_argument("--svg", type=Path, default=Path("teeth.svg"))
     chosen = parser.parse_args()
     unknown = set(chosen.technique) - set(TECHNIQUES)
     if unknown:
@@ -282,8 +233,6 @@ def main() -> None:
         print(each)
     found = {"seeds": chosen.seeds, "faults": rows, "right": completed, "broken": broken}
     chosen.json.write_text(json.dumps(found, separators=(",", ":")) + "\n")
-    if rows:
-        draw(rows, chosen.svg)
     raise SystemExit(1 if escaped or broken else 0)
 
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 
 Ratios = dict[str, dict[str, float]]
 """By alternative: its least microseconds, and the ratio to the first one's."""
+Measure = Callable[..., Any]
+"""``ratios``, or what takes its place where no time is to be kept."""
 
 
 def ratios(title: str, alternatives: Mapping[str, Callable[[], object]], *, rounds: int = 15) -> Ratios:

@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import shutil
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 from docutils import nodes
@@ -40,10 +41,12 @@ profile.mkdir(parents=True, exist_ok=True)
 (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
 os.environ["IPYTHONDIR"] = str(profile.parent)
 
-# the page of verdicts, which `make docs` has made before, becomes a page of the site
+# the page of verdicts, which `make docs` has made before, is a page of the site; the report's schema a file
 extra = Path(__file__).parent / "_extra"
 extra.mkdir(exist_ok=True)
 shutil.copy(ROOT / "matrix.html", extra / "page-of-verdicts.html")
+schema = files("lawful.properties.harness").joinpath("report.schema.json")
+(extra / "report.schema.json").write_text(schema.read_text())
 
 
 def _math(latex: str, display: str) -> str:

@@ -1,6 +1,6 @@
-"""An adapter's call as source that stands alone: what a snippet shows is what ran, told once.
+"""Code of ours, and an adapter's, as source that stands alone: what a program shows is what ran, told once.
 
-A ``build`` function is shown as it is written, under the imports, constants and helpers that it uses.
+A function is shown as it is written, after the imports, constants and helpers that it uses.
 """
 
 from __future__ import annotations
@@ -16,8 +16,27 @@ from typing import Any
 
 _PLAIN = (int, float, str, bool, tuple, list, dict, type(None))
 _RECORDS = ("Swept", "Trained")
-"""Of ``contracts``: in a snippet, a plain namespace holds the same fields."""
+"""Of ``contracts``: in a program, a named tuple has the same fields."""
+_INLINED = ("lawful.properties.", "lawful.reference.", "lawful.impl.arrays")
+"""Modules whose functions are shown, and not imported."""
 FUTURE = "from __future__ import annotations"
+
+
+class Definitions:
+    """Lines that define functions, classes and values, each once, and what they refer to before them."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._seen: set[int] = set()
+
+    def add(self, name: str, value: Any) -> None:
+        """Raises TypeError for what has no source that stands alone: a closure, a lambda."""
+        if id(value) in self._seen:
+            return
+        found = _defining(name, value, getattr(value, "__module__", None) or "", self._seen)
+        if found is None:
+            raise TypeError(f"{name} is {value!r}, which has no source that stands alone")
+        self.lines += [line for line in dict.fromkeys(found) if line not in self.lines]
 
 
 def standing_alone(function: Callable[..., Any]) -> str | None:
@@ -38,6 +57,7 @@ def in_one_line(function: Callable[..., Any]) -> str | None:
 
 def _defined(value: Any, seen: set[int]) -> list[str] | None:
     """Lines that define a function or a class, what it refers to before it."""
+    value = inspect.unwrap(value) if inspect.isfunction(value) else value
     tree = _tree(value)
     if tree is None or getattr(value, "__closure__", None) or value.__name__ == "<lambda>":
         return None
@@ -52,7 +72,37 @@ def _defined(value: Any, seen: set[int]) -> list[str] | None:
         if found is None:
             return None
         lines += found
-    return [*lines, ast.unparse(tree)]
+    return [*lines, ast.unparse(_Plain().visit(tree))]
+
+
+class _Plain(ast.NodeTransformer):
+    """Without docstrings, and without annotations but for the fields of a record."""
+
+    def _body(self, node: Any) -> Any:
+        self.generic_visit(node)
+        body = [
+            each
+            for each in node.body
+            if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+        ]
+        node.body = body or [ast.Pass()]
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        node.returns = None
+        for each in ast.walk(node.args):
+            if isinstance(each, ast.arg):
+                each.annotation = None
+        return _Assigned().visit(self._body(node))
+
+    visit_ClassDef = _body
+
+
+class _Assigned(ast.NodeTransformer):
+    """Within a function, without the annotations of its own names."""
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        return ast.Assign([node.target], node.value, lineno=node.lineno) if node.value else node
 
 
 def _tree(value: Any) -> ast.FunctionDef | ast.ClassDef | None:
@@ -98,13 +148,16 @@ def _defining(name: str, value: Any, module: str, seen: set[int]) -> list[str] |
     """Lines that give a name its value."""
     if isinstance(value, ModuleType):
         return [f"import {value.__name__} as {name}" if value.__name__ != name else f"import {name}"]
-    if isinstance(value, _PLAIN):
+    if isinstance(value, _PLAIN) or repr(value).startswith("torch."):  # a dtype
         return [f"{name} = {value!r}"]
     home, qualified = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if home is None or qualified is None or "." in qualified:
         return None
     if home.startswith("lawful.impl.contracts") and qualified in _RECORDS:
-        return [f"from types import SimpleNamespace as {name}"]
-    if home == module:
-        return _defined(value, seen)
+        fields = list(value.__dataclass_fields__)
+        made = f"namedtuple({qualified!r}, {' '.join(fields)!r}, defaults=[None] * {len(fields)})"
+        return ["from collections import namedtuple", f"{name} = {made}"]
+    if home == module or home.startswith(_INLINED):
+        found = _defined(value, seen)
+        return found if found is None or qualified == name else [*found, f"{name} = {qualified}"]
     return [f"from {home} import {qualified}" + (f" as {name}" if qualified != name else "")]

@@ -6,7 +6,6 @@ how often the host waits for the device.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +13,8 @@ from typing import Any
 from lawful.impl.contracts import LEFT_OUT
 from lawful.properties.registry import ANY_TECHNIQUE, SINGLE, Drawn, draws, law
 from lawful.properties.strategies import fractions
-from lawful.properties.subjects.subject import WAITS, Answer, LawBroken, Raised, Subject, Unasked
+from lawful.properties.subjects.failures import LawBroken, Raised, Unasked
+from lawful.properties.subjects.subject import WAITS, Answer, Subject
 
 _SOURCE = "the documentation that the adapter was written from"
 
@@ -38,7 +38,7 @@ def arguments_are_as_documented(subject: Subject, part: float) -> None:
                 subject.ordinary(**{name: value})
             except Raised as raised:
                 text = f"{name}={value!r} {raised}; its documentation says that it is taken"
-                raise LawBroken(name, "a", "documented value", value, text=text) from raised
+                raise Raised(raised.error, text) from raised
         if argument.default is LEFT_OUT:
             continue
         passed, without = (subject.ordinary(**{name: value}) for value in (argument.default, LEFT_OUT))
@@ -83,11 +83,10 @@ def asks_when_built(subject: Subject) -> None:
     """Every value that the documentation does not know is refused there."""
     for name, argument in subject.adapter.arguments.items():
         for value in argument.undocumented():
-            with contextlib.suppress(Raised):
-                subject.ordinary(**{name: value})  # the call that a snippet shows
             try:
                 subject.built(**{name: value})
             except Raised:
+                subject.answers.pop()
                 continue
             text = f"{name}={value!r} is taken when it is built; an error was expected there, and not later"
             raise LawBroken(f"{name}={value!r}", "an error, not", "an object", value, text=text)
@@ -109,10 +108,12 @@ def shows_progress(subject: Subject, ask: Callable[..., Answer], steps: int) -> 
     argument = subject.adapter.arguments.get("progress")
     if argument is None:
         raise Unasked("says nothing of progress")
-    shown = ask(True).printed
+    answer = ask(True)
+    shown = answer.printed
     if f"{steps}/{steps}" not in shown and "100%" not in shown:
         wanted = f"line that comes to {steps}/{steps} or 100%"
-        raise LawBroken("progress that is shown", "a", wanted, shown)
+        check = (f"'{steps}/{steps}' in printed.getvalue() or '100%' in printed.getvalue()", answer.call)
+        raise LawBroken("progress that is shown", "a", wanted, shown, check=check)
     for value in (False, argument.default):
         if value is not True:
             subject.same(f"what progress={value} shows in a pipe", ask(value).printed, "")

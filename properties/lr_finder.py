@@ -11,6 +11,7 @@ import functools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +27,9 @@ from lawful.properties.strategies import (
     rising_losses,
     valleys,
 )
-from lawful.properties.subjects.lr_finder import CRASHES, RELATIVE, Curve, Finder, Sweep, steepness, valley
-from lawful.properties.subjects.subject import LawBroken, Raised, Unasked
+from lawful.properties.subjects.failures import LawBroken, Raised, Unasked
+from lawful.properties.subjects.lr_finder import CRASHES, RELATIVE, Finder, Picture, Sweep, valley
+from lawful.properties.subjects.program import Seen
 from lawful.reference.lr_finder import smoothed
 
 _SMITH = "Smith 2015 (arXiv 1506.01186), section 3.3"
@@ -64,7 +66,7 @@ def _of_so_many_batches(finder: Finder, steps: int, batches: int) -> Sweep:
 
 
 def _finished(finder: Finder, answer: Sweep, n: int) -> None:
-    finder.same("number of steps", answer.derive("len(used)", answer.steps), n)
+    finder.same("number of steps", answer.see("len(used)"), n)
 
 
 @finder_law(
@@ -81,11 +83,12 @@ def schedule_is_geometric(
     with _taking(in_tensor):
         steps = 300 if many else len(losses)
         answer = finder([1.0] * steps, rates=span, setting=IN_TENSOR if in_tensor else None)
-    finder.at_least("number of steps", answer.derive("len(used)", answer.steps), 3)
-    ratios = answer.derive("used[1:] / used[:-1]", answer.used[1:] / answer.used[:-1])
-    right = (answer.used[-1] / answer.used[0]) ** (1 / (answer.steps - 1))
-    smallest = answer.derive("(used[1:] / used[:-1]).min()", ratios.min())
-    finder.at_least("ratio of neighbouring rates", smallest, 1.0 + RELATIVE)
+    finder.at_least("number of steps", answer.see("len(used)"), 3)
+    ratios = answer.see("used[1:] / used[:-1]")
+    right = float(answer.used[-1] / answer.used[0]) ** (1 / (answer.steps - 1))
+    rises = (span[1] / span[0]) ** (1 / (answer.steps - 1)) - 1  # whatever the ends that it comes to
+    smallest = answer.see("(used[1:] / used[:-1]).min()")
+    finder.at_least("ratio of neighbouring rates", smallest, 1 + rises / 10)
     finder.agree("ratio of neighbouring rates", ratios, np.full(len(ratios), right), right * RELATIVE)
 
 
@@ -102,7 +105,7 @@ def schedule_is_geometric(
 @draws(losses=calm_losses(), span=rates())
 def schedule_hits_both_ends(finder: Finder, losses: list[float], span: list[float]) -> None:
     answer = finder([1.0] * len(losses), rates=span)
-    ends = answer.derive("used[[0, -1]]", answer.used[[0, -1]])
+    ends = answer.see("used[[0, -1]]")
     missed = _missed(answer, span)
     if missed:
         text = f"first and last rate is {ends[0]:.6g} to {ends[1]:.6g}, {missed} {span[0]:g} to {span[1]:g}"
@@ -123,9 +126,9 @@ def takes_the_steps_asked(finder: Finder, losses: list[float], batches: int) -> 
     n = len(losses)
     answer = _of_so_many_batches(finder, n, batches)
     _finished(finder, answer, n)
-    finder.same("number of recorded losses", answer.derive("len(losses)", len(answer.value)), len(answer.lrs))
+    finder.same("number of recorded losses", answer.see("len(losses)"), len(answer.lrs))
     if finder.conventions.get("records") != "trimmed":
-        finder.same("number of recorded rates", answer.derive("len(lrs)", len(answer.lrs)), n)
+        finder.same("number of recorded rates", answer.see("len(lrs)"), n)
 
 
 @finder_law(
@@ -139,7 +142,7 @@ def takes_the_steps_asked(finder: Finder, losses: list[float], batches: int) -> 
 @draws(n=one_of(20, 10, 5, 15, 30))
 def more_steps_give_no_fewer_records(finder: Finder, n: int) -> None:
     shorter, longer = finder([1.0] * n), finder([1.0] * (n + 1))
-    count = longer.derive("len(losses)", len(longer.value))
+    count = longer.see("len(losses)")
     finder.at_least(f"number of records of {n + 1} steps", count, len(shorter.value))
 
 
@@ -157,7 +160,7 @@ def history_records_lr_used(finder: Finder, losses: list[float], span: list[floa
     _took_steps(finder, answer)
     first = finder.aligned(answer)
     both = min(len(answer.lrs), len(answer.used) - first)
-    recorded = answer.derive(f"lrs[:{both}]", answer.lrs[:both])
+    recorded = answer.see(f"lrs[:{both}]")
     used = answer.used[first : first + both]
     finder.agree("recorded rates", recorded, used, used * RELATIVE)
 
@@ -167,6 +170,7 @@ def history_records_lr_used(finder: Finder, losses: list[float], span: list[floa
     why="A wrong average moves every point, and what is judged to diverge.",
     source=f"Kingma and Ba 2015 (arXiv 1412.6980), section 3, bias correction; {_SMITH}",
     needs=("history",),
+    sees=("losses",),
     severity="wrong",
     rests_on=("second_call_starts_afresh",),
 )
@@ -175,7 +179,7 @@ def history_records_loss(finder: Finder, losses: list[float]) -> None:
     answer = finder(losses)
     start = finder.aligned(answer)
     if not start:
-        first = answer.derive("losses[0]", answer.value[0])
+        first = answer.see("losses[0]")
         finder.agree("first recorded loss", first, losses[0], RELATIVE * abs(losses[0]))
     _records(finder, answer, losses, start)
 
@@ -185,6 +189,7 @@ def history_records_loss(finder: Finder, losses: list[float]) -> None:
     why="A log-likelihood of a density may be negative: clipped at 0, its curve is flat.",
     source="NB20: the losses it stumbles over",
     needs=("history",),
+    sees=("losses",),
     severity="edge",
     rests_on=("history_records_loss", "negative_losses_do_not_stop_it"),
 )
@@ -204,7 +209,7 @@ def history_records_negative_losses(finder: Finder, losses: list[float]) -> None
 @draws(losses=calm_losses())
 def second_call_starts_afresh(finder: Finder, losses: list[float]) -> None:
     first, second = finder(losses), finder(losses)
-    count = second.derive("len(losses)", len(second.value))
+    count = second.see("len(losses)")
     finder.same("number of records of the second test", count, len(first.value))
 
 
@@ -218,7 +223,7 @@ def second_call_starts_afresh(finder: Finder, losses: list[float]) -> None:
 def every_batch_is_used(finder: Finder, losses: list[float]) -> None:
     answer = finder([1.0] * len(losses))
     _took_steps(finder, answer)
-    count = answer.derive("len(set(means))", len(set(answer.script.means)))
+    count = answer.see("len(set(script.means))")
     finder.at_least("number of different batches seen", count, min(answer.steps, len(losses)))
 
 
@@ -226,18 +231,19 @@ def every_batch_is_used(finder: Finder, losses: list[float]) -> None:
     "stop at the first L_i > best + (f - 1)|best|",
     why="Beyond it the weights are ruined, and time is wasted.",
     source=_SMITH,
+    sees=("losses",),
     severity="edge",
 )
 @draws(calm=one_of(30, 34, 40), factor=one_of(4.0, 2.0), sign=one_of(1.0, -1.0))
 def stops_on_divergence(finder: Finder, calm: int, factor: float, sign: float) -> None:
     answer = finder([1.0] * calm + [1e6] * 12)
-    finder.at_most("number of steps", answer.derive("len(used)", answer.steps), calm + 1)
+    finder.at_most("number of steps", answer.see("len(used)"), calm + 1)
     if {"divergence", "smoothing"} <= finder.features:
         limit = sign + (factor - 1) * abs(sign)
         near = [sign] * calm + [limit - 0.125] * 3 + [limit + 0.125] * 6
         answer = finder(near, divergence=factor, smoothing=0.0)
-        finder.at_most("number of steps", answer.derive("len(used)", answer.steps), calm + 4)
-        finder.at_least("number of steps", answer.derive("len(used)", answer.steps), calm + 3)
+        finder.at_most("number of steps", answer.see("len(used)"), calm + 4)
+        finder.at_least("number of steps", answer.see("len(used)"), calm + 3)
 
 
 @finder_law(
@@ -247,6 +253,7 @@ def stops_on_divergence(finder: Finder, calm: int, factor: float, sign: float) -
     "adapter was written from",
     needs=("divergence", "smoothing"),
     when={"judged": "ema_corrected"},
+    sees=("losses",),
     severity="edge",
     rests_on=("stops_on_divergence",),
 )
@@ -258,7 +265,7 @@ def stops_on_the_average(finder: Finder, calm: int, beta: float, bad: float) -> 
     over = np.flatnonzero(averages[1:] > best[:-1] + 3 * np.abs(best[:-1]))
     answer = finder(losses, divergence=4.0, smoothing=beta)
     right = int(over[0]) + 1 if len(over) else len(losses)
-    steps = answer.derive("len(used)", answer.steps)
+    steps = answer.see("len(used)")
     finder.at_least("number of steps", steps, right)
     finder.at_most("number of steps", steps, right + 1)
 
@@ -267,6 +274,7 @@ def stops_on_the_average(finder: Finder, calm: int, beta: float, bad: float) -> 
     "stop also where L climbs slowly, L_i = 1.5^i",
     why="Beside the loss before it each looks harmless: only the best so far shows how far it has come.",
     source=_SMITH,
+    sees=("losses",),
     severity="edge",
     rests_on=("stops_on_divergence",),
 )
@@ -274,7 +282,7 @@ def stops_on_the_average(finder: Finder, calm: int, beta: float, bad: float) -> 
 def stops_on_slow_climb(finder: Finder, calm: int) -> None:
     losses = [1.0] * calm + [1.5**i for i in range(1, 41)]
     answer = finder(losses)
-    finder.at_most("number of steps", answer.derive("len(used)", answer.steps), len(losses) - 1)
+    finder.at_most("number of steps", answer.see("len(used)"), len(losses) - 1)
 
 
 @finder_law(
@@ -283,44 +291,48 @@ def stops_on_slow_climb(finder: Finder, calm: int) -> None:
     source="NB27; left out on purpose in the code that it was made from, so a convention",
     when={"explosion": "recorded"},
     needs=("history",),
+    sees=("losses",),
     severity="edge",
     rests_on=("stops_on_divergence",),
 )
 @draws(calm=one_of(30, 34, 40))
 def explosion_is_recorded(finder: Finder, calm: int) -> None:
     answer = finder([1.0] * calm + [1e6] * 12)
-    finder.at_least("last recorded loss", answer.derive("losses[-1]", answer.value[-1]), 4.0)
+    finder.at_least("last recorded loss", answer.see("losses[-1]"), 4.0)
 
 
 @finder_law(
     "no stop while L_i <= best + (f - 1)|best|: flat and falling losses run to the end",
     why="A test that stops without reason measures nothing of the rates beyond.",
     source=_SMITH,
+    sees=("losses",),
     severity="wrong",
 )
 @draws(losses=calm_losses())
 def does_not_stop_early(finder: Finder, losses: list[float]) -> None:
     answer = finder(losses)
-    finder.at_least("number of steps", answer.derive("len(used)", answer.steps), len(losses))
+    finder.at_least("number of steps", answer.see("len(used)"), len(losses))
 
 
 @finder_law(
     "no stop while L_i <= best + (f - 1)|best|, also where the best is negative",
     why="f * best lies below a negative best: then every loss would count as an explosion.",
     source="fastai/fastai issue 962; NB20",
+    sees=("losses",),
     severity="edge",
     rests_on=("does_not_stop_early",),
 )
 @draws(losses=negative_losses())
 def negative_losses_do_not_stop_it(finder: Finder, losses: list[float]) -> None:
     answer = finder(losses)
-    finder.at_least("number of steps", answer.derive("len(used)", answer.steps), len(losses))
+    finder.at_least("number of steps", answer.see("len(used)"), len(losses))
 
 
 @finder_law(
     "a NaN or infinite L_i ends the test at once, and is never the best",
     why="Every comparison with NaN is false: it would never stop, and nothing would be below it.",
     source="pytorch/ignite issue 1482",
+    sees=("losses",),
     severity="edge",
     rests_on=("stops_on_divergence",),
 )
@@ -331,8 +343,7 @@ def stops_on_nonfinite(finder: Finder, calm: int, bad: object) -> None:
         answer = finder(losses)
     except Raised:
         answer = finder.answers[-1]  # type: ignore[assignment]
-        answer.used = np.zeros(answer.steps)
-    finder.at_most("number of steps", answer.derive("len(used)", answer.steps), calm + 1)
+    finder.at_most("number of steps", answer.see("len(used)"), calm + 1)
 
 
 @finder_law(
@@ -395,6 +406,7 @@ def restores_random_state(finder: Finder, losses: list[float], shuffles: bool) -
     why="Out of memory at a large batch is common, and the model must survive it.",
     source="NB22; Lightning-AI/pytorch-lightning issue 9672",
     when={"restores": "automatically"},
+    sees=("losses",),
     severity="edge",
     rests_on=(
         "restores_model",
@@ -405,7 +417,8 @@ def restores_random_state(finder: Finder, losses: list[float], shuffles: bool) -
 def restores_after_error(finder: Finder, losses: list[float], at: int) -> None:
     answer = finder(losses, raises_at=at)
     if answer.raised is None:
-        raise LawBroken("the error of the loss", "an error, not", "no error", "no error")
+        text = f"swallows the error of the loss of step {at}; it was expected to come through"
+        raise LawBroken("the error of the loss", "an error, not", "no error", "no error", text=text)
     _restores(finder, answer, "model", "optimizer")
 
 
@@ -414,6 +427,7 @@ def restores_after_error(finder: Finder, losses: list[float], at: int) -> None:
     why="Who has seen enough of the curve stops the test, and trains on.",
     source="Python's documentation of KeyboardInterrupt: it is no Exception, and passes their handlers",
     when={"restores": "automatically"},
+    sees=("losses",),
     severity="edge",
     rests_on=("restores_model", "restores_optimizer", "restores_after_error"),
 )
@@ -451,10 +465,15 @@ def sweeps_every_param_group(finder: Finder, losses: list[float], warms_up: bool
     setting = "a rate of 0, as a warm-up starts" if warms_up else None
     answer = finder([1.0] * len(losses), groups=2, setting=setting)
     _took_steps(finder, answer)
-    both = np.asarray([rates for rates, _, _ in answer.script.steps])
-    ratios = answer.derive("second_group / used", both[:, 1] / both[:, 0])
+    ratios = answer.see("[rates[1] / rates[0] for rates, _, _ in script.steps]")
+    left = {rates[1] for rates, _, _ in answer.script.steps}
+    if len(left) == 1:
+        swept = f"param_groups[0] went from {answer.used[0]:g} to {answer.used[-1]:g}"
+        text = f"param_groups[1] kept its rate {left.pop():g} while {swept}"
+        what, share = "second group's rate over the first's", float(ratios[0])
+        raise LawBroken(what, "about", share, ratios, RELATIVE, text=text)
     said = finder.adapter.documented.get("groups")  # before, the second group's rate is half the first's
-    first = {"ratio": 1.0 if warms_up else 0.5, "one": 1.0}.get(str(said), ratios[0])
+    first = {"ratio": 1.0 if warms_up else 0.5, "one": 1.0}.get(str(said), float(ratios[0]))
     finder.agree("second group's rate over the first's", ratios, first * np.ones(len(ratios)), RELATIVE)
 
 
@@ -462,13 +481,14 @@ def sweeps_every_param_group(finder: Finder, losses: list[float], warms_up: bool
     "the gradient at step i is that of batch i alone",
     why="Accumulated gradients make steps of unknown size: the rates mean nothing.",
     source="documentation of torch.optim.Optimizer.zero_grad",
+    sees=("gradients",),
     severity="wrong",
 )
 @draws(losses=calm_losses())
 def gradients_do_not_accumulate(finder: Finder, losses: list[float]) -> None:
     answer = finder([1.0] * len(losses))
     _took_steps(finder, answer)
-    grads = answer.derive("gradients", np.asarray([grads[0] for _, grads, _ in answer.script.steps]))
+    grads = answer.see("[grads[0] for _, grads, _ in script.steps]")
     right = np.asarray([np.mean(seen) if seen else np.nan for _, _, seen in answer.script.steps])
     clipped = (grads > 0) & (grads < right)  # a gradient that is clipped is the right one times a factor
     finder.agree("gradients", grads, np.where(clipped, grads, right), 1e-5 * np.abs(right))
@@ -485,7 +505,7 @@ def gradients_do_not_accumulate(finder: Finder, losses: list[float]) -> None:
 @draws(losses=calm_losses(), batches=one_of(1, 2))
 def short_loader_is_cycled(finder: Finder, losses: list[float], batches: int) -> None:
     answer = _of_so_many_batches(finder, len(losses), batches)
-    finder.at_least("number of steps", answer.derive("len(used)", answer.steps), len(losses))
+    finder.at_least("number of steps", answer.see("len(used)"), len(losses))
 
 
 @finder_law(
@@ -507,14 +527,15 @@ def takes_a_loader_without_length(finder: Finder, n: int, batches: int) -> None:
     "the model is in training mode at every step",
     why="Dropout and batch statistics are part of what a learning rate has to cope with.",
     source="NB26",
-    when={"mode": "train"},
     severity="edge",
 )
 @draws(losses=calm_losses(), training=one_of(False, True))
 def trains_in_training_mode(finder: Finder, losses: list[float], training: bool) -> None:
+    if finder.adapter.documented.get("mode") == "as_given":
+        raise Unasked("its documentation says that the mode is the caller's")
     answer = finder([1.0] * len(losses), training=training)
     _took_steps(finder, answer)
-    share = answer.derive("share_in_training_mode", float(np.mean(answer.script.training)))
+    share = answer.see("sum(script.training) / len(script.training)")
     finder.same("share of steps in training mode", share, 1.0)
 
 
@@ -522,19 +543,21 @@ def trains_in_training_mode(finder: Finder, losses: list[float], training: bool)
     "the graph of step i is gone at step i + 2",
     why="A best loss that is kept as a tensor keeps its whole graph, and the memory of a batch with it.",
     source="NB21; PyTorch's FAQ: do not accumulate history across the training loop",
+    sees=("losses",),
     severity="edge",
 )
 @draws(losses=calm_losses())
 def frees_each_graph(finder: Finder, losses: list[float]) -> None:
     answer = finder([1.0 + i / 8 for i in range(len(losses))][:16])
     _took_steps(finder, answer)
-    finder.at_most("number of old graphs alive", answer.script.kept, 0)
+    finder.at_most("number of old graphs alive", answer.see("script.kept"), 0)
 
 
 @finder_law(
     "c L, c > 0: the same stop and the same suggestion",
     why="The unit of the loss is arbitrary: nats, bits, or a sum in place of a mean.",
     source="dimensional analysis of the stopping rule and the slope",
+    sees=("losses",),
     severity="wrong",
     rests_on=("does_not_stop_early",),
 )
@@ -544,9 +567,9 @@ def scale_invariant(finder: Finder, steepest: int, scale: float, explodes: bool)
     if explodes:
         losses = [*losses[:30], *[1e4 * losses[0]] * 10]
     first, second = (finder([c * loss for loss in losses], suggests=True) for c in (1.0, scale))
-    finder.same("number of steps", second.derive("len(used)", second.steps), first.steps)
+    finder.same("number of steps", second.see("len(used)"), first.steps)
     if first.suggestion is not None and second.suggestion is not None:
-        found = second.derive("suggestion", second.suggestion)
+        found = second.see("suggestion")
         finder.agree("suggestion for the scaled loss", found, first.suggestion, 1e-3 * first.suggestion)
 
 
@@ -555,14 +578,15 @@ def scale_invariant(finder: Finder, steepest: int, scale: float, explodes: bool)
     why="Outside, nothing was measured.",
     source=_SMITH,
     needs=("suggestion",),
+    sees=("losses",),
     severity="wrong",
 )
 @draws(steepest=valleys(), span=rates())
 def suggestion_in_range(finder: Finder, steepest: int, span: list[float]) -> None:
     answer = finder(valley(steepest), rates=span, suggests=True)
     found = _suggested(answer)
-    finder.at_least("suggestion", answer.derive("suggestion", found), span[0] / 10 * (1 - RELATIVE))
-    finder.at_most("suggestion", answer.derive("suggestion", found), span[1] * (1 + RELATIVE))
+    finder.at_least("suggestion", found, span[0] / 10 * (1 - RELATIVE))
+    finder.at_most("suggestion", found, span[1] * (1 + RELATIVE))
 
 
 @finder_law(
@@ -570,6 +594,7 @@ def suggestion_in_range(finder: Finder, steepest: int, span: list[float]) -> Non
     why="Beyond the minimum the loss rises: that rate is too large.",
     source=_SMITH,
     needs=("suggestion",),
+    sees=("losses",),
     severity="wrong",
     rests_on=("suggestion_in_range",),
 )
@@ -578,7 +603,7 @@ def suggestion_precedes_minimum(finder: Finder, steepest: int, span: list[float]
     answer = finder(valley(steepest, count), rates=span, suggests=True)
     found = _suggested(answer)
     limit = answer.lrs[int(np.argmin(answer.value))]
-    finder.at_most("suggestion", answer.derive("suggestion", found), limit * (1 + RELATIVE))
+    finder.at_most("suggestion", found, limit * (1 + RELATIVE))
 
 
 @finder_law(
@@ -587,13 +612,14 @@ def suggestion_precedes_minimum(finder: Finder, steepest: int, span: list[float]
     source="Lightning-AI/pytorch-lightning issues 14248 and 21141",
     needs=("suggestion",),
     when={"suggestion": "steepest"},
+    sees=("losses",),
     severity="wrong",
 )
 @draws(steepest=valleys())
 def suggestion_is_steepest(finder: Finder, steepest: int) -> None:
     answer = finder(valley(steepest), rates=[1e-5, 10.0], suggests=True, **finder.unsmoothed())
     _suggested(answer)
-    share = answer.derive("steepness(lrs, losses, suggestion)", steepness(answer))
+    share = answer.see("steepness(lrs, losses, suggestion)")
     finder.at_least("slope at the suggestion, as a share of the steepest,", share, 0.9)
 
 
@@ -604,6 +630,7 @@ def suggestion_is_steepest(finder: Finder, steepest: int) -> None:
     source="fastai 2.8, callback/schedule.py: minimum and valley; Smith 2015, section 3.3",
     needs=("suggestion", "history"),
     when={"suggestion": ("minimum", "valley", "steepest"), "smoothing": "none", "records": "all"},
+    sees=("losses",),
     severity="wrong",
     rests_on=("suggestion_in_range",),
 )
@@ -617,7 +644,7 @@ def suggestion_follows_its_rule(finder: Finder, steepest: int, span: list[float]
     if shape.startswith("fall of"):
         losses = [2.0 - i / 8 for i in range(int(shape.split()[-1]))]
     answer = finder(losses, rates=span, suggests=True, **finder.unsmoothed())
-    found, right = answer.derive("suggestion", _suggested(answer)), finder.by_its_rule(answer)
+    found, right = _suggested(answer), finder.by_its_rule(answer)
     step = 1.0
     if finder.conventions["suggestion"] == "valley":  # the middle of an even number is one of two
         step = (span[1] / span[0]) ** (1 / (len(answer.lrs) - 1))
@@ -631,6 +658,7 @@ def suggestion_follows_its_rule(finder: Finder, steepest: int, span: list[float]
     source=f"{_SMITH}; fastai 2.8, callback/schedule.py: plot_lr_find, a log axis and skip_end=5",
     needs=("plot", "history"),
     devices=("cpu",),
+    sees=("losses",),
     severity="edge",
     most_examples=2,
 )
@@ -639,28 +667,25 @@ def plot_shows_the_fall(finder: Finder, steepest: int, explodes: bool) -> None:
     losses = valley(steepest)
     losses = [*losses[:35], *[1e4 * losses[0]] * 5] if explodes else losses
     answer = finder(losses, rates=[1e-5, 10.0], suggests=True, draws=True)
-    drawn = answer.drawn
-    if drawn is None:
-        raise LawBroken("plot", "a", "picture of the curve", drawn)
-    finder.same("scale of the learning rates' axis", drawn.scale, "log")
-    curves = [(x, y) for x, y in drawn.lines if len(x) > 2]
-    if not any(_is_run_of((x, y), (answer.lrs, answer.value)) for x, y in curves):
-        raise LawBroken("line of the plot", "a", "run of the recorded losses", [len(x) for x, _ in curves])
+    drawn = _drawn(answer)
+    finder.same("scale of the learning rates' axis", answer.call.words("drawn.scale"), "log")
+    if not drawn.shows(answer.lrs, answer.value):
+        curves = [len(x) for x, _ in drawn.curves()]
+        check = ("drawn.shows(lrs, losses)", answer.call)
+        raise LawBroken("line of the plot", "a", "run of the recorded losses", curves, check=check)
     if answer.suggestion is not None:
-        marks = [(x, y) for x, y in drawn.lines if np.allclose(x, answer.suggestion, rtol=1e-3)]
-        heights = [np.interp(np.log(answer.suggestion), np.log(x), y) for x, y in curves]
-        on_it = [y for _, y in marks if len(y) == 1 and np.isclose(heights, y[0], rtol=1e-3).any()]
-        finder.at_least("number of marks where the suggestion meets the curve", len(on_it), 1)
-    _, y = max(curves, key=lambda line: len(line[0]))
-    low, high = drawn.heights
-    finder.at_most("lowest loss that is seen", low, float(np.min(y)))
-    finder.at_least("highest loss that is seen", high, float(y[0]))
-    fall = float(y[0] - np.min(y))
-    if fall > 0:
-        finder.at_least("fall of the loss, as a share of the height,", fall / (high - low), 0.5)
+        marks = answer.see("drawn.marks(suggestion)")
+        finder.at_least("number of marks where the suggestion meets the curve", marks, 1)
+    _, y = drawn.longest()
+    finder.at_most("lowest loss that is seen", answer.see("drawn.heights[0]"), float(np.min(y)))
+    finder.at_least("highest loss that is seen", answer.see("drawn.heights[1]"), float(y[0]))
+    if y[0] > np.min(y):
+        fall = answer.see("drawn.fall()")
+        finder.at_least("fall of the loss, as a share of the height,", fall, 0.5)
     if not all(drawn.words):
-        raise LawBroken("words at the axes", "a", "name for each", drawn.words)
-    unseen = ", ".join(drawn.unseen) or "nothing"
+        check = ("all(drawn.words)", answer.call)
+        raise LawBroken("words at the axes", "a", "name for each", drawn.words, check=check)
+    unseen = answer.call.words("', '.join(drawn.unseen) or 'nothing'")
     finder.same("what is given a name that no legend shows", unseen, "nothing")
 
 
@@ -671,6 +696,7 @@ def plot_shows_the_fall(finder: Finder, steepest: int, explodes: bool) -> None:
     needs=("plot",),
     when={"no_fall": "none"},
     devices=("cpu",),
+    sees=("losses",),
     severity="edge",
     rests_on=("suggests_nothing_where_nothing_falls", "plot_shows_the_fall"),
 )
@@ -680,19 +706,16 @@ def plots_what_does_not_fall(finder: Finder, shape: str) -> None:
         shape
     ]
     answer = finder(losses, draws=True)
-    if answer.drawn is None:
-        raise LawBroken("plot", "a", "picture of the curve", answer.drawn)
-    points = max((len(x) for x, _ in answer.drawn.lines), default=0)
+    _drawn(answer)
+    points = answer.see("max((len(x) for x, _ in drawn.lines), default=0)")
     finder.same("number of points that are drawn", points, len(answer.lrs))
 
 
-def _is_run_of(line: Curve, records: Curve) -> bool:
-    """Whether a line is the records, or a run of them."""
-    count = len(line[0])
-    return any(
-        np.allclose(line, [part[first : first + count] for part in records], rtol=RELATIVE)
-        for first in range(len(records[0]) - count + 1)
-    )
+def _drawn(answer: Sweep) -> Picture:
+    if answer.drawn is None:
+        check = ("result.plot is not None", answer.call)
+        raise LawBroken("plot", "a", "picture of the curve", answer.drawn, check=check)
+    return answer.drawn
 
 
 @finder_law(
@@ -701,6 +724,7 @@ def _is_run_of(line: Curve, records: Curve) -> bool:
     source="the documentation that the adapter was written from",
     needs=("suggestion",),
     when={"no_fall": "none"},
+    sees=("losses",),
     severity="edge",
 )
 @draws(losses=rising_losses())
@@ -709,7 +733,9 @@ def suggests_nothing_where_nothing_falls(finder: Finder, losses: list[float]) ->
     if answer.suggestion_error is not None:
         raise Raised(answer.suggestion_error)
     if answer.suggestion is not None:
-        raise LawBroken("suggestion for a curve that does not fall", "a", "None", answer.suggestion)
+        check = ("suggestion is None", answer.call)
+        what = "suggestion for a curve that does not fall"
+        raise LawBroken(what, "a", "None", answer.suggestion, check=check)
 
 
 @finder_law(
@@ -717,6 +743,7 @@ def suggests_nothing_where_nothing_falls(finder: Finder, losses: list[float]) ->
     why="A curve that was trimmed away to nothing looks like a test that saw nothing.",
     source="davidtvs/pytorch-lr-finder issue 52",
     needs=("history",),
+    sees=("losses",),
     severity="edge",
 )
 @draws(n=one_of(2, 3, 5, 6, 0, 1), span=rates())
@@ -725,14 +752,16 @@ def too_few_points_is_loud(finder: Finder, n: int, span: list[float]) -> None:
         answer = finder([1.0] * n if n > 1 else [1.0] * n + [math.nan] * 6, rates=span, suggests=True)
     except Raised:
         return
-    finder.at_least("number of recorded losses", answer.derive("len(losses)", len(answer.value)), min(n, 1))
+    finder.at_least("number of recorded losses", answer.see("len(losses)"), min(n, 1))
     if answer.suggestion_error is not None and finder.conventions.get("no_fall") == "none":
         raise Raised(answer.suggestion_error)
     if answer.suggestion is not None:
         if not math.isfinite(answer.suggestion):
-            raise LawBroken("suggestion", "a", "finite number, None or an error", answer.suggestion)
-        finder.at_least("suggestion", answer.derive("suggestion", answer.suggestion), span[0] / 20)
-        finder.at_most("suggestion", answer.derive("suggestion", answer.suggestion), span[1])
+            check = ("suggestion is None or math.isfinite(suggestion)", answer.call)
+            wanted = "finite number, None or an error"
+            raise LawBroken("suggestion", "a", wanted, answer.suggestion, check=check)
+        finder.at_least("suggestion", answer.see("suggestion"), span[0] / 20)
+        finder.at_most("suggestion", answer.see("suggestion"), span[1])
 
 
 @finder_law(
@@ -769,7 +798,7 @@ def rejects_bad_range(finder: Finder, bad: object) -> None:
             text = "goes round an empty loader for ever; an error was expected"
             raise LawBroken(str(bad), "an error, not", "a loop", 0, text=text) from error
         answer = finder.answers[-1]  # type: ignore[assignment]
-        steps_taken = answer.derive("len(used)", answer.steps)
+        steps_taken = answer.see("len(used)")
         finder.at_most(f"number of steps before {bad} is refused", steps_taken, 0)
         _restores(finder, answer, "model")
         about = {"n": "num_iter", "empty": "loader"}.get(str(bad).split()[0], "start_lr end_lr")
@@ -809,6 +838,7 @@ def shows_its_progress(finder: Finder, losses: list[float]) -> None:
     why="The loss of a batch is noisy: a rule that follows one jump suggests anything, often the start.",
     source=f"{_SMITH}: the rate is read off a curve of noisy batches",
     needs=("suggestion",),
+    sees=("losses",),
     severity="wrong",
     rests_on=("suggestion_precedes_minimum", "suggestion_is_steepest", "suggestion_in_range"),
 )
@@ -819,7 +849,13 @@ def suggestion_survives_noise(finder: Finder, steepest: int, noise: int) -> None
     right, limit = _suggested(answer), answer.used[int(np.argmin(clean))]
     noisy = np.asarray(clean) + NOISE * np.random.default_rng(noise).standard_normal(len(clean))
     answer = finder([float(x) for x in np.round(noisy * 4096) / 4096], rates=span, suggests=True)
-    found = answer.derive("suggestion", _suggested(answer))
+    found = _suggested(answer)
+    if finder.conventions.get("suggestion") in ("smallest", "minimum"):  # a rule of one point is its choice
+        step = (span[1] / span[0]) ** (1 / (len(answer.lrs) - 1)) * (1 + RELATIVE)
+        right = finder.by_its_rule(answer)
+        finder.at_least("suggestion beside noise, by its own rule,", found, right / step)
+        finder.at_most("suggestion beside noise, by its own rule,", found, right * step)
+        return
     finder.at_least("suggestion beside noise", found, right / 10 * (1 - RELATIVE))
     finder.at_most("suggestion beside noise", found, min(10 * right, limit) * (1 + RELATIVE))
 
@@ -871,15 +907,14 @@ def moves_batches_to_the_model(finder: Finder, losses: list[float]) -> None:
 def waits_for_device(finder: Finder, steps: int) -> None:
     steps = max(steps, finder.adapter.least_steps)
     counts = [finder.waited(functools.partial(finder, [1.0] * n)) for n in (steps, 2 * steps, 3 * steps)]
-    extra = counts[1] - counts[0]
-    finder.at_most(
-        f"number of waits of {steps} more steps, after {2 * steps}", counts[2] - counts[1], extra + 1
-    )
+    extra = int(counts[1] - counts[0])
+    more = Seen.of(counts[2] - counts[1], "count_3 - count_2", None)
+    finder.at_most(f"number of waits of {steps} more steps, after {2 * steps}", more, extra + 1)
 
 
 def _records(finder: Finder, answer: Sweep, losses: list[float], start: int) -> None:
     """The records from step ``start`` on are the losses, or their detected moving average."""
-    finder.at_least("number of records", answer.derive("len(losses)", len(answer.value)), 1)
+    finder.at_least("number of records", answer.see("len(losses)"), 1)
     if finder.conventions.get("smoothing") == "other":
         seen = [*losses, *losses[-1:] * len(answer.value)]
         low = np.minimum.accumulate(seen)[: len(answer.value)]
@@ -907,20 +942,21 @@ def _missed(answer: Sweep, span: list[float]) -> str:
 
 def _took_steps(finder: Finder, answer: Sweep) -> None:
     """Of no steps at all, every law about steps would hold."""
-    finder.at_least("number of steps", answer.derive("len(used)", answer.steps), 2)
+    finder.at_least("number of steps", answer.see("len(used)"), 2)
 
 
-def _suggested(answer: Sweep) -> float:
+def _suggested(answer: Sweep) -> Any:
     if answer.suggestion_error is not None:
         raise Raised(answer.suggestion_error)
     if answer.suggestion is None:
-        raise LawBroken("suggestion for a curve of 40 points with one valley", "a", "learning rate", None)
-    return answer.suggestion
+        what, check = "suggestion for a curve of 40 points with one valley", "suggestion is not None"
+        raise LawBroken(what, "a", "learning rate", None, check=(check, answer.call))
+    return answer.see("suggestion")
 
 
 def _restores(finder: Finder, answer: Sweep, *parts: str) -> None:
     left = [part for part in answer.changed if part in parts]
-    found = answer.derive(f"changed({parts!r})", ", ".join(left) or "nothing")
+    found = answer.call.words(f"left_changed(before, after, {parts!r})")
     if "optimizer" in left:
         what = f"{', '.join(left)} ({', '.join(answer.optimizer_changes)})"
         text = f"what is not as it was before is {what}, expected nothing"

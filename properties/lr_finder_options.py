@@ -5,8 +5,6 @@ n steps, L_i the loss before step i, V_i that of the validation set after it; se
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,8 +12,10 @@ import numpy as np
 from lawful.properties.lr_finder import finder_law
 from lawful.properties.registry import draws
 from lawful.properties.strategies import calm_losses, one_of, rates, valleys
-from lawful.properties.subjects.lr_finder import RELATIVE, Finder, Picture, valley
-from lawful.properties.subjects.subject import LawBroken, silence
+from lawful.properties.subjects.failures import LawBroken
+from lawful.properties.subjects.lr_finder import RELATIVE, Finder, valley
+from lawful.properties.subjects.lr_finder_options import legend_of, says, tells_why, without
+from lawful.properties.subjects.subject import silence
 from lawful.reference import lr_finder as reference
 
 _SMITH = "Smith 2015 (arXiv 1506.01186), section 3.3"
@@ -31,10 +31,10 @@ _SMITH = "Smith 2015 (arXiv 1506.01186), section 3.3"
 @draws(losses=calm_losses(), span=rates())
 def schedule_is_linear(finder: Finder, losses: list[float], span: list[float]) -> None:
     answer = finder([1.0] * len(losses), rates=span)
-    finder.at_least("number of steps", answer.derive("len(used)", answer.steps), 3)
-    steps = answer.derive("used[1:] - used[:-1]", np.diff(answer.used))
+    finder.at_least("number of steps", answer.see("len(used)"), 3)
+    steps = answer.see("used[1:] - used[:-1]")
     right = (answer.used[-1] - answer.used[0]) / (answer.steps - 1)
-    smallest = answer.derive("(used[1:] - used[:-1]).min()", steps.min())
+    smallest = answer.see("(used[1:] - used[:-1]).min()")
     finder.at_least("difference of neighbouring rates", smallest, 0.0)
     bound = RELATIVE * answer.used[-1]
     finder.agree("difference of neighbouring rates", steps, np.full(len(steps), right), bound)
@@ -54,14 +54,11 @@ def schedule_is_linear(finder: Finder, losses: list[float], span: list[float]) -
 def validation_loss_is_of_the_whole_set(finder: Finder, n: int, sizes: list[int]) -> None:
     n = max(n, finder.adapter.least_steps)
     answer = finder([1.0] * n, rates=(1e-4, 1e-2), validates=sizes, **finder.unsmoothed())
-    finder.same("number of steps", answer.derive("len(used)", answer.steps), n)
-    seen = np.asarray(answer.script.validated, float).reshape(-1, 2)
-    batches = answer.derive("len(validated)", np.asarray(float(len(seen))))
+    finder.same("number of steps", answer.see("len(used)"), n)
+    batches = answer.see("len(script.validated)")
     finder.same("number of validation batches that were judged", batches, n * len(sizes))
     for place, what in enumerate(("in training mode", "with a graph")):
-        found = answer.derive(
-            f"sum(each[{place}] for each in validated)", seen[:, place].sum(keepdims=True)[0]
-        )
+        found = answer.see(f"sum(seen[{place}] for seen in script.validated)")
         finder.same(f"validation batches {what}", found, 0)
     inputs = np.arange(1.0, sum(sizes) + 1) / 8
     parts = np.split(inputs, np.cumsum(sizes)[:-1])
@@ -69,7 +66,6 @@ def validation_loss_is_of_the_whole_set(finder: Finder, n: int, sizes: list[int]
     weights = np.asarray(answer.script.weights_after)
     start = finder.aligned(answer)
     right = finder.recorded((weights * whole).tolist(), start + len(answer.value))[start:]
-    right = answer.derive(f"tensor(weights_after)[{start}:{start + len(right)}] * {whole!r}", right)
     finder.agree("recorded losses of the validation set", answer.value, right, RELATIVE * np.abs(right))
 
 
@@ -85,12 +81,11 @@ def validation_loss_is_of_the_whole_set(finder: Finder, n: int, sizes: list[int]
 @draws(losses=calm_losses(), norm=one_of(0.75, 1.5, 100.0))
 def gradients_are_clipped_to_the_norm(finder: Finder, losses: list[float], norm: float) -> None:
     answer = finder([1.0] * len(losses), clip_grad_norm=norm)
-    finder.at_least("number of steps", answer.derive("len(used)", answer.steps), 2)
-    pairs = np.asarray([grads for _, grads, _ in answer.script.steps])
+    finder.at_least("number of steps", answer.see("len(used)"), 2)
     means = np.asarray([np.mean(seen) for _, _, seen in answer.script.steps])
     right = np.stack([reference.clipped([mean, mean], norm) for mean in means])
-    for place, expression in enumerate(("tensor(g[0] for g in grads)", "tensor(g[1] for g in grads)")):
-        found = answer.derive(expression, pairs[:, place])
+    for place in (0, 1):
+        found = answer.see(f"[grads[{place}] for _, grads, _ in script.steps]")
         finder.agree(f"gradient of parameter {place}", found, right[:, place], 1e-5 * np.abs(right[:, place]))
 
 
@@ -114,18 +109,15 @@ def sweeps_are_averaged(finder: Finder, count: int, n: int, explodes: bool) -> N
     answer = finder(script, num_iter=n, batches=n, shuffles=not explodes, **options)
     first = [0, *np.cumsum([len(row) for row in rows])[:-1]]
     begins = np.asarray(answer.script.weights)
-    finder.at_least("number of training batches", answer.derive("len(weights)", len(begins)), len(script))
-    found = answer.derive(f"tensor(weights)[{[int(i) for i in first]}]", begins[first])
+    finder.at_least("number of training batches", answer.see("len(script.weights)"), len(script))
+    found = answer.see(f"numpy.array(script.weights)[{[int(i) for i in first]}]")
     finder.same("weights at the beginning of each sweep", found, np.full(count, begins[0]))
     mean, spread = reference.mean_of_sweeps(rows)
     finder.agree("mean of the sweeps' losses", answer.value, mean, RELATIVE * np.abs(mean))
-    given = getattr(answer.swept, "spread", None)
-    shown = answer.derive("tensor(result.spread)", np.asarray(() if given is None else given, float))
+    shown = answer.see("() if result.spread is None else result.spread")
     finder.agree("spread of the sweeps' losses", shown, spread, RELATIVE * (1 + np.abs(spread)))
     if not explodes:
-        seen = np.asarray(answer.script.means)[: 2 * n]
-        alike = np.asarray(float((seen[:n] == seen[n:]).all()))
-        alike = answer.derive(f"float(means[:{n}] == means[{n}:{2 * n}])", alike)
+        alike = answer.see(f"float(script.means[:{n}] == script.means[{n}:{2 * n}])")
         finder.same("whether the second sweep sees the batches of the first in their order", alike, 0.0)
 
 
@@ -140,11 +132,13 @@ def sweeps_are_averaged(finder: Finder, count: int, n: int, explodes: bool) -> N
 @draws(steepest=valleys(), groups=one_of(2, 1))
 def group_suggestions_keep_the_ratio(finder: Finder, steepest: int, groups: int) -> None:
     answer = finder(valley(steepest), groups=groups, suggests=True)
-    suggest = getattr(answer.swept, "suggest_groups", None)
-    given = None if suggest is None else suggest()
-    if given is None or answer.suggestion is None:
-        raise LawBroken("suggestions for the groups", "a", "rate for each", given)
-    found = answer.derive("tensor(result.suggest_groups())", np.asarray(given, float))
+    call = answer.call
+    with finder.asking():
+        call.do("for_groups = result.suggest_groups()")
+    if call.names["for_groups"] is None or answer.suggestion is None:
+        check = ("for_groups is not None and suggestion is not None", call)
+        raise LawBroken("suggestions for the groups", "a", "rate for each", None, check=check)
+    found = answer.see("for_groups")
     swept = np.asarray([rates for rates, _, _ in answer.script.steps])
     right = reference.for_groups(answer.suggestion, swept[0] / swept[0, 0])
     finder.agree("suggestions for the groups", found, right, 1e-3 * right)
@@ -167,32 +161,23 @@ def explanation_says_the_rate_and_why(finder: Finder, shape: str, steepest: int)
         "nothing": [float("nan")] * 6,
     }[shape]
     answer = finder(losses, suggests=True)
-    explain = getattr(answer.swept, "explain", None)
-    words = None if explain is None else explain()
+    call = answer.call
+    for tool in (tells_why, says, without):
+        call.use(tool.__name__, tool)
+    with finder.asking(), silence():
+        call.do("words = result.explain()")
+    words = call.names["words"]
     if not isinstance(words, str):
-        raise LawBroken("words for the suggestion", "a", "sentence", words)
+        check = ("isinstance(words, str)", call)
+        raise LawBroken("words for the suggestion", "a", "sentence", words, check=check)
     if answer.suggestion is None:
-        told = bool(re.search(r"\b(none|no|not)\b", words, re.IGNORECASE)) and len(words.split()) > 5
-        told = answer.derive("tells_why(result.explain())", np.asarray(float(told)))
+        told = answer.see("tells_why(words)")
         finder.same(f"whether {words!r} says that nothing is suggested, and why", told, 1.0)
         return
-    rate = answer.derive("says(result.explain(), [result.suggest()])", _says(words, [answer.suggestion]))
+    rate = answer.see("says(words, [suggestion])")
     finder.same(f"whether {words!r} says the suggested rate, {answer.suggestion:.3g}", rate, 1.0)
-    others = re.sub(r"\d+\.?\d*(?:[eE][+-]?\d+)?", _unless(answer.suggestion), words)
-    reason = _says(others, [*answer.lrs, *answer.value])
-    reason = answer.derive("says(without(result.explain(), result.suggest()), [*lrs, *losses])", reason)
+    reason = answer.see("says(without(words, suggestion), [*lrs, *losses])")
     finder.same(f"whether {words!r} says a rate or a loss of the curve besides", reason, 1.0)
-
-
-def _says(words: str, values: Iterable[float]) -> Any:
-    """1 where some number in the words is one of the values, but for 1 %."""
-    numbers = [float(each) for each in re.findall(r"\d+\.?\d*(?:[eE][+-]?\d+)?", words)]
-    return np.asarray(float(any(abs(n - v) <= 0.01 * abs(v) for n in numbers for v in values)))
-
-
-def _unless(value: float) -> Callable[[re.Match[str]], str]:
-    """Leaves a number out that is this one, but for 1 %."""
-    return lambda found: "" if abs(float(found[0]) - value) <= 0.01 * abs(value) else found[0]
 
 
 @finder_law(
@@ -207,24 +192,16 @@ def _unless(value: float) -> Callable[[re.Match[str]], str]:
 @draws(steepest=valleys())
 def plot_marks_every_rule(finder: Finder, steepest: int) -> None:
     answer = finder(valley(steepest), rates=[1e-5, 10.0])
-    swept = answer.swept
-    rules, plot = getattr(swept, "rules", {}), getattr(swept, "plot_rules", None)
-    if plot is None or len(rules) < 2:
-        raise LawBroken("rules of the plot", "at least", 2, len(rules))
+    call = answer.call
+    finder.at_least("number of rules", answer.see("len(result.rules or {})"), 2)
+    call.use("legend_of", legend_of)
     with finder.asking(), silence():
-        axes = plot()
-    drawn, legend = Picture.of(axes), axes.get_legend()
-    told = "" if legend is None else " ".join(text.get_text() for text in legend.get_texts())
-    curves = [(x, y) for x, y in drawn.lines if len(x) > 2]
-    for name, suggest in rules.items():
-        lr = suggest()
+        call.do("suggested = {name: suggest() for name, suggest in result.rules.items()}")
+        call.do("axes = result.plot_rules()")
+        call.do("drawn, legend = Picture.of(axes), legend_of(axes)")
+    for name, lr in call.names["suggested"].items():
         if lr is None:
             continue
-        heights = [np.interp(np.log(lr), np.log(x), y) for x, y in curves]
-        marks = [y[0] for x, y in drawn.lines if len(y) == 1 and np.isclose(x[0], lr, rtol=1e-3)]
-        on_it = np.asarray(float(sum(bool(np.isclose(heights, y, rtol=1e-3).any()) for y in marks)))
-        on_it = answer.derive(f"marks_on_the_curve(result.plot_rules(), {lr!r})", on_it)
-        finder.at_least(f"number of marks where what {name} suggests meets the curve", on_it, 1)
-        named = np.asarray(float(name in told))
-        named = answer.derive(f"float({name!r} in legend_of(result.plot_rules()))", named)
-        finder.same(f"whether the legend says {name}", named, 1.0)
+        marks = answer.see(f"drawn.marks(suggested[{name!r}])")
+        finder.at_least(f"number of marks where what {name} suggests meets the curve", marks, 1)
+        finder.same(f"whether the legend says {name}", answer.see(f"float({name!r} in legend)"), 1.0)

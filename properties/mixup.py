@@ -28,15 +28,9 @@ from lawful.properties.strategies import (
     spread_alphas,
     stream_seeds,
 )
+from lawful.properties.subjects.failures import LawBroken, Raised, Unasked
 from lawful.properties.subjects.mixup import Mix, allowed_distance, distance, visible_share
-from lawful.properties.subjects.subject import (
-    LawBroken,
-    Raised,
-    Unasked,
-    dtype_name,
-    to_float64,
-    torch_dtype,
-)
+from lawful.properties.subjects.subject import dtype_name, torch_dtype
 from lawful.properties.ways import AUTOCAST, COMPILED
 from lawful.reference import label_smoothing as smoothing
 from lawful.reference import mixup as reference
@@ -66,13 +60,13 @@ PERMUTES = ("permutation", "roll", "flip", "other")
 )
 @draws(alpha=one_of(1.0, 0.1, 8.0, 0.4), seed=stream_seeds())
 def lambda_varies(mix: Mix, alpha: float, seed: int) -> None:
-    looks = mix.stream(4, alpha, seed, 24)
-    own = np.concatenate([np.diag(look.value) for look in looks])
-    if np.all(own == 1):
-        text = f"nothing was mixed in {len(looks)} calls; is another parameter in the way?"
-        raise LawBroken("number of different lambdas", "at least", 2, 0, text=text)
-    count = mix.answers[-1].derive("len(lams[lams < 1].unique())", len(np.unique(own[own < 1])))
-    mix.at_least("number of different lambdas", count, 2)
+    answer = mix.stream(4, alpha, seed, 24)
+    answer.call.do("lams = looks.diagonal(dim1=1, dim2=2)")
+    if not np.any(answer.see("lams") != 1):
+        text = "nothing was mixed in 24 calls; is another parameter in the way?"
+        found = answer.see("(lams != 1).sum()")
+        raise LawBroken("number of lambdas below 1", "at least", 1, found, text=text)
+    mix.at_least("number of different lambdas", answer.see("len(lams[lams < 1].unique())"), 2)
 
 
 @law(
@@ -101,12 +95,11 @@ def inputs_and_targets_share_lambda_and_partner(mix: Mix, size: int, alpha: floa
 def rows_are_convex_combinations(mix: Mix, size: int, alpha: float, seed: int) -> None:
     shown = mix.revealed(mix.size(size), alpha, seed)
     error = mix.weight_error()
-    mix.at_least("smallest weight", shown.derive("{value}.min()", shown.value.min(initial=0.0)), -error)
-    sums = shown.derive("{value}.sum(1)", shown.value.sum(axis=1))
+    mix.at_least("smallest weight", shown.see("mixed.min()"), -error)
+    sums = shown.see("mixed.sum(1)")
     mix.agree("sum of the weights of a row", sums, np.ones(len(sums)), 2 * error)
-    third = np.sort(shown.value, axis=1)[:, :-2]
-    third = shown.derive("{value}.sort(1).values[:, :-2]", third)
-    mix.at_most("third weight of a row", third, np.zeros_like(third) + error)
+    third = shown.see("mixed.sort(1).values[:, :-2]")
+    mix.at_most("third weight of a row", third, np.zeros(third.shape) + error)
 
 
 @law(
@@ -137,8 +130,7 @@ def matches_reference(mix: Mix, batch: Samples, alpha: float, seed: int) -> None
 @draws(size=sizes(), alpha=alphas(), seed=seeds())
 def lambda_at_least_half(mix: Mix, size: int, alpha: float, seed: int) -> None:
     shown = mix.revealed(mix.size(size), alpha, seed)
-    lam = shown.derive("{value}.diagonal()", np.diag(shown.value))
-    mix.at_least("lambda", lam, 0.5 - mix.weight_error())
+    mix.at_least("lambda", shown.see("mixed.diagonal()"), 0.5 - mix.weight_error())
 
 
 @law(
@@ -156,13 +148,8 @@ def lambda_at_least_half(mix: Mix, size: int, alpha: float, seed: int) -> None:
 @draws(size=sizes(), alpha=alphas(), seed=seeds())
 def own_sample_dominates(mix: Mix, size: int, alpha: float, seed: int) -> None:
     shown = mix.revealed(mix.size(size), alpha, seed)
-    for name, weights in (("inputs", shown.value), ("targets", shown.soft)):
-        own = np.diag(weights)
-        others = (weights - np.diag(own)).max(axis=1)
-        expression = "{value}" if name == "inputs" else "{soft}"
-        lead = shown.derive(
-            f"{expression}.diagonal() - ({expression} - {expression}.diagonal().diag()).amax(1)", own - others
-        )
+    for name, weights in (("inputs", "mixed"), ("targets", "soft")):
+        lead = shown.see(f"{weights}.diagonal() - ({weights} - {weights}.diagonal().diag()).amax(1)")
         mix.at_least(f"lead of the own sample in the {name}", lead, -2 * mix.target_error(shown))
 
 
@@ -189,24 +176,20 @@ def lambda_follows_beta(mix: Mix, alpha: float, seed: int) -> None:
     lams, looked, answer = mix.visible_lambdas(alpha, seed, _LAMBDAS)
     if not len(lams):
         text = f"never mixes: at alpha {alpha}, no row of {_LAMBDAS} shows a partner"
-        raise LawBroken("lambdas that could be seen", "at least", 1, 0, text=text)
+        raise LawBroken("lambdas that could be seen", "at least", 1, answer.see("len(lams)"), text=text)
     folded = mix.conventions.get("lambda") == "folded"
     _, where, right = distance(lams, alpha, folded)
-    low = 0.5 if folded else 1e-4
-    seen = f"lams[(lams > {low}) & (lams < {1 - 1e-4})]"
-    share = answer.derive(
-        f"({seen} <= {where}).double().mean()", float(np.mean(lams[lams <= 1 - 1e-4] <= where))
-    )
+    share = answer.see(f"(lams[lams <= {1 - 1e-4}] <= {where}).mean()")
     name = "Beta folded at 1/2" if folded else "Beta"
     what = f"share of lambdas up to {where:.4g} at alpha {alpha} ({name}, {len(lams)} draws)"
     mix.agree(what, share, right, allowed_distance(len(lams)))
     if mix.conventions.get("applied") == "always":  # a row in 16 may be its own partner, and shows none
         expected, allowed = visible_share(alpha), allowed_distance(looked)
         what = f"share of lambdas within 1e-4 of no end, at alpha {alpha},"
-        found = answer.derive(f"len({seen}) / {looked}", len(lams) / looked)
+        found = answer.see(f"len(lams) / {looked}")
         mix.at_most(what, found, expected + allowed)
         mix.at_least(what, found, expected * 15 / 16 - allowed)
-    mix.at_least("lambdas that could be seen", len(lams), _LAMBDAS // 8)
+    mix.at_least("lambdas that could be seen", answer.see("len(lams)"), _LAMBDAS // 8)
 
 
 @law(
@@ -221,9 +204,7 @@ def lambda_follows_beta(mix: Mix, alpha: float, seed: int) -> None:
 @draws(size=sizes(), alpha=spread_alphas(), seed=seeds())
 def partners_are_a_permutation(mix: Mix, size: int, alpha: float, seed: int) -> None:
     shown = mix.revealed(mix.size(size), alpha, seed)
-    shares = shown.value - np.diag(np.diag(shown.value))
-    expression = "(({value} - {value}.diagonal().diag()) > 0).sum(0).amax()"
-    most = shown.derive(expression, int((shares > 0).sum(axis=0).max(initial=0)))
+    most = shown.see("((mixed - mixed.diagonal().diag()) > 0).sum(0).amax()")
     mix.at_most("rows that have one sample for a partner", most, 1)
 
 
@@ -255,43 +236,34 @@ def lambdas_are_independent(mix: Mix, alpha: float, seed: int) -> None:
         raise Unasked("its alpha cannot be passed")
     scope = mix.conventions.get("lambda_scope", "sample")
     size, calls = (4, _PAIRS * 2) if scope == "batch" else (16, 1100)
-    looks = mix.stream(size, alpha, seed, calls)
-    answer = mix.answers[-1]
+    answer = mix.stream(size, alpha, seed, calls)
+    looks = np.asarray(answer.value)
     middle, reach = (0.75, 0.25) if mix.conventions.get("lambda") == "folded" else (0.5, 0.5)
-    own = np.stack([np.diag(look.value) for look in looks])
-    lams = own.min(axis=1, keepdims=True) if scope == "batch" else own[:, : size // 2]
-    if not np.any(lams < 1):
-        raise LawBroken("lambdas that could be seen", "at least", 1, 0, text="no row shows a partner")
-    late = answer.derive(f"(lams[-{64 * size}:] < 1).sum()", int((own[-64:] < 1).sum()))
+    answer.call.do("own = looks.diagonal(dim1=1, dim2=2)")
+    lams = "own.amin(1, keepdim=True)" if scope == "batch" else f"own[:, :{size // 2}]"
+    if not np.any(answer.see(lams) < 1):
+        none = answer.see(f"({lams} < 1).sum()")
+        raise LawBroken("lambdas that could be seen", "at least", 1, none, text="no row shows a partner")
+    late = answer.see("(own[-64:] < 1).sum()")
     mix.at_least(f"lambdas below 1 of the last 64 of {calls} calls", late, 1)
-    shown = f"lams.reshape(-1, {size})"
-    shown += ".amin(1, keepdim=True)" if scope == "batch" else f"[:, :{size // 2}]"
-    off = np.where(lams < 1, lams - middle, 0.0)  # a row that is its own partner shows no lambda
-    pairs = {"batches one after the other": (off[::2], off[1::2], "[::2]", "[1::2]")}
+    # a row that is its own partner shows no lambda
+    answer.call.do(f"off = ({lams} - {middle}).where({lams} < 1, 0)")
+    pairs = {"batches one after the other": "off[::2] * off[1::2]"}
     if scope != "batch":
-        partner = np.stack([probes.partners(look.value)[: size // 2] for look in looks])
-        strangers = partner[:, ::2] != np.arange(1, size // 2, 2)  # partners may share theirs
-        pairs["rows beside each other"] = (off[:, ::2] * strangers, off[:, 1::2], "[:, ::2]", "[:, 1::2]")
-    for name, (first, second, some, others) in pairs.items():
-        left, right = (f"({shown}{part} - {middle}).where({shown}{part} < 1, 0)" for part in (some, others))
-        product = answer.derive(f"({left} * {right}).mean()", float((first * second).mean()))
-        allowed = reach**2 * np.sqrt(2 * np.log(2 / 1e-13) / first.size)
-        mix.agree(f"covariance of the lambdas of {name}", product, 0.0, allowed)
-    partners = np.stack([probes.partners(look.value) for look in looks])
-    found = {"its partner": (partners[:, 0], "partners[:, 0]")}
+        answer.call.do(f"chosen = torch.as_tensor(partners_in(looks))[:, :{size // 2}]")
+        answer.call.do(f"strangers = chosen[:, ::2] != torch.arange(1, {size // 2}, 2)  # partners share it")
+        pairs["rows beside each other"] = "off[:, ::2] * strangers * off[:, 1::2]"
+    for name, products in pairs.items():
+        count = answer.see(products).size
+        allowed = reach**2 * np.sqrt(2 * np.log(2 / 1e-13) / count)
+        mix.agree(f"covariance of the lambdas of {name}", answer.see(f"({products}).mean()"), 0.0, allowed)
+    answer.call.do("chosen = torch.as_tensor(partners_in(looks))")
+    found = {"its partner": "chosen[:, 0]"}
     if mix.conventions.get("pairing") in PERMUTES:
-        found["the row whose partner it is"] = (
-            (partners == 0).argmax(axis=1),
-            "(partners == 0).long().argmax(1)",
-        )
-    own_lams = f"lams.reshape(-1, {size})[:, 0]"
-    for name, (who, text) in found.items():
-        side = np.where(who < size // 2, 1.0, -1.0)
-        text = (
-            f"({own_lams} - {middle}).where({own_lams} < 1, 0) * (1 - 2 * ({text} >= {size // 2}).double())"
-        )
-        first_off = np.where(own[:, 0] < 1, own[:, 0] - middle, 0.0)
-        product = answer.derive(f"({text}).mean()", float((first_off * side).mean()))
+        found["the row whose partner it is"] = "(chosen == 0).long().argmax(1)"
+    answer.call.do(f"first = (own[:, 0] - {middle}).where(own[:, 0] < 1, 0)")
+    for name, who in found.items():
+        product = answer.see(f"(first * (1 - 2 * ({who} >= {size // 2}).double())).mean()")
         allowed = reach * np.sqrt(2 * np.log(2 / 1e-13) / (3 * len(looks)))
         mix.agree(f"covariance of a lambda and the side of {name}", product, 0.0, allowed)
 
@@ -314,16 +286,14 @@ def pairing_is_uniform(mix: Mix, alpha: float, seed: int) -> None:
     Of rows that show a partner: whether a sample may be its own, or is mixed at all, is left open.
     """
     size = 4
-    looks = mix.stream(size, alpha, seed, _PAIRINGS)
-    counts = np.zeros((size, size))
-    for look in looks:
-        counts[np.arange(size), probes.partners(look.value)] += 1
-    counts -= np.diag(np.diag(counts))
-    seen = counts.sum(axis=1, keepdims=True)
-    mix.at_least("rows that show a partner", seen.min(), _PAIRINGS / 8)
+    answer = mix.stream(size, alpha, seed, _PAIRINGS)
+    answer.call.do("chosen = torch.as_tensor(partners_in(looks))")
+    answer.call.do(f"seen = (chosen != torch.arange({size})).sum(0)")
+    seen = answer.see("seen")
+    mix.at_least("rows that show a partner", answer.see("seen.min()"), _PAIRINGS / 8)
     right = (1 - np.eye(size)) / (size - 1)
-    allowed = np.sqrt(np.log(2 * size * size / 1e-13) / (2 * seen))
-    mix.agree("frequency of each partner", counts / seen, right, allowed)
+    allowed = np.sqrt(np.log(2 * size * size / 1e-13) / (2 * np.asarray(seen)[:, None]))
+    mix.agree("frequency of each partner", answer.see("frequencies(looks)"), right, allowed)
 
 
 @law(
@@ -347,16 +317,16 @@ def mixed_loss_is_loss_of_mixed_target(mix: Mix, batch: Samples, alpha: float, s
     log_p = smoothing.cross_entropy(np.ones_like(z), z)
     bound = 2 * tolerances.row_error(mix.precision, z) + 4 * mix.target_error(answer) * log_p
     if mix.adapter.loss is None:
-        losses = answer.derive(
-            "-({soft} * inputs_1.double().reshape({soft}.shape).log_softmax(1)).sum(1)",
-            smoothing.cross_entropy(answer.soft, z),
-        )
+        answer.call.tensor("logits", logits, mix.dtype)
+        losses = answer.see("-(soft * logits.double().log_softmax(1)).sum(1)")
         mix.agree("loss of the mixed target", losses, right, bound)
         return
+    answer.call.use("its_own_loss", mix.adapter.loss)
+    answer.call.tensor("logits", logits, mix.dtype, torch.tensor(z).to(mix.device, torch_dtype(mix.dtype)))
     with mix.asking():
-        loss = mix.adapter.loss(torch.tensor(z).to(mix.device, torch_dtype(mix.dtype)), answer.target)
+        answer.call.do("loss = its_own_loss(logits, labels)")
     mean_bound = tolerances.reduced_error(mix.precision, bound, right, len(right))
-    mix.agree("its own loss of the mixed target", to_float64(loss), right.mean(), mean_bound)
+    mix.agree("its own loss of the mixed target", answer.see("loss"), right.mean(), mean_bound)
 
 
 @law(
@@ -371,8 +341,8 @@ def mixed_loss_is_loss_of_mixed_target(mix: Mix, batch: Samples, alpha: float, s
 def targets_are_distributions(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
     inputs, target = mix.fitting(batch.inputs, batch.target)
     answer = mix(inputs, target, alpha, seed)
-    mix.at_least("smallest entry of the target", answer.derive("{soft}.min()", answer.soft.min()), 0.0)
-    sums = answer.derive("{soft}.sum(1)", answer.soft.sum(axis=1))
+    mix.at_least("smallest entry of the target", answer.see("soft.min()"), 0.0)
+    sums = answer.see("soft.sum(1)")
     mix.agree("sum of a row of the target", sums, np.ones(len(sums)), 2 * mix.target_error(answer))
 
 
@@ -429,7 +399,7 @@ def shared_lambda_preserves_batch_mean(mix: Mix, batch: Samples, alpha: float, s
     inputs, target = mix.fitting(batch.inputs, batch.target)
     answer = mix(inputs, target, alpha, seed)
     x = mix.rounded(inputs)
-    mean = answer.derive("{value}.mean(0)", answer.value.mean(axis=0))
+    mean = answer.see("mixed.mean(0)")
     bound = tolerances.mix_error(mix.precision, np.abs(x).max(axis=0), np.abs(x).max(axis=0))
     mix.agree("mean of the mixed inputs", mean, x.mean(axis=0), bound)
 
@@ -489,13 +459,13 @@ def ragged_batches(mix: Mix, size: int, before: int, alpha: float, seed: int) ->
 def large_batches_are_no_other(mix: Mix, size: int, alpha: float, seed: int) -> None:
     _any_size(mix, size, 0, alpha, seed)
     answer = mix.answers[-1]
-    few, many = answer.value[:256, :256], answer.value[:256, 256:]
+    few = np.asarray(answer.value)[:256, :256]
     drawn = mix.conventions.get("pairing") in ("permutation", "independent")
     if drawn and few.sum() - np.trace(few) > 2:  # something is mixed; of 256 partners some are beyond
-        share = answer.derive("{value}[:256, 256:].sum()", many.sum())
+        share = answer.see("mixed[:256, 256:].sum()")
         mix.at_least("share of the samples from the 257th on in the others", share, mix.weight_error())
     if few.sum() - np.trace(few) > 32:  # much is mixed: of the last 44 rows some are
-        own = answer.derive("(1 - {value}.diagonal()[256:]).sum()", (1 - np.diag(answer.value)[256:]).sum())
+        own = answer.see("(1 - mixed.diagonal()[256:]).sum()")
         mix.at_least("share of others in the rows from the 257th on", own, mix.weight_error())
 
 
@@ -544,9 +514,9 @@ def _any_size(
     target = np.eye(classes)[:size].tolist() if rows else list(range(size))
     given: dict[str, Any] = {"after_batch_of": before or None, "num_classes": classes, "layout": layout}
     answer = mix(probes.identity_batch(size), target, alpha, seed, **given)
-    weights = answer.derive("{soft}[:, :len({value})]", answer.soft[:, :size])
+    weights = answer.see(f"soft[:, :{size}]")
     mix.agree("weights of the targets", weights, answer.value, 2 * mix.target_error(answer))
-    sums = answer.derive("{value}.sum(1)", answer.value.sum(axis=1))
+    sums = answer.see("mixed.sum(1)")
     mix.agree("sum of the weights of a row", sums, np.ones(size), 2 * mix.weight_error())
 
 
@@ -665,8 +635,8 @@ def _mixes_alike_under(ways: list[str], mix: Mix, size: int, alpha: float, seed:
         mix.agree(
             f"weights of the targets under {way}", shown.soft, shown.value, error + judged.target_error(shown)
         )
-        third = np.sort(shown.value, axis=1)[:, :-2]
-        mix.at_most(f"third weight of a row under {way}", third, np.zeros_like(third) + error)
+        third = shown.see("mixed.sort(1).values[:, :-2]")
+        mix.at_most(f"third weight of a row under {way}", third, np.zeros(third.shape) + error)
 
 
 @law(
@@ -883,8 +853,8 @@ def seeded_runs_repeat(mix: Mix, batch: Samples, alpha: float, seed: int) -> Non
 def seeds_differ(mix: Mix, size: int, alpha: float, seed: int) -> None:
     size = mix.size(max(4, size))
     looks = mix.copies(probes.identity_batch(size), list(range(size)), alpha, [seed + i for i in range(16)])
-    if all(np.array_equal(look.value, looks[0].value) for look in looks[1:]):
-        raise LawBroken("mixture of a copy under another seed", "another", looks[0].value, looks[1].value)
+    if all(np.array_equal(look, looks[0]) for look in looks[1:]):
+        raise LawBroken("mixture of a copy under another seed", "another", looks[0], looks[1])
 
 
 @law(
@@ -903,5 +873,5 @@ def eval_mode_mixes_nothing(mix: Mix, size: int, alpha: float, seed: int) -> Non
     mix.same("target in evaluation mode", shown.soft, probes.identity_batch(size))
     if mix.conventions.get("applied") == "always" and "alpha" in mix.features:
         again = mix.revealed(16, 8.0, seed, trains_again=True)  # no lambda of Beta(8, 8) is near an end
-        others = again.derive("(16 - {value}.diagonal().sum())", 16 - np.trace(again.value))
+        others = again.see("16 - mixed.diagonal().sum()")
         mix.at_least("share of other samples in training mode again", others, mix.weight_error())

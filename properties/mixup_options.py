@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 
 from lawful.properties import probes, tolerances
 from lawful.properties.registry import FLOATS, draws, law
 from lawful.properties.strategies import alphas, one_of, seeds, sizes, spread_alphas
 from lawful.properties.subjects.mixup import Mix
-from lawful.properties.subjects.mixup_options import ask, mixed_as
-from lawful.properties.subjects.snippets import tensor_lines
+from lawful.properties.subjects.mixup_options import ask, mixed_as, read
+from lawful.properties.subjects.program import Call
 from lawful.reference import mixup as reference
 
 _ZHANG = "Zhang et al. 2018 (arXiv 1710.09412), equation 1"
@@ -70,24 +71,25 @@ def classes_of_places_are_mixed_alike(mix: Mix, size: int, alpha: float, seed: i
     z = np.stack([np.roll(target, k, axis=0) * (0.5 + k) for k in range(classes)], axis=1)
     shown = mix.revealed(size, alpha, seed)
 
-    def lines(device: str) -> list[str]:
-        return [
-            *tensor_lines("inputs", probes.identity_batch(size), mix.dtype, device),
-            *tensor_lines("target", target, "int64", device),
-            *(tensor_lines("logits", z, mix.dtype, device) if mix.adapter.loss is not None else []),
-        ]
+    def given(call: Call) -> None:
+        _floats(mix, call, "inputs", probes.identity_batch(size))
+        _whole(mix, call, "target", target)
 
-    answer = ask(mix, lines, alpha, seed, classes)
+    answer = ask(mix, given, alpha, seed, classes)
     own, partner = np.diag(shown.value), probes.partners(shown.value)
     right = reference.mixed_targets(target, target[partner], own, classes)
     mixed_as(mix, answer, target, shown.value, right, 2 * mix.weight_error())
     if mix.adapter.loss is not None:
-        loss = answer.read("torch.as_tensor(loss(logits, {target}))")
+        call = answer.call
+        call.use("its_own_loss", mix.adapter.loss)
+        _floats(mix, call, "logits", z)
+        with mix.asking():
+            call.do("loss = its_own_loss(logits, labels)")
         losses = reference.mixed_loss(z, target, target[partner], own)
         rows = np.moveaxis(z, 1, -1).reshape(-1, classes)
         bound = 2 * tolerances.row_error(mix.precision, rows) + 16 * mix.weight_error()
         mean_bound = tolerances.reduced_error(mix.precision, bound, losses, losses.size)
-        mix.agree("its own loss of the mixed places", loss, losses.mean(), mean_bound)
+        mix.agree("its own loss of the mixed places", answer.see("loss"), losses.mean(), mean_bound)
 
 
 @law(
@@ -111,11 +113,11 @@ def values_are_mixed_as_inputs_are(mix: Mix, size: int, alpha: float, seed: int,
     }[shape]
     shown = mix.revealed(size, alpha, seed)
 
-    def lines(device: str) -> list[str]:
-        rows = tensor_lines("inputs", probes.identity_batch(size), mix.dtype, device)
-        return [*rows, *tensor_lines("target", values, mix.dtype, device)]
+    def given(call: Call) -> None:
+        _floats(mix, call, "inputs", probes.identity_batch(size))
+        _floats(mix, call, "target", values)
 
-    answer = ask(mix, lines, alpha, seed, None)
+    answer = ask(mix, given, alpha, seed, None)
     own, partner = np.diag(shown.value), probes.partners(shown.value)
     right = reference.mix(values, values[partner], own)
     bound = 2 * tolerances.mix_error(mix.precision, values, values[partner])
@@ -135,18 +137,17 @@ def several_inputs_share_lambda_and_partner(mix: Mix, size: int, alpha: float, s
     size = mix.size(size)
     table = 1.0 + 0.25 * np.arange(size * 3).reshape(size, 3)
 
-    def lines(device: str) -> list[str]:
-        return [
-            *tensor_lines("image", probes.identity_batch(size), mix.dtype, device),
-            *tensor_lines("table", table, mix.dtype, device),
-            'inputs = {"image": image, "table": table}',
-            *tensor_lines("target", list(range(size)), "int64", device),
-        ]
+    def given(call: Call) -> None:
+        _floats(mix, call, "image", probes.identity_batch(size))
+        _floats(mix, call, "table", table)
+        call.do('inputs = {"image": image, "table": table}')
+        _whole(mix, call, "target", np.arange(size))
 
-    answer = ask(mix, lines, alpha, seed, size)
-    weights = answer.read('{result}[0]["image"]')
+    answer = ask(mix, given, alpha, seed, size)
+    weights = read(answer, 'result[0]["image"]', "first input")
     bound = tolerances.mix_error(mix.precision, table.max(), table.max())
-    mix.agree("second input", answer.read('{result}[0]["table"]'), weights @ table, 2 * bound)
+    found = read(answer, 'result[0]["table"]', "second input")
+    mix.agree("second input", found, weights @ table, 2 * bound)
     mixed_as(mix, answer, np.arange(size), weights, weights, 2 * mix.weight_error())
 
 
@@ -165,20 +166,26 @@ def masks_are_joined(mix: Mix, size: int, alpha: float, seed: int, longest: int)
     mask: Any = np.arange(longest) < 1 + (np.arange(size)[:, None] * 2) % longest
     sequence = np.eye(size)[:, None, :] * mask[:, :, None]  # its first place shows who is mixed
 
-    def lines(device: str) -> list[str]:
-        return [
-            *tensor_lines("sequence", sequence, mix.dtype, device),
-            *tensor_lines("mask", mask, "bool", device),
-            'inputs = {"sequence": sequence, "mask": mask}',
-            *tensor_lines("target", list(range(size)), "int64", device),
-        ]
+    def given(call: Call) -> None:
+        _floats(mix, call, "sequence", sequence)
+        call.tensor("mask", mask, "bool", torch.tensor(mask, device=mix.device))
+        call.do('inputs = {"sequence": sequence, "mask": mask}')
+        _whole(mix, call, "target", np.arange(size))
 
-    answer = ask(mix, lines, alpha, seed, size)
-    weights = answer.read('{result}[0]["sequence"][:, 0]')
+    answer = ask(mix, given, alpha, seed, size)
+    weights = read(answer, 'result[0]["sequence"][:, 0]', "mixed sequences")
     partner, own = probes.partners(weights), np.diag(weights)
     seen = np.flatnonzero(own < 1).tolist()
     either = reference.join(mask, mask[partner])
-    joined = answer.read(f'{{result}}[0]["mask"][{seen}]')
+    joined = read(answer, f'result[0]["mask"][{seen}]', "mask of the mixture")
     mix.agree("mask of the mixture", joined, either[seen].astype(float), 0.0)
     right = reference.mix(sequence, sequence[partner], own)
-    mix.agree("mixed sequences", answer.read('{result}[0]["sequence"]'), right, 2 * mix.weight_error())
+    mix.agree("mixed sequences", answer.see('result[0]["sequence"]'), right, 2 * mix.weight_error())
+
+
+def _floats(mix: Mix, call: Call, name: str, values: Any) -> None:
+    call.tensor(name, values, mix.dtype, mix.tensor(values))
+
+
+def _whole(mix: Mix, call: Call, name: str, values: Any) -> None:
+    call.tensor(name, values, "int64", torch.tensor(values, device=mix.device))

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from lawful.properties import tolerances
+from lawful.properties.subjects.failures import LawBroken, NotAsked, Raised
 from lawful.properties.subjects.label_smoothing import Loss
 from lawful.properties.subjects.lr_finder import Finder
 from lawful.properties.subjects.mixup import Mix
-from lawful.properties.subjects.subject import LawBroken, NotAsked, Raised, Subject
+from lawful.properties.subjects.subject import Subject
 
 CLASSES = (2, 10, 100, 1_000, 10_000)
 DTYPES = ("float64", "float32", "bfloat16", "float16")
@@ -30,9 +31,9 @@ def pictured(subject: Subject) -> dict[str, Any]:
         if isinstance(subject, Loss):
             return {"classes": list(CLASSES), "error": _errors(subject)}
         if isinstance(subject, Mix):
-            shown = subject.on("cpu", "float32").stream(2, ALPHA, 0, LAMBDAS)
+            looks = subject.on("cpu", "float32").stream(2, ALPHA, 0, LAMBDAS).value
             alpha = ALPHA if subject.adapter.takes_alpha else None
-            return {"alpha": alpha, "lambdas": [round(float(each.value[0, 0]), 4) for each in shown]}
+            return {"alpha": alpha, "lambdas": [round(float(lam), 4) for lam in looks[:, 0, 0]]}
         if isinstance(subject, Finder):
             sweep = subject.on("cpu", "float32")([1.0] * STEPS, rates=[START, END])
             return {"start": START, "end": END, "rates": [float(rate) for rate in sweep.used]}

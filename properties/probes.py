@@ -1,6 +1,6 @@
 """Instruments that look into black boxes: what an implementation did, seen from outside.
 
-**Seeds.** :func:`seeded` is the one place where a drawn seed reaches Python's random, NumPy, torch and
+**Seeds.** :func:`seed_all` is the one place where a drawn seed reaches Python's random, NumPy, torch and
 CUDA. Hypothesis sets the first two to 0 before every example, so that without this every example would
 see one and the same NumPy lambda, and leaves torch alone.
 
@@ -21,7 +21,7 @@ import itertools
 import math
 import random
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,23 +31,35 @@ from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from lawful.properties import twin
-
 Array = Any
 
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Within, all global generators start from ``seed``; after, they are where they were before."""
+    with generators_kept():
+        seed_all(seed)
+        yield
+
+
+def seed_all(number: int) -> None:
+    """All global generators start from this number."""
+    random.seed(number)
+    np.random.seed(number % 2**32)
+    # torch.manual_seed would format a traceback a call, to keep it for a CUDA that may never start
+    torch.default_generator.manual_seed(number)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(number)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(number)
+
+
+@contextlib.contextmanager
+def generators_kept() -> Iterator[None]:
+    """All global generators are after it where they were before."""
     python, numpy = random.getstate(), np.random.get_state()
     accelerators = _accelerators()
     states = [torch.get_rng_state(), *(module.get_rng_state() for module in accelerators)]
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    # torch.manual_seed would format a traceback a call, to keep it for a CUDA that may never start
-    torch.default_generator.manual_seed(seed)
-    for module in accelerators:
-        module.manual_seed(seed)
     try:
         yield
     finally:
@@ -126,7 +138,7 @@ SETTINGS = {
         "optimizer.state.clear(), model.zero_grad()"
     ),
 }
-"""What a model and an optimizer may be like beside the plainest, as source."""
+"""What a model and an optimizer may be like beside the plainest, as source on their names."""
 
 
 class _Mark:
@@ -168,6 +180,8 @@ class Script:
     """And after each step."""
     validated: list[tuple[bool, bool]] = field(default_factory=list)
     """For each validation batch: whether the model was in training mode, and whether there was a graph."""
+    aside: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
+    """Within which the host's waits are our own."""
 
     def __deepcopy__(self, memo: Any) -> Script:
         return self
@@ -182,10 +196,14 @@ class Script:
             raise ScriptEnd(f"the loss of step {step} raises")
         return self.losses[min(step, len(self.losses) - 1)]
 
+    def said(self, count: int) -> list[float]:
+        """The losses of so many calls."""
+        return [*self.losses, *self.losses[-1:] * max(0, count - len(self.losses))][:count]
+
     def criterion(self, output: Tensor, target: Tensor) -> Tensor:
         """The scripted loss, with the output's gradient; it draws from every generator, as data do."""
         random.random(), np.random.random(), torch.rand(())
-        with twin.looking(False):
+        with self.aside():
             if bool(target.any()):  # of a validation batch: the model's own output is its loss
                 model = self.model() if self.model is not None else None
                 self.validated.append((bool(model is not None and model.training), output.requires_grad))
@@ -239,13 +257,13 @@ class ScriptedModel(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         self.script.model = weakref.ref(self)
-        with twin.looking(False):
+        with self.script.aside():
             mean = float(x.mean())
         self.script.means.append(mean)
         self.script.batches.append(mean)
         if self.training:
             self.seen += 1
-            with twin.looking(False):
+            with self.script.aside():
                 self.script.weights.append(float((self.first + self.second).detach()))
         return x * (self.first + self.second)
 
@@ -255,7 +273,7 @@ def watched(script: Script) -> Iterator[None]:
     """Within, the script is told of every optimizer's step, after it was taken."""
 
     def seen(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        with twin.looking(False):
+        with script.aside():
             look(optimizer)
 
     def look(optimizer: torch.optim.Optimizer) -> None:
@@ -286,16 +304,15 @@ def scripted(
     raises_at: int | None = None,
     interrupts: bool = False,
     training: bool = False,
-    setting: str | None = None,
     device: str = "cpu",
     batches_on: str | None = None,
     shuffles: bool = False,
     streams: bool = False,
 ) -> tuple[Script, ScriptedModel, torch.optim.Optimizer, Any]:
     """A script, a model, its optimizer and a loader. The model has been trained for a step: there is
-    momentum, there are gradients, and it is in evaluation mode unless ``training``; then comes one of
-    ``SETTINGS``. ``batches_on``: the loader's device, where it is not the model's. ``shuffles``: it has a
-    generator of its own; ``streams``: it has no length."""
+    momentum, there are gradients, and it is in evaluation mode unless ``training``. ``batches_on``: the
+    loader's device, where it is not the model's. ``shuffles``: it has a generator of its own; ``streams``:
+    it has no length."""
     script = Script(losses, raises_at, interrupts)
     model = ScriptedModel(script).to(device)
     params: Any = [model.first, model.second]
@@ -306,8 +323,6 @@ def scripted(
     model(torch.full((2, 1), 3.0, device=device)).mean().backward()
     optimizer.step()
     model.train(training)
-    if setting is not None:
-        exec(SETTINGS[setting], {"torch": torch, "model": model, "optimizer": optimizer})
     for seen in (script.means, script.batches, script.weights):
         seen.clear()
     place = batches_on or device
@@ -320,7 +335,7 @@ def scripted(
     return script, model, optimizer, loader
 
 
-def validating(sizes: list[int], device: str) -> DataLoader[Any]:
+def validating(sizes: list[int], device: str = "cpu") -> DataLoader[Any]:
     """A loader of batches of these sizes, inputs 1/8, 2/8 ..., whose targets say that they are validation."""
     inputs = torch.arange(1.0, sum(sizes) + 1, device=device)[:, None] / 8
     ends = np.cumsum([0, *sizes])
@@ -352,6 +367,11 @@ def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer, loader: Any = N
         "loader": None if generator is None else generator.get_state(),
         "random": [version, np.asarray(words), gauss, np.random.get_state(), torch.get_rng_state()],
     }
+
+
+def left_changed(before: Any, after: Any, parts: tuple[str, ...]) -> str:
+    """Of two snapshots: which of these parts differ, in words."""
+    return ", ".join(part for part in parts if changed(before[part], after[part])) or "nothing"
 
 
 def optimizer_changes(before: Any, after: Any) -> list[str]:

@@ -62,6 +62,8 @@ class Law:
     """Laws of the technique, as severe at least: where one of them broke too, this is no other finding."""
     needs: tuple[str, ...] = ()
     """Features without which the law cannot be asked."""
+    sees: tuple[str, ...] = ()
+    """What an instrument of ours has to see: the scripted losses, say. See ``Subject.blind``."""
     when: Mapping[str, str | tuple[str, ...]] = dataclasses.field(default_factory=dict)
     """Conventions, with a value or some, under which it is a law."""
     dtypes: tuple[str, ...] = WIDE_FLOATS
@@ -128,6 +130,7 @@ def law(
     severity: str,
     rests_on: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
+    sees: tuple[str, ...] = (),
     when: Mapping[str, str | tuple[str, ...]] | None = None,
     dtypes: tuple[str, ...] = WIDE_FLOATS,
     devices: tuple[str, ...] = DEVICES,
@@ -152,6 +155,7 @@ def law(
             severity,
             rests_on,
             needs,
+            sees,
             when or {},
             dtypes,
             devices,
@@ -174,6 +178,14 @@ def laws_of(technique: str) -> list[Law]:
         and hasattr(body, "law")
         and body.law.technique in (technique, ANY_TECHNIQUE)
     ]
+
+
+def resting(technique: str, *names: str) -> frozenset[str]:
+    """The laws of these names, and those that rest on them."""
+    found, laws = set(names), laws_of(technique)
+    while more := {law.name for law in laws if found & set(law.rests_on)} - found:
+        found |= more
+    return frozenset(found)
 
 
 _of_any: dict[tuple[str, int], Law] = {}
@@ -212,7 +224,14 @@ def find_law(name: str, technique: str | None = None) -> Law:
     )
 
 
+RETIRED: dict[str, str] = {}
+"""Names of laws that are gone, and what to ask instead. No law is given such a name again."""
+
+
 def did_you_mean(kind: str, name: str, known: list[str]) -> str:
+    """That nothing has this name: with the one that took its place, or with one that is close."""
+    if kind == "property" and (instead := RETIRED.get(name.rpartition(".")[2])):
+        return f"no property {name!r} any more: {instead}"
     close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
     return f"no {kind} {name!r}" + (f", did you mean {close[0]!r}?" if close else "")
 

@@ -17,7 +17,8 @@ from lawful.properties.arguments import PROGRESS, shows_progress
 from lawful.properties.probes import GoesRoundForEver
 from lawful.properties.registry import ACCELERATORS, SINGLE, Drawn, draws, law
 from lawful.properties.strategies import one_of, seeds
-from lawful.properties.subjects.subject import LawBroken, Raised, Unasked
+from lawful.properties.subjects.failures import LawBroken, Raised, Unasked
+from lawful.properties.subjects.program import Seen
 from lawful.properties.subjects.training import Loop, Run
 
 _ZHANG = "Zhang et al. 2018 (arXiv 1710.09412), equation 1"
@@ -47,9 +48,9 @@ def epoch_loss_is_sample_weighted(loop: Loop, sizes: list[int], epochs: int, sho
     if short and "mix_loader" in loop.features:
         mix = sizes[:1]
     run = loop(sizes, mix_sizes=mix, epochs=epochs, constant=True)
-    if any(call.inputs[:, : sum(sizes)].any() and not call.training for call in run.calls):
-        raise Unasked("it measures the training set in evaluation mode")
-    seen = [len(call.inputs) for call in run.calls if call.training]
+    if sum(run.watch.trains(call) for call in run.calls) > len(run.watch.steps):
+        raise Unasked("it also looks at training samples without a step")
+    seen = [len(call.inputs) for call in run.stepped]
     batches = len(seen) // epochs
     right = sum(size * (b + 1) for b, size in enumerate(seen[:batches])) / sum(seen[:batches])
     losses = loop.history(run, "train_loss")
@@ -66,13 +67,15 @@ def epoch_loss_is_sample_weighted(loop: Loop, sizes: list[int], epochs: int, sho
 def evaluation_changes_nothing(loop: Loop, sizes: list[int]) -> None:
     run = loop(sizes, mix_sizes=loop.partners(sizes))
     train = sum(sizes)
-    validation = [call for call in run.calls if not call.inputs[:, :train].any()]
-    if not validation and run.trained.val_loss is None and run.trained.accuracy is None:
+    validation = f"[call for call in watch.calls if not call.inputs[:, :{train}].any()]"
+    count = run.see(f"len({validation})")
+    if not count and run.trained.val_loss is None and run.trained.accuracy is None:
         raise Unasked("it looks at no validation set")
-    if not validation:
-        raise LawBroken("number of validation batches", "at least", 1, 0)
-    loop.same("validation batches with a graph", sum(call.with_graph for call in validation), 0)
-    loop.same("validation batches in training mode", sum(call.training for call in validation), 0)
+    loop.at_least("number of validation batches", count, 1)
+    with_graph = run.see(f"sum(call.with_graph for call in {validation})")
+    loop.same("validation batches with a graph", with_graph, 0)
+    training = run.see(f"sum(call.training for call in {validation})")
+    loop.same("validation batches in training mode", training, 0)
 
 
 @loop_law(
@@ -85,8 +88,9 @@ def evaluation_changes_nothing(loop: Loop, sizes: list[int]) -> None:
 def trains_in_training_mode(loop: Loop, sizes: list[int], epochs: int) -> None:
     evaluated_before = loop.conventions.get("mode") == "train"
     run = loop(sizes, mix_sizes=loop.partners(sizes), epochs=epochs, in_evaluation=evaluated_before)
-    judged = [run.calls[calls - 1] for _, calls in run.steps]  # who also looks at the training set may do so
-    loop.same("steps in evaluation mode", sum(not call.training for call in judged), 0)
+    # who also looks at the training set may do so
+    found = run.see("sum(not watch.calls[calls - 1].training for _, calls, _ in watch.steps)")
+    loop.same("steps in evaluation mode", found, 0)
 
 
 @loop_law(
@@ -99,8 +103,9 @@ def trains_in_training_mode(loop: Loop, sizes: list[int], epochs: int) -> None:
 def step_gradient_matches_mixed_loss(loop: Loop, sizes: list[int], alpha: float, seed: int) -> None:
     run = loop(sizes, mix_sizes=loop.partners(sizes), alpha=alpha, seed=seed)
     right = loop.mixed_losses(run)
-    loop.same("number of steps", len(run.steps), len(right))
-    for (grad, _), (_, slope) in zip(run.steps, right, strict=True):
+    loop.same("number of steps", run.see("len(watch.steps)"), len(right))
+    for step, (_, slope) in enumerate(right):
+        grad = run.see(f"watch.steps[{step}][0]")
         factor = float((grad * slope).sum() / max((slope * slope).sum(), 1e-30))
         clipped = 1e-6 < factor < 1  # to a norm: the right gradient, times one factor
         loop.agree(
@@ -118,10 +123,13 @@ def step_gradient_matches_mixed_loss(loop: Loop, sizes: list[int], alpha: float,
 def uses_this_batch_output(loop: Loop, sizes: list[int], epochs: int) -> None:
     run = loop(sizes, mix_sizes=loop.partners(sizes), epochs=epochs)
     before = 0
-    for (_, calls), judged in zip(run.steps, run.judged_at_step, strict=True):
-        latest = run.calls[calls - 1].logits
-        if not any(np.array_equal(latest, logits) for logits in run.judged[before:judged]):
-            raise LawBroken("logits that were judged", "about", latest, run.judged[judged - 1], 0.0)
+    for _, calls, judged in run.watch.steps:
+        latest, all_judged = run.calls[calls - 1].logits, run.watch.judged[before:judged]
+        if not any(np.array_equal(latest, logits) for logits in all_judged):
+            logits = f"for logits in watch.judged[{before}:{judged}]"
+            check = f"any(numpy.array_equal(watch.calls[{calls - 1}].logits, logits) {logits})"
+            shown = all_judged[-1] if all_judged else None
+            raise LawBroken("logits that were judged", "about", latest, shown, 0.0, check=(check, run.call))
         before = judged
 
 
@@ -138,13 +146,13 @@ def uses_this_batch_output(loop: Loop, sizes: list[int], epochs: int) -> None:
 )
 def unequal_loaders_are_safe(loop: Loop, sizes: list[int], mix_sizes: list[int]) -> None:
     run = loop(sizes, mix_sizes=mix_sizes)
-    seen = sum(len(call.inputs) for call in run.calls if call.training)
+    seen = run.see("sum(len(watch.calls[calls - 1].inputs) for _, calls, _ in watch.steps)")
     loop.same("samples of an epoch", seen, sum(sizes))
     if "mix_loader" not in loop.features:  # it mixes as it will
         return
-    partners = slice(sum(sizes), sum(sizes) + sum(mix_sizes))
-    shares = [call.inputs[:, partners].sum(axis=1).min(initial=1.0) for call in run.calls if call.training]
-    loop.at_least("least share of a batch that is the second loader's", min(shares), 1e-12)
+    partners = f"watch.calls[calls - 1].inputs[:, {sum(sizes)}:{sum(sizes) + sum(mix_sizes)}]"
+    share = run.see(f"min({partners}.sum(1).min(initial=1) for _, calls, _ in watch.steps)")
+    loop.at_least("least share of a batch that is the second loader's", share, 1e-12)
 
 
 @loop_law(
@@ -182,9 +190,10 @@ def rejects_reduced_loss(loop: Loop, sizes: list[int], seed: int) -> None:
     except Raised as error:
         loop.named("a loss_fn that reduces", "loss_fn", error)
         return
-    for (grad, _), (_, slope) in zip(run.steps, loop.mixed_losses(run), strict=True):
-        sizes_of_both = [max(float(np.linalg.norm(each)), 1e-30) for each in (grad, slope)]
-        found, right = grad / sizes_of_both[0], slope / sizes_of_both[1]  # one that is clipped is right too
+    for step, (_, slope) in enumerate(loop.mixed_losses(run)):  # one that is clipped is right too
+        grad = f"watch.steps[{step}][0]"
+        found = run.see(f"{grad} / max(numpy.linalg.norm({grad}), 1e-30)")
+        right = slope / max(float(np.linalg.norm(slope)), 1e-30)
         loop.agree("direction of a step's gradient", found, right, 1e-4)
 
 
@@ -227,10 +236,11 @@ def rejects_empty_loader(loop: Loop, empty: str) -> None:
 @draws(sizes=ragged_sizes(), epochs=one_of(1, 2))
 def scheduler_follows_the_optimizer(loop: Loop, sizes: list[int], epochs: int) -> None:
     run = loop(sizes, mix_sizes=loop.partners(sizes), epochs=epochs, schedules=True)
-    steps = len(run.steps)
+    steps = len(run.watch.steps)
     each_epoch = [steps // epochs * (epoch + 1) for epoch in range(epochs)]
-    if run.ticks != each_epoch:
-        loop.same("optimizer's steps before each of the scheduler's", run.ticks, list(range(1, steps + 1)))
+    if run.watch.ticks != each_epoch:
+        ticks, right = run.see("watch.ticks"), list(range(1, steps + 1))
+        loop.same("optimizer's steps before each of the scheduler's", ticks, right)
 
 
 @loop_law(
@@ -278,8 +288,9 @@ def waits_for_device(loop: Loop, batches: int) -> None:
     for n in (batches, 2 * batches, 3 * batches):
         sizes = [2] * n
         counts.append(loop.waited(functools.partial(loop, sizes, mix_sizes=loop.partners(sizes))))
-    extra = counts[1] - counts[0]
-    loop.at_most(f"number of waits of {batches} more batches", counts[2] - counts[1], extra + 1)
+    extra = int(counts[1] - counts[0])
+    more = Seen.of(counts[2] - counts[1], "count_3 - count_2", None)
+    loop.at_most(f"number of waits of {batches} more batches", more, extra + 1)
 
 
 @loop_law(**PROGRESS)

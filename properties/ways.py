@@ -1,7 +1,7 @@
 """The ways in which PyTorch calls a function: compiled, exported, under its transforms and in its modes.
 
-``under("vmap", loss)`` is called as ``loss`` is, and gives what it gives. That something does not work in a
-way is no fault, and is reported as a convention; a value that changes is one.
+``vmapped(loss)`` is called as ``loss`` is, and gives what it gives. That something does not work in a way is
+no fault, and is reported as a convention; a value that changes is one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils import _pytree as pytree
 
 from lawful.impl.contracts import WAYS
 
@@ -28,25 +27,28 @@ QUICK = tuple(way for way in WAYS if way not in ("double_backward", *COMPILED))
 AUTOCAST = torch.bfloat16
 
 
-def under(way: str, function: Call) -> Call:
-    """The function in one of ``WAYS``; double backward is asked by the caller of a loss.
-
-    Raises what PyTorch raises where it cannot, or TypeError where the way is for modules alone.
-    """
-    return _UNDER[way](function)
-
-
-def _vmap(function: Call) -> Call:
+def vmapped(function: Call) -> Call:
     """The second of a batch of two equal calls."""
 
     def call(*tensors: torch.Tensor) -> Any:
         twice = torch.func.vmap(function, randomness="different")(*(torch.stack([t, t]) for t in tensors))
-        return pytree.tree_map(lambda t: t[1], twice)
+        return second(twice)
 
     return call
 
 
-def _func_grad(function: Call) -> Call:
+def second(batched: Any) -> Any:
+    """The second of everything that has a batch in front, in tuples, lists and dictionaries too."""
+    if isinstance(batched, dict):
+        return type(batched)((name, second(part)) for name, part in batched.items())
+    if isinstance(batched, tuple) and hasattr(batched, "_fields"):
+        return type(batched)(*map(second, batched))
+    if isinstance(batched, (tuple, list)):
+        return type(batched)(map(second, batched))
+    return batched[1]
+
+
+def with_func_grad(function: Call) -> Call:
     """A loss, whose ``grad`` with respect to its first argument is what ``torch.func.grad`` gives."""
 
     def call(logits: torch.Tensor, *others: torch.Tensor) -> Any:
@@ -60,7 +62,7 @@ def _func_grad(function: Call) -> Call:
     return call
 
 
-def _autocast(function: Call) -> Call:
+def autocasted(function: Call) -> Call:
     def call(*tensors: torch.Tensor) -> Any:
         with torch.autocast(tensors[0].device.type, AUTOCAST):
             return function(*tensors)
@@ -68,7 +70,7 @@ def _autocast(function: Call) -> Call:
     return call
 
 
-def _inference_mode(function: Call) -> Call:
+def in_inference_mode(function: Call) -> Call:
     def call(*tensors: torch.Tensor) -> Any:
         with torch.inference_mode():
             return function(*tensors)
@@ -76,7 +78,7 @@ def _inference_mode(function: Call) -> Call:
     return call
 
 
-def _deterministic(function: Call) -> Call:
+def deterministically(function: Call) -> Call:
     def call(*tensors: torch.Tensor) -> Any:
         before = torch.are_deterministic_algorithms_enabled()
         warns = torch.is_deterministic_algorithms_warn_only_enabled()
@@ -89,7 +91,7 @@ def _deterministic(function: Call) -> Call:
     return call
 
 
-def _pickle(made: Call) -> Call:
+def pickled(made: Call) -> Call:
     """Through pickle, and its state through ``torch.save``, as a checkpoint keeps them: a module, or what a
     function calls that holds one, as ``build`` of an adapter that was inferred makes it."""
     if isinstance(made, nn.Module):
@@ -123,14 +125,21 @@ def _kept(module: nn.Module) -> nn.Module:
     return again
 
 
-def _compile(function: Call, fullgraph: bool = False) -> Call:
+def compiled(function: Call) -> Call:
     """Without a compiler: the graphs run in eager mode, traced forward and backward."""
-    torch._dynamo.reset()
-    compiled: Call = torch.compile(function, fullgraph=fullgraph, backend="aot_eager")
-    return compiled
+    torch.compiler.reset()
+    found: Call = torch.compile(function, backend="aot_eager")
+    return found
 
 
-def _export(function: Call) -> Call:
+def compiled_whole(function: Call) -> Call:
+    """As :func:`compiled`, without a graph break."""
+    torch.compiler.reset()
+    found: Call = torch.compile(function, fullgraph=True, backend="aot_eager")
+    return found
+
+
+def exported(function: Call) -> Call:
     class Exported(nn.Module):
         def forward(self, *tensors: torch.Tensor) -> Any:
             return function(*tensors)
@@ -143,14 +152,30 @@ def _export(function: Call) -> Call:
     return call
 
 
-_UNDER: dict[str, Callable[[Call], Call]] = {
-    "vmap": _vmap,
-    "func_grad": _func_grad,
-    "autocast": _autocast,
-    "inference_mode": _inference_mode,
-    "deterministic": _deterministic,
-    "pickle": _pickle,
-    "compile": _compile,
-    "full": lambda function: _compile(function, fullgraph=True),
-    "export": _export,
+UNDER: dict[str, Callable[[Call], Call]] = {
+    each.__name__: each
+    for each in (
+        vmapped,
+        with_func_grad,
+        autocasted,
+        in_inference_mode,
+        deterministically,
+        pickled,
+        compiled,
+        compiled_whole,
+        exported,
+    )
 }
+"""Each takes a function and gives it in a way. Double backward is asked by the caller of a loss."""
+UNDER_WAY = {
+    "vmap": "vmapped",
+    "func_grad": "with_func_grad",
+    "autocast": "autocasted",
+    "inference_mode": "in_inference_mode",
+    "deterministic": "deterministically",
+    "pickle": "pickled",
+    "compile": "compiled",
+    "full": "compiled_whole",
+    "export": "exported",
+}
+"""The name in ``UNDER`` by way."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 from dataclasses import replace
 
+import pytest
+
 from lawful.properties import check
-from lawful.properties.harness.cases import LawTest, cases
+from lawful.properties.harness.cases import cases
+from lawful.properties.harness.lawtest import LawTest
 from lawful.properties.harness.profiles import PROFILES, Profile
 
 PROFILES["quick, unshrunk"] = QUICK = replace(PROFILES["quick"], shrinks=False)
@@ -19,6 +23,12 @@ edge, and three random examples. ``make deep`` asks them more."""
 lightly = functools.partial(check, profile=LIGHT)
 check_on_cpu = functools.partial(check, device="cpu", profile=LIGHT)
 """Where a test is of something else than devices: one row a dtype."""
+
+
+def needs(library):
+    """A mark: where a library under test is not installed, as with the lowest versions, it is skipped."""
+    missing = importlib.util.find_spec(library) is None
+    return pytest.mark.skipif(missing, reason=f"{library} is not installed")
 
 
 def ask(subject, *, only=None, dtypes=None, seed=0, profile=QUICK, device="cpu"):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 import torch
@@ -13,11 +14,12 @@ from hypothesis import strategies as st
 
 from lawful.impl import native
 from lawful.impl.contracts import Deviation, LabelSmoothing, Mixup
-from lawful.properties.harness.cases import Case, LawTest, cases
-from lawful.properties.harness.profiles import PROFILES, seed_of
+from lawful.properties.harness.cases import Case, cases
+from lawful.properties.harness.lawtest import LawTest
+from lawful.properties.harness.profiles import PROFILES, Profile, seed_of
 from lawful.properties.registry import Drawn, Law, all_laws, find_law, from_plain, to_plain
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import LawBroken, NotUnderstood
+from lawful.properties.subjects.failures import LawBroken, NotUnderstood
 
 from .asked import ask
 from .miniatures import wrong
@@ -104,6 +106,21 @@ def test_the_deep_profile_is_unseeded_and_keeps_a_database():
     assert LawTest(law, deep, 0).function()._hypothesis_internal_use_seed is None
     assert deep.settings().database is not None
     assert deep.settings().backend == "hypothesis"
+
+
+class _CannotBeImported(ModuleType):
+    def __getattr__(self, name):
+        raise ImportError(f"no {name}: what it needs is not installed")
+
+
+@pytest.mark.parametrize("profile", [PROFILES["quick"], Profile("deep", 5, 60, repeatable=False)])
+def test_a_module_that_fails_when_it_is_looked_at_ends_no_law(profile, monkeypatch, tmp_path):
+    """As SpeechBrain's, which import themselves when somebody asks them for anything."""
+    monkeypatch.chdir(tmp_path)  # the deep profile keeps examples there
+    monkeypatch.setitem(sys.modules, "lazy", _CannotBeImported("lazy"))
+    (row,) = ask(understand(NATIVE), only=["shift_invariant"], dtypes=["float64"], profile=profile).values()
+    assert (row.verdict, row.message) == ("holds", None)
+    assert "__file__" not in vars(sys.modules["lazy"])
 
 
 @pytest.mark.parametrize("law", all_laws(), ids=lambda law: law.id)
@@ -269,6 +286,7 @@ def test_what_an_import_changes_globally_is_put_back():
         torch.distributions.Distribution.set_default_validate_args(False)
         return lambda z, y: F.cross_entropy(z, y, label_smoothing=epsilon)
 
+    torch.distributions.Distribution.set_default_validate_args(True)  # whatever ran before
     understand(LabelSmoothing("changes", build))
     assert torch.distributions.Distribution._validate_args is True
     with pytest.raises(ValueError, match="concentration"):

@@ -12,7 +12,8 @@ from lawful.impl.contracts import Adapter
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.adapt import adapter_source, draft_source
 from lawful.properties.harness.understanding.forms import NeedsCuda, RaisesOnEveryCall
-from lawful.properties.subjects.subject import NotUnderstood, silence
+from lawful.properties.subjects.failures import NotUnderstood
+from lawful.properties.subjects.subject import silence
 
 from .asked import LIGHT, lightly
 from .miniatures import forms

@@ -3,6 +3,7 @@
 import ast
 import doctest
 import importlib
+import re
 import shutil
 import subprocess
 import sys
@@ -168,9 +169,74 @@ def test_docstring_examples_are_true(name):
     assert found.failed == 0
 
 
-def test_no_file_names_a_path_of_a_machine():
-    import re
+def _is_private(name):
+    """By its name; but IPython documents what it calls, and ``os`` its ``_exit``."""
+    documented = ("_repr_html_", "_repr_pretty_", "_exit")
+    return name.startswith("_") and not name.startswith("__") and name not in documented
 
+
+def _private_names():
+    """(file, name) of what is private to other projects: read, imported, or defined for them to call."""
+    trees = {path: list(ast.walk(ast.parse(path.read_text()))) for f in PACKAGES for path in _files(f)}
+    nodes = [node for tree in trees.values() for node in tree]
+    read = {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)}
+    methods = {part.name for node in nodes if isinstance(node, ast.ClassDef) for part in _methods(node)}
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    own |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    own |= {node.attr for node in nodes if isinstance(node, ast.Attribute) and _is_set_on_self(node)}
+    for path, tree in trees.items():
+        for name in (name for node in tree for name in _named(node)):
+            for part in _parts(name):
+                if part not in own or part in methods - read:
+                    yield str(path.relative_to(ROOT)), part
+
+
+def _is_set_on_self(node):
+    return isinstance(node.ctx, ast.Store) and getattr(node.value, "id", "") == "self"
+
+
+def _methods(node):
+    return [part for part in node.body if isinstance(part, ast.FunctionDef) and _is_private(part.name)]
+
+
+def _named(node):
+    if isinstance(node, ast.Attribute) and _is_private(node.attr):
+        yield node.attr
+    elif isinstance(node, ast.ClassDef):
+        yield from (part.name for part in _methods(node))
+    elif isinstance(node, ast.ImportFrom) and not (node.module or "").startswith("lawful"):
+        yield from (alias.name for alias in node.names if _is_private(alias.name))
+        if any(_is_private(part) or part == "internal" for part in (node.module or "").split(".")):
+            yield node.module
+
+
+def _parts(name):
+    """``_C._acc.PrivateUse1Hooks`` holds two private names."""
+    return [part for part in name.split(".") if _is_private(part)] or [name]
+
+
+def test_every_private_interface_is_named_on_its_page():
+    page = (ROOT / "docs" / "reference" / "private.md").read_text()
+    rows = re.findall(r"^\| `([^`]+)` \| [\w ]+ \| `([^`]+)` \|", page, re.MULTILINE)
+    listed = {(file, part) for name, file in rows for part in _parts(name)}
+    assert set(_private_names()) == listed
+
+
+def test_no_program_that_is_printed_uses_a_private_interface():
+    """In strings, which programs are put together from, and in adapters, whose functions are shown."""
+    for path in [*_files("properties/subjects"), *_files("impl/thirdparty"), ROOT / "properties" / "ways.py"]:
+        texts = [
+            node.value
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
+        found = [
+            name for text in texts for name in re.findall(r"\b(?:torch|hypothesis)(?:\.\w+)*\._\w+", text)
+        ]
+        assert found == [], path
+
+
+def test_no_file_names_a_path_of_a_machine():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     for name in tracked.stdout.splitlines():
         path = ROOT / name

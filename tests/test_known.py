@@ -1,10 +1,11 @@
 """Known failures: written, given a reason, asked again; and stored counterexamples that are replayed."""
 
+import importlib
 import json
 
 import pytest
 
-from lawful.properties import conformance
+from lawful.properties import conformance, registry
 from lawful.properties.harness.understanding.targets import UsageError
 
 from . import command
@@ -37,8 +38,8 @@ def test_written_given_a_reason_passed_and_no_longer_broken(folder):
     assert "1 known failures added to pyproject.toml" in first.stdout
 
     without_reason = lawful(folder, "check", "losses.py:smooth", *ONLY)
-    assert without_reason.returncode == 2
-    assert "reason is empty, expected a sentence" in without_reason.stderr
+    assert without_reason.returncode == 0
+    assert "reason is empty, expected a sentence" in without_reason.stdout
 
     text = (folder / "pyproject.toml").read_text()
     (folder / "pyproject.toml").write_text(text.replace('reason = ""', 'reason = "the caller checks"'))
@@ -52,6 +53,36 @@ def test_written_given_a_reason_passed_and_no_longer_broken(folder):
     assert mended.returncode == 1
     assert "no longer broken" in mended.stdout
     assert "remove the known failure from pyproject.toml" in mended.stdout
+
+
+def test_one_implementation_in_whichever_way_it_is_named(folder, monkeypatch):
+    reason = ("--write-known", "--reason", "the caller checks", "--known", "new.toml")
+    assert lawful(folder, "check", "losses.py:smooth", *ONLY, *reason).returncode == 1
+    for target in ("./losses.py:smooth", "losses:smooth", folder / "losses.py:smooth"):
+        done = lawful(folder, "check", target, *ONLY, "--known", "new.toml")
+        assert done.returncode == 0, done.stdout + done.stderr
+    monkeypatch.syspath_prepend(folder)
+    smooth = importlib.import_module("losses").smooth
+    (row,) = check(smooth, only=["rejects_bad_epsilon"], known=str(folder / "new.toml")).results
+    assert row.verdict == "deviates"
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({"target": "losses.py:smoth"}, "losses.py has no 'smoth'"),
+        ({"target": "loss.py:smooth"}, "there is no file"),
+        ({"technique": "mixup"}, "it is declared for mixup, and asked as label_smoothing"),
+        ({"devices": ["cuda"]}, "no test of this run is on the dtypes and devices that it names"),
+        ({"reason": " "}, "reason is empty"),
+    ],
+)
+def test_an_entry_that_matches_nothing_is_a_warning(folder, changes, note):
+    file = known(folder, **{"target": "losses.py:smooth", **changes})
+    (note_shown,) = check(str(folder / "losses.py:smooth"), known=file).notes[-1:]
+    assert note in note_shown
+    (folder / "other.py").write_text(LOSS.format(check="pass"))
+    assert not any("other.py" in each for each in check(str(folder / "other.py:smooth"), known=file).notes)
 
 
 def known(tmp_path, **changes):
@@ -89,7 +120,6 @@ def test_one_that_fails_otherwise_has_drifted(tmp_path):
     [
         ({"property": "rejects_bad_epsilom"}, "did you mean 'rejects_bad_epsilon'"),
         ({"resaon": "x"}, "did you mean 'reason'"),
-        ({"reason": "  "}, "reason is empty"),
         ({"example": "{"}, "Expecting property name"),
         ({"example": '{"eps": 1}'}, r"has \['eps'\], expected \['epsilon'\]"),
         ({"message": "("}, "unterminated subpattern"),
@@ -98,6 +128,19 @@ def test_one_that_fails_otherwise_has_drifted(tmp_path):
 def test_what_cannot_be_is_refused(tmp_path, changes, message):
     with pytest.raises(UsageError, match=message):
         check(wrong.any_epsilon, only=["rejects_bad_epsilon"], known=known(tmp_path, **changes))
+
+
+def test_a_law_that_is_gone_names_what_took_its_place(tmp_path, monkeypatch):
+    monkeypatch.setitem(registry.RETIRED, "rejects_any_epsilon", "rejects_bad_epsilon asks the same")
+    words = "no property '.*rejects_any_epsilon' any more: rejects_bad_epsilon asks the same"
+    with pytest.raises(UsageError, match=words):
+        check(wrong.any_epsilon, only=["label_smoothing.rejects_any_epsilon"])
+    with pytest.raises(UsageError, match=words):
+        check(wrong.any_epsilon, known=known(tmp_path, property="rejects_any_epsilon"))
+
+
+def test_no_law_has_a_name_that_was_retired():
+    assert not {law.name for law in registry.all_laws()} & set(registry.RETIRED)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):

@@ -27,7 +27,7 @@ CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 @pytest.mark.parametrize("off_target", ["uniform", "others"])
 def test_compiles_without_a_graph_break(backend, off_target):
-    torch._dynamo.reset()
+    torch.compiler.reset()
 
     def loss(z, y):
         return label_smoothed_cross_entropy(z, y, off_target=off_target)

@@ -79,7 +79,7 @@ def test_in_place_leaves_the_inputs_where_it_refuses_the_target_or_mixes_nothing
 
 @pytest.mark.parametrize("options", [{"num_classes": 6}, {"num_classes": 6, "targets": "pair"}, {}], ids=str)
 def test_compiles_and_exports_without_a_graph_break(options):
-    torch._dynamo.reset()
+    torch.compiler.reset()
     compiled = torch.compile(Mixup(1.0, **options), fullgraph=True, backend="aot_eager")
     _, target = compiled(X, Y)
     assert torch.is_tensor(target) == (options == {"num_classes": 6})

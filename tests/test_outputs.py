@@ -13,6 +13,7 @@ from lawful.properties.harness.page import linked, page, sentences, view
 from lawful.properties.harness.pictures import picture
 
 from . import command
+from .asked import needs
 from .miniatures import wrong
 
 
@@ -35,6 +36,7 @@ def info(stored):
     return json.loads(stored.read_text())
 
 
+@needs("timm")
 def test_a_stored_report_makes_the_page_that_was_written_with_it(stored, tmp_path):
     done = command.lawful("report", stored, "--html", "again.html", cwd=tmp_path)
     assert done.returncode == 0
@@ -126,8 +128,9 @@ def test_the_difference_of_two_reports(stored, info, tmp_path):
 def test_reports_are_joined_and_none_twice(stored, info, tmp_path):
     other = copy.deepcopy(info)
     other["implementations"] = other["implementations"][:1]
-    other["implementations"][0]["name"] = "elsewhere"
-    other["notes"], other["torch"], other["laws"] = ["not here"], "99", {"mixup.new": {}}
+    other["implementations"][0] |= {"name": "elsewhere", "identity": "elsewhere"}
+    law = next(iter(info["laws"].values()))
+    other["notes"], other["torch"], other["laws"] = ["not here"], "99", {"mixup.new": law}
     later = tmp_path / "later.json"
     later.write_text(json.dumps(other))
     done = command.lawful("merge", stored, later, "--json", tmp_path / "all.json", cwd=tmp_path)
@@ -225,7 +228,7 @@ def test_an_issue_is_ready_to_paste(tmp_path):
     for part in ("**Expected**", "arXiv 1512.00567", "**Found**", "Versions: torch", "severity guard"):
         assert part in done.stdout
     program = done.stdout.split("```python\n")[1].split("```")[0]
-    with pytest.raises(AssertionError, match="expected an error"):
+    with pytest.raises(AssertionError, match="an error was expected"):
         exec(program, {})
 
 

@@ -1,13 +1,18 @@
 """How cases are shared out among children: what they have in common is made ready once."""
 
+import multiprocessing
+import os
+import sys
 from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
-from lawful.properties.harness import processes
+from lawful.properties import check
+from lawful.properties.harness import children, processes
+from lawful.properties.harness.children import Child, Task, Team
 from lawful.properties.harness.plan import Plan
-from lawful.properties.harness.processes import _kin, _Task, _Team
+from lawful.properties.harness.processes import _kin
 
 
 def child(target="", kin="", knows=()):
@@ -28,7 +33,7 @@ WAITING = {("ours", "one"): [1], ("ours", "two"): [1, 2], ("theirs", "one"): [1,
     ids=["its own law", "a law that nobody is at", "a law that another is at", "what most is left of"],
 )
 def test_a_child_is_given(asker, taken, expected):
-    assert _Team()._best(asker, WAITING, taken) == expected
+    assert Team()._best(asker, WAITING, taken) == expected
 
 
 def test_cases_of_the_twin_and_cases_of_a_law_belong_together():
@@ -39,11 +44,11 @@ def test_cases_of_the_twin_and_cases_of_a_law_belong_together():
 def test_what_has_few_examples_is_begun_first(monkeypatch):
     begun = []
 
-    def begin(self, task, begin=processes._Child.begin):
+    def begin(self, task, begin=Child.begin):
         begun.append(task)
         begin(self, task)
 
-    monkeypatch.setattr(processes._Child, "begin", begin)
+    monkeypatch.setattr(Child, "begin", begin)
     few = "large_batches_are_no_other"
     plan = Plan(["native.label_smoothing"], device="cpu", profile="quick", only=["shift_invariant", few])
     report = processes.ask(plan, "1")
@@ -82,6 +87,75 @@ def test_libraries_that_die_of_each_other_are_asked_apart(tmp_path, monkeypatch)
     }
 
 
+_SMOOTH = """
+import torch.nn.functional as F
+from helper import SPREAD
+class Smooth:
+    def __init__(self, smoothing=0.1):
+        self.smoothing = smoothing
+    def __call__(self, logits, target):
+        log_p = F.log_softmax(logits, 1)
+        nll = -log_p.gather(1, target[:, None]).squeeze(1)
+        return ((1 - self.smoothing) * nll - SPREAD * self.smoothing * log_p.mean(1)).mean()
+"""
+
+
+@pytest.fixture
+def of_two_folders(tmp_path):
+    """The same code in two folders, each beside a helper of its own: a right one, and a wrong one."""
+    for name, spread in (("a", 1.0), ("b", 0.5)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "losses.py").write_text(_SMOOTH)
+        (tmp_path / name / "helper.py").write_text(f"SPREAD = {spread}\n")
+    return tmp_path
+
+
+def test_targets_do_not_see_each_others_modules(of_two_folders, monkeypatch):
+    monkeypatch.chdir(of_two_folders)
+    targets = ["a/losses.py:Smooth", "b/losses.py:Smooth"]
+    plan = Plan(targets, device="cpu", profile="quick", only=["matches_reference"], dtypes=["float32"])
+    report = processes.ask(plan, "1")
+    assert [row.verdict for row in report.results] == ["holds", "broken"]
+
+
+def test_nor_in_one_process_and_nothing_of_them_stays(of_two_folders, monkeypatch):
+    monkeypatch.chdir(of_two_folders)
+    path, modules = list(sys.path), set(sys.modules)
+    asked = {"device": "cpu", "only": ["matches_reference"], "dtypes": ["float32"]}
+    reports = [check(f"{name}/losses.py:Smooth", **asked) for name in "ab"]
+    assert [row.verdict for report in reports for row in report.results] == ["holds", "broken"]
+    assert sys.path == path
+    assert not {"helper", "losses"} & (set(sys.modules) - modules)
+
+
+def test_where_nothing_can_be_forked_children_begin_afresh_and_answer_alike(monkeypatch):
+    """As on Windows, which has neither a server to fork from nor groups of processes; and on macOS."""
+    plan = Plan(["native.label_smoothing"], device="cpu", profile="quick", only=["shift_invariant"])
+    forked = processes.ask(plan, "1")
+    monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: ["spawn"])
+    monkeypatch.delattr(os, "killpg")
+    fresh = processes.ask(plan, "1")
+    verdicts = [[(row.property, row.dtype, row.verdict) for row in each.results] for each in (forked, fresh)]
+    assert verdicts[0] == verdicts[1]
+    assert {row.verdict for row in fresh.results} == {"holds"}
+
+
+def test_a_child_that_begins_afresh_and_hangs_is_ended(monkeypatch, tmp_path):
+    (tmp_path / "hangs.py").write_text("import time\ntime.sleep(600)\ndef loss(logits, target): pass\n")
+    monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: ["spawn"])
+    monkeypatch.delattr(os, "killpg")
+    monkeypatch.setattr(processes, "SMOKE_LIMIT", 8)
+    with pytest.raises(processes.Refused, match="no answer to a few calls within 8 s"):
+        processes.ask(Plan([f"{tmp_path / 'hangs.py'}:loss"], device="cpu", profile="quick"), "1")
+
+
+@pytest.mark.parametrize(("system", "method"), [("linux", "forkserver"), ("darwin", "spawn")])
+def test_on_macos_nothing_is_forked(monkeypatch, system, method):
+    monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: ["spawn", "fork", "forkserver"])
+    monkeypatch.setattr(sys, "platform", system)
+    assert children.start_method() == method
+
+
 def test_a_task_is_done_once_though_others_are_alike():
-    tasks = [_Task("ask", (), 1.0, "ours", "one") for _ in range(2)]
+    tasks = [Task("ask", (), 1.0, "ours", "one") for _ in range(2)]
     assert len(Counter(tasks)) == 2

@@ -3,8 +3,8 @@
 import pytest
 
 from lawful.impl.contracts import LabelSmoothing
-from lawful.properties.harness.report import findings
-from lawful.properties.subjects.subject import NotUnderstood
+from lawful.properties.harness.findings import findings
+from lawful.properties.subjects.failures import NotUnderstood
 
 from .asked import check_on_cpu as check
 from .miniatures import missed, promised

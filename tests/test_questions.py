@@ -3,7 +3,8 @@
 import pytest
 
 from lawful.impl import native
-from lawful.properties.harness.cases import LawTest, cases
+from lawful.properties.harness.cases import cases
+from lawful.properties.harness.lawtest import LawTest
 from lawful.properties.harness.profiles import PROFILES
 from lawful.properties.harness.questions import questions
 from lawful.properties.registry import all_laws, to_plain

@@ -96,6 +96,51 @@ def test_the_makefile_asks_every_library_of_the_other_environments():
     assert set(thirdparty.MORE.values()) <= asked
 
 
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_may_read_and_pins_what_it_uses(path):
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert job["timeout-minutes"]
+        used = [step["uses"] for step in job["steps"] if "uses" in step]
+        assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", each) for each in used)
+
+
+def test_the_core_of_the_suite_is_asked_on_every_system_with_the_lowest_and_the_newest_versions():
+    core = (ROOT / ".ci" / "core").read_text().split()
+    assert all((ROOT / name).is_file() for name in core)
+    job = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text())["jobs"]["versions"]
+    asked = {(each["os"], each["versions"]) for each in job["strategy"]["matrix"]["include"]}
+    systems = ("ubuntu-latest", "macos-latest", "windows-latest")
+    assert asked == {(system, versions) for system in systems for versions in ("lowest", "newest")}
+    pythons = {each["python"] for each in job["strategy"]["matrix"]["include"]}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {each.rpartition(" ")[2] for each in project["classifiers"] if "Python :: 3." in each}
+    assert pythons == named
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert all("@.ci/core" in command for command in commands)
+
+
+def test_the_lowest_versions_are_those_that_are_promised():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    promised = dict(re.findall(r"([\w-]+)>=([\w.]+)", " ".join(project["dependencies"])))
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints-lowest.txt").read_text(), re.MULTILINE))
+    pins = {name.lower(): version for name, version in pins.items()}
+    for name, version in promised.items():
+        assert pins[name.lower()].startswith(version), name
+
+
+def test_a_release_is_tried_before_it_is_published_without_a_password():
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    publish = yaml.safe_load(text)["jobs"]["publish"]
+    assert publish["needs"] == ["try", "suite"]
+    assert publish["permissions"] == {"id-token": "write"}
+    assert "secrets." not in text
+
+
 def test_every_night_the_newest_releases_are_asked():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "newest.yml").read_text())
     steps = " ".join(step.get("run", "") for step in workflow["jobs"]["matrix"]["steps"])

@@ -3,16 +3,20 @@
 import ast
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from lawful.properties.harness.scan import Limits, found_in, scan
+from lawful.properties.harness import worker
+from lawful.properties.harness.children import Limits, unlimited
+from lawful.properties.harness.scan import found_in, scan
 from lawful.properties.harness.understanding.candidates import candidates
 from lawful.properties.harness.understanding.extract import taken_out, works_at_import
 
 from . import command
 
+resource = pytest.importorskip("resource", reason="limits of a process: not on Windows")
 MINIATURES = Path(__file__).parent / "miniatures"
 RIGHT = """
 import torch.nn.functional as F
@@ -90,6 +94,68 @@ def test_candidates_are_found_by_reading_alone(repository):
     assert not marker.exists()
 
 
+_WATCHED = """
+import sys
+folder, marker = sys.argv[1], sys.argv[2]
+seen = []
+def watch(event, arguments):
+    if event == "exec" and str(arguments[0].co_filename).startswith(folder):
+        seen.append(f"executed {arguments[0].co_filename}")
+    elif event == "import" and str(arguments[1] or "").startswith(folder):
+        seen.append(f"imported {arguments[1]}")
+    elif event in ("subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system"):
+        seen.append(event)
+    elif event == "socket.connect":  # to the server from which children are forked
+        seen.append(event)
+    elif event == "open" and arguments[0] == marker:
+        seen.append("opened the marker")
+from lawful.properties.harness.cli import app
+sys.addaudithook(watch)
+app(["scan", folder, *sys.argv[3:]], standalone_mode=False)
+print(*seen, sep="\\n")
+print(f"{len(seen)} seen")
+"""
+
+
+def _traps(folder, marker):
+    """Every place from which Python, pytest or a package would run code by itself."""
+    act = f"RAN = open({str(marker)!r}, 'a').write('ran')\n"
+    places = ("losses.py", "conftest.py", "setup.py", "sitecustomize.py", "usercustomize.py", "torch.py")
+    for name in (*places, "theirs/__init__.py", "theirs/__main__.py", "theirs/mixup.py", "hook.pth"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"import os; {act}" if name.endswith(".pth") else act + RIGHT + MIXUP)
+    call = act.removeprefix("RAN = ").strip()
+    defined = f"@({call}, lambda f: f)[1]\ndef mixup_data(x, y, alpha={call}) -> {call}:"
+    (folder / "at_definition.py").write_text(MIXUP.replace("def mixup_data(x, y, alpha=1.0):", defined))
+
+
+def _scanned(watched, marker, cwd, *options):
+    """As the console script ``lawful scan`` does it, with what the interpreter says that it did."""
+    asked = [sys.executable, "-P", "-c", _WATCHED, str(watched), str(marker), *options]
+    return subprocess.run(asked, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def test_listing_executes_nothing(tmp_path):
+    """By an audit hook of the interpreter: nothing of theirs is imported or run, and no process started."""
+    folder, marker = tmp_path / "theirs", tmp_path / "ran"
+    _traps(folder, marker)
+    done = _scanned(folder, marker, folder, "--list")
+    assert done.returncode == 0, done.stderr
+    assert "at_definition.py:5  mixup_data  mixup" in done.stdout
+    assert done.stdout.endswith("\n0 seen\n")
+    assert not marker.exists()
+
+
+def test_what_is_executed_would_be_seen(tmp_path):
+    """Without --list: the hook of the test above sees a process, which writes the marker."""
+    file, marker = tmp_path / "mixup.py", tmp_path / "ran"
+    act = f"RAN = open({str(marker)!r}, 'a').write('ran')\n"
+    file.write_text(act + MIXUP.replace("    lam =", "    raise OSError\n    lam ="))
+    done = _scanned(file, marker, tmp_path)
+    assert "socket.connect" in done.stdout, done.stderr
+    assert marker.exists()
+
+
 def test_classes_methods_and_formulas_are_candidates(tmp_path):
     file = tmp_path / "code.py"
     file.write_text(
@@ -157,7 +223,8 @@ def _hostile(monkeypatch, tmp_path, seconds, *names):
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # so that its processes are known by their arguments
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     found = [each for each in found_in([MINIATURES / "hostile.py"])[0] if each.name.split("_")[0] in names]
-    rows = {row["name"].split("_")[0]: row for row in scan(found, limits=Limits(seconds, 6000), workers="2")}
+    asked = scan(found, seconds=seconds, limits=Limits(6000), workers="2")
+    rows = {row["name"].split("_")[0]: row for row in asked}
     assert set(rows) == set(names)
     left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     assert str(tmp_path) not in left
@@ -169,6 +236,29 @@ def test_a_hostile_candidate_costs_its_own_row(monkeypatch, tmp_path):
     assert rows["reading"]["status"] == "not understood"
     assert rows["allocating"]["status"] in ("died", "not understood")
     assert rows["writing"]["status"] in ("died", "not understood")
+
+
+def test_a_system_that_limits_less_is_named(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert unlimited() == []
+    for system, words in {"darwin": "macOS nothing limits", "win32": "Windows nothing limits"}.items():
+        monkeypatch.setattr(sys, "platform", system)
+        assert words in unlimited()[0]
+
+
+def test_limits_that_a_system_refuses_are_left_out(monkeypatch):
+    set_so_far = []
+
+    def setrlimit(which, values):
+        if which == resource.RLIMIT_AS:  # as macOS does
+            raise ValueError("current limit exceeds maximum limit")
+        set_so_far.append(which)
+
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
+    worker._limit(Limits(1, 1))
+    assert set_so_far == [resource.RLIMIT_FSIZE, resource.RLIMIT_CORE]
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    worker._limit(Limits(1, 1))
 
 
 @pytest.mark.deep
@@ -194,12 +284,26 @@ def test_the_work_goes_to_two_interpreters_without_the_callers_pytest_options(re
         ([".", "--fail-on", "gard"], "--fail-on is 'gard'"),
         ([".", "--technique", "mixupp"], "--technique is 'mixupp'"),
         ([".", "--json", "no/such/r.json"], "cannot be written"),
+        ([".", "-n", "foo"], "-n is 'foo'"),
+        ([".", "--profile", "nosuch"], "--profile is 'nosuch', expected quick, standard, deep"),
     ],
 )
 def test_bad_usage_is_refused(repository, arguments, message):
     done = lawful(repository, "scan", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_a_scan_that_asked_nothing_is_no_success(tmp_path):
+    (tmp_path / "plain.py").write_text("def add(a, b):\n    return a + b\n")
+    done = lawful(tmp_path, "scan", ".")
+    assert done.returncode == 2
+    assert "0 candidates: nothing was asked" in done.stdout
+    (tmp_path / "losses.py").write_text("def smooth_ce(pred, target, smoothing=0.1):\n    return 'no loss'\n")
+    (tmp_path / "losses.py").open("a").write("    log_softmax\n")
+    done = lawful(tmp_path, "scan", ".")
+    assert done.returncode == 2, done.stdout
+    assert "1 candidates: 1 not understood" in done.stdout
 
 
 def test_adapt_writes_what_check_takes(tmp_path):
@@ -301,7 +405,7 @@ def test_a_snippet_may_take_the_usual_imports_for_granted(tmp_path):
         "    def forward(self, logits, target):\n"
         "        return F.cross_entropy(logits, target, label_smoothing=self.smoothing)\n"
     )
-    (row,) = scan(found_in([file])[0], limits=Limits(60))
+    (row,) = scan(found_in([file])[0], seconds=60)
     assert row["status"] == "asked"
     assert "name 'nn' is not defined" in row["notes"][0]
 

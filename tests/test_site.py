@@ -12,7 +12,8 @@ from . import command
 from .browser import CONTRASTS, browser, opened
 
 ROOT = Path(__file__).parent.parent
-CHAPTERS = ("index", "label_smoothing", "mixup", "lr_finder", "training", "thirty_four", "verdicts", "matrix")
+STUDY = ("label_smoothing", "mixup", "lr_finder", "training", "thirty_four")
+CHAPTERS = ("index", *STUDY, "verdicts", "matrix", "versions", "stability")
 
 pytestmark = pytest.mark.deep
 
@@ -59,7 +60,7 @@ def test_a_chapter_is_legible_on_a_phone(chromium, site, name, scheme):
 
 
 def test_figures_have_been_drawn(chromium, site):
-    for name in ("label_smoothing", "mixup", "lr_finder", "training", "thirty_four", "verdicts"):
+    for name in (*STUDY, "verdicts", "reference/teeth"):
         page, _ = opened(chromium, (site / f"{name}.html").as_uri())
         images = page.eval_on_selector_all(".cell_output img", "all => all.map(each => each.naturalWidth)")
         assert images

@@ -105,8 +105,10 @@ def test_nothing_is_broken_and_what_deviates_was_measured(report):
 
 
 def test_every_deviation_can_be_reproduced_without_lawful(report):
-    """The snippet is run as it is printed, and fails as the law did: by its assertion, or by raising."""
-    shown = {(row.implementation, row.property): row for row in report.results if row.verdict == "deviates"}
+    """The snippet is run as it is printed, and fails as the law did: by its assertion, or by raising. Of the
+    CPU's rows: those of the twin are programs for CUDA."""
+    deviating = [row for row in report.results if row.verdict == "deviates" and row.device == "cpu"]
+    shown = {(row.implementation, row.property): row for row in deviating}
     for row in shown.values():
         assert "lawful" not in row.reproduce
         with warnings.catch_warnings():

@@ -23,7 +23,7 @@ LOGITS, TARGET = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, 1.0]]), torch.tensor
 def test_a_loss_that_works_gives_its_value_in_every_way(way):
     loss = nn.CrossEntropyLoss(label_smoothing=0.1)
     logits = LOGITS.clone()
-    torch.testing.assert_close(ways.under(way, loss)(logits, TARGET), loss(LOGITS, TARGET))
+    torch.testing.assert_close(ways.UNDER[ways.UNDER_WAY[way]](loss)(logits, TARGET), loss(LOGITS, TARGET))
     if way == "func_grad":
         z = LOGITS.clone().requires_grad_()
         loss(z, TARGET).backward()
@@ -36,9 +36,9 @@ def test_modes_are_left_as_they_were():
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        ways.under("deterministic", raises)(LOGITS, TARGET)
+        ways.deterministically(raises)(LOGITS, TARGET)
     assert not torch.are_deterministic_algorithms_enabled()
-    ways.under("inference_mode", F.cross_entropy)(LOGITS, TARGET)
+    ways.in_inference_mode(F.cross_entropy)(LOGITS, TARGET)
     assert not torch.is_inference_mode_enabled()
 
 

@@ -96,9 +96,10 @@ def fault(
     *caught_by: str,
     less: set[str] | None = None,
     documented: dict[str, str] | None = None,
+    change: str = "",
 ) -> Callable[[Kind], Kind]:
-    """Records what is wrong with the loss below. ``less``: features that it does not offer; ``documented``:
-    what it says of itself beside the usual."""
+    """Records what is wrong with the loss below, and what to change. ``less``: features that it does not
+    offer; ``documented``: what it says of itself beside the usual."""
 
     def record(kind: Kind) -> Kind:
         adapter = LabelSmoothing(
@@ -115,7 +116,8 @@ def fault(
             imports=f"from lawful.impl.faulty.label_smoothing import {kind.__name__}",
             called_as=f"{kind.__name__}({{epsilon}}{{features}})({{logits}}, {{target}})",
         )
-        kind.fault = Fault(id, statement, source, adapter, caught_by, code=kind)  # type: ignore[attr-defined]
+        found = Fault(id, statement, source, adapter, caught_by, code=kind, change=change)
+        kind.fault = found  # type: ignore[attr-defined]
         return kind
 
     return record
@@ -178,16 +180,16 @@ class IgnoredInDivisor(Right):
     "https://github.com/huggingface/transformers/issues/10674",
     "many_classes_do_not_overflow",
     "extreme_logits_stay_finite",
+    change="Sum in float32: log_p.float().sum(1), or take the mean over the classes.",
 )
 class HalfSum(Right):
     def widened(self, logits: Tensor) -> Tensor:
         return logits
 
     def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
-        onehot = (q == q.amax(1, keepdim=True)).to(log_p.dtype)
+        share = self.epsilon / log_p.shape[1]
         spread = (log_p * (self.weight if self.weight is not None else 1)).sum(1)
-        own = super().per_sample(onehot, log_p)
-        return (1 - self.epsilon) * own - self.epsilon * spread / log_p.shape[1]
+        return super().per_sample(q - share, log_p) - share * spread
 
 
 @fault(
@@ -250,6 +252,7 @@ class MeanOfWeighted(Right):
     "negative targets other than ignore_index become class 0",
     "transformers 5.23.0 LabelSmoother, reproduced",
     "rejects_bad_target",
+    change="There is no class -1: raise where target < 0 and target != ignore_index.",
 )
 class NegativeIsClassZero(Right):
     def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
@@ -266,6 +269,7 @@ class NegativeIsClassZero(Right):
     "0 * inf at epsilon 0",
     "https://github.com/google-deepmind/optax/issues/896",
     "zero_epsilon_ignores_masked_classes",
+    change="Leave the spread term out where epsilon is 0, or mask it: log_p.masked_fill(q == 0, 0).",
 )
 class ZeroTimesInfinity(Right):
     def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
@@ -304,6 +308,7 @@ class SpreadOverAll(Right):
     "classes are taken from the last dimension of (N, K, d)",
     "the seed notebook, NB31",
     "class_dimension_is_one",
+    change="Classes are dimension 1: logits.movedim(1, -1).flatten(0, -2), beside target.flatten().",
 )
 class LastDimension(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -312,7 +317,13 @@ class LastDimension(Right):
         return super().__call__(logits, target)
 
 
-@fault("L13", "the one-hot row of a class out of range is all zeros", _PLAUSIBLE, "rejects_bad_target")
+@fault(
+    "L13",
+    "the one-hot row of a class out of range is all zeros",
+    _PLAUSIBLE,
+    "rejects_bad_target",
+    change="Raise where target >= K, as torch.nn.functional.one_hot does.",
+)
 class OneHotOfZeros(Right):
     def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
         if target.is_floating_point():
@@ -325,6 +336,7 @@ class OneHotOfZeros(Right):
     "epsilon 0 beside a logit of -inf: 0 * inf",
     "the seed notebook",
     "zero_epsilon_ignores_masked_classes",
+    change="Leave the spread term out where epsilon is 0, or mask it: log_p.masked_fill(q == 0, 0).",
 )
 class NothingTimesInfinity(ZeroTimesInfinity):
     """As the notebook has it."""
@@ -336,6 +348,7 @@ class NothingTimesInfinity(ZeroTimesInfinity):
     "the seed notebook; fastai 2.8.12, reproduced",
     "rejects_bad_target",
     less=_SINGLE_FEATURED,
+    change="Leave the sample out of both terms: losses.masked_fill(target == -100, 0).",
 )
 class IgnoredInOneTerm(IgnoredInUniformTerm):
     def __init__(self, epsilon: float) -> None:
@@ -347,6 +360,7 @@ class IgnoredInOneTerm(IgnoredInUniformTerm):
     "(N, K, d) logits: classes are taken from the last dimension",
     "the seed notebook",
     "class_dimension_is_one",
+    change="Classes are dimension 1: logits.movedim(1, -1).flatten(0, -2), beside target.flatten().",
 )
 class ClassesInTheLastDimension(LastDimension):
     """As the notebook has it."""
@@ -357,12 +371,19 @@ class ClassesInTheLastDimension(LastDimension):
     "half precision: the sum over many classes overflows to inf",
     "the seed notebook; F.cross_entropy of torch 2.13.0 on the CPU, reproduced",
     "many_classes_do_not_overflow",
+    change="Sum in float32: log_p.float().sum(1), or take the mean over the classes.",
 )
 class SumInHalfPrecision(HalfSum):
     """As the notebook has it."""
 
 
-@fault("NB33", "epsilon outside [0, 1], or NaN, is accepted", "the seed notebook", "rejects_bad_epsilon")
+@fault(
+    "NB33",
+    "epsilon outside [0, 1], or NaN, is accepted",
+    "the seed notebook",
+    "rejects_bad_epsilon",
+    change="Raise ValueError unless 0 <= epsilon <= 1, which NaN is not.",
+)
 class Unchecked(Right):
     def check_epsilon(self) -> None:
         pass
@@ -373,6 +394,7 @@ class Unchecked(Right):
     "the reduction asked for reaches one of two terms only",
     "the seed notebook has no reduction at all; this is the half-way repair",
     "reductions_agree",
+    change="Add both terms of each sample first, and reduce once.",
 )
 class ReductionOfOneTerm(Right):
     def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
@@ -411,6 +433,7 @@ class _OnceDifferentiable(torch.autograd.Function):
     "a hand-written backward that autograd takes for a constant",
     _PLAUSIBLE,
     "second_derivative_is_softmax_hessian",
+    change="Write the backward with functions that autograd can differentiate, or leave it to autograd.",
 )
 class OnceDifferentiable(Right):
     def log_p(self, logits: Tensor) -> Tensor:
@@ -471,13 +494,25 @@ class NaiveSoftmax(Right):
         return (logits.exp() / logits.exp().sum(1, keepdim=True)).log()
 
 
-@fault("X08", "float64 logits are computed in float32", "keras 3.15.1, reproduced", "float64_keeps_float64")
+@fault(
+    "X08",
+    "float64 logits are computed in float32",
+    "keras 3.15.1, reproduced",
+    "float64_keeps_float64",
+    change="Compute in the dtype of the logits where that is float64.",
+)
 class FloatInside(Right):
     def widened(self, logits: Tensor) -> Tensor:
         return logits.float()
 
 
-@fault("X09", "one target is broadcast over the batch", "timm 1.0.31, reproduced", "rejects_bad_shapes")
+@fault(
+    "X09",
+    "one target is broadcast over the batch",
+    "timm 1.0.31, reproduced",
+    "rejects_bad_shapes",
+    change="Raise where len(target) != len(logits).",
+)
 class Broadcasting(Right):
     def check_shapes(self, logits: Tensor, target: Tensor) -> None:
         pass
@@ -513,7 +548,13 @@ class LogitsChangedInPlace(Right):
         return super().__call__(logits, target)
 
 
-@fault("X12", "labels flipped at random in place of a smoothed target", _PLAUSIBLE, "repeats")
+@fault(
+    "X12",
+    "labels flipped at random in place of a smoothed target",
+    _PLAUSIBLE,
+    "repeats",
+    change="Smooth the target, q = (1 - e) onehot(y) + e/K, and draw nothing.",
+)
 class LabelsDisturbedAtRandom(Right):
     def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
         flips = torch.rand(len(onehot)) < self.epsilon
@@ -540,6 +581,7 @@ class AddedThenNormalised(Right):
     "of many rows, those beyond the last whole block of 1024 are left out",
     _PLAUSIBLE,
     "large_batches_are_no_other",
+    change="Let the last block be shorter, as logits.split(1024) does.",
 )
 class LastBlockLeftOut(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -554,6 +596,7 @@ class LastBlockLeftOut(Right):
     "the logits are read row by row, whatever their strides",
     _PLAUSIBLE,
     "memory_layout_does_not_matter",
+    change="Read logits by index, or make them contiguous() before view and as_strided.",
 )
 class ReadAsItLies(Right):
     def widened(self, logits: Tensor) -> Tensor:
@@ -606,6 +649,7 @@ class DeafToWhatComesAfter(Right):
     "the smoothed targets of the first batch of a shape are kept for those after it",
     _PLAUSIBLE,
     "earlier_batches_leave_no_trace",
+    change="Make the smoothed targets of each batch from its own labels.",
 )
 class TargetsOfTheFirstBatch(Right):
     """By shape, as long as the object lives."""
@@ -620,6 +664,7 @@ class TargetsOfTheFirstBatch(Right):
     "the targets are read one after the other, whatever their strides",
     _PLAUSIBLE,
     "memory_layout_does_not_matter",
+    change="Read targets by index, or make them contiguous() before view and as_strided.",
 )
 class TargetReadAsItLies(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -793,6 +838,7 @@ class GradientOffAsItLies(OffAsItLies):
     _PLAUSIBLE,
     "bounded_below_by_entropy",
     "matches_reference",
+    change="Leave no sample out: the least loss is the entropy of q, and not 0.",
 )
 class SurerCostsNothing(Right):
     def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
@@ -813,7 +859,14 @@ class CurvatureOff(Right):
         return super().__call__(logits, target) + curve * (48 * torch.finfo(logits.dtype).eps)
 
 
-@fault("X32", "a mean of nothing is 1", _PLAUSIBLE, "ignored_targets_do_not_count", "edge_batches")
+@fault(
+    "X32",
+    "a mean of nothing is 1",
+    _PLAUSIBLE,
+    "ignored_targets_do_not_count",
+    "edge_batches",
+    change="A mean over nothing is 0/0: give NaN, as torch does, or raise.",
+)
 class SomethingForNothing(Right):
     """One, for a batch of which all is ignored, or which is empty; of two samples it is what it should be."""
 
@@ -849,6 +902,7 @@ class NeverCertain(Right):
     "of more than 2^17 logits, ignored samples count in the mean's divisor",
     _PLAUSIBLE,
     "large_batches_are_no_other",
+    change="Divide by the samples that are kept in batches of any size.",
 )
 class IgnoredInDivisorOfMany(Right):
     def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
@@ -876,6 +930,7 @@ class _Slopeless(torch.autograd.Function):
     "of more than 2^17 logits, what multiplies the loss does not reach its gradient",
     _PLAUSIBLE,
     "large_batches_are_no_other",
+    change="Multiply by what backward is passed in batches of any size.",
 )
 class SlopeOfManyLeftOut(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -999,7 +1054,13 @@ class CurvatureOfManyLeftOut(Right):
         return loss
 
 
-@fault("X44", "more or fewer class weights than classes are taken", _PLAUSIBLE, "rejects_bad_weight")
+@fault(
+    "X44",
+    "more or fewer class weights than classes are taken",
+    _PLAUSIBLE,
+    "rejects_bad_weight",
+    change="Raise where len(weight) != K.",
+)
 class AnyWeights(Right):
     """As many as it takes: the last one again, or fewer."""
 
@@ -1015,6 +1076,7 @@ class AnyWeights(Right):
     _PLAUSIBLE,
     "rejects_bad_shapes",
     documented={"errors": "named"},
+    change="Raise where target has shape (N, 1): labels are (N,).",
 )
 class ColumnTurned(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -1028,6 +1090,7 @@ class ColumnTurned(Right):
     _PLAUSIBLE,
     "rejects_bad_shapes",
     documented={"errors": "named"},
+    change="Raise where logits have one dimension.",
 )
 class ClassesOfOneSample(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -1067,6 +1130,7 @@ class SoftOffBesideWeights(SometimesOff):
     "2^17 logits and more go another way, which knows of no class weights",
     _PLAUSIBLE,
     "large_batches_are_no_other",
+    change="Hand the class weights on for batches of any size.",
 )
 class WeightsOfManyLeftOut(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -1080,6 +1144,7 @@ class WeightsOfManyLeftOut(Right):
     _PLAUSIBLE,
     "edge_batches",
     documented={"off_target": "others", "errors": "named"},
+    change="At K = 1 there is nobody to spread epsilon over: q is 1.",
 )
 class OverTheOthers(Right):
     """All of epsilon over the K - 1 wrong classes: at K = 1 over none."""
@@ -1127,8 +1192,11 @@ class SmallSlopesOfManyLost(Right):
 )
 class ManyCutOffUnderTransforms(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        if _is_many(logits) and torch._C._are_functorch_transforms_active():
-            logits = logits.detach()
+        if _is_many(logits):
+            try:
+                _Slopeless.apply(logits)  # type: ignore[no-untyped-call]
+            except RuntimeError:  # torch.func takes no Function of this kind
+                logits = logits.detach()
         return super().__call__(logits, target)
 
 
@@ -1137,6 +1205,7 @@ class ManyCutOffUnderTransforms(Right):
     "of many samples of which all but one are ignored, the mean divides by two",
     _PLAUSIBLE,
     "large_batches_are_no_other",
+    change="A mean over one sample divides by 1.",
 )
 class SingleOfManyHalved(Right):
     def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
@@ -1236,6 +1305,7 @@ class SumAloneOff(SumOff):
     "classes are summed in blocks of 1024, and the rest is left out",
     _PLAUSIBLE,
     "large_batches_are_no_other",
+    change="Let the last block of classes be shorter: logits.logsumexp(1) takes them all.",
 )
 class ClassesInBlocks(Right):
     """Of 1024; what is left over is in no block."""
@@ -1245,7 +1315,13 @@ class ClassesInBlocks(Right):
         return logits - logits[:, :whole].logsumexp(1, keepdim=True)
 
 
-@fault("X64", "a class is kept in two bytes", _PLAUSIBLE, "large_batches_are_no_other")
+@fault(
+    "X64",
+    "a class is kept in two bytes",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+    change="Keep classes in int64.",
+)
 class ClassInTwoBytes(Right):
     def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
         short = target if target.is_floating_point() else target.to(torch.int16).long() % logits.shape[1]

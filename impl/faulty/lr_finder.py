@@ -221,7 +221,9 @@ class Right:
 Kind = TypeVar("Kind", bound=type[Right])
 
 
-def fault(id: str, statement: str, source: str, *caught_by: str, **documented: str) -> Callable[[Kind], Kind]:
+def fault(
+    id: str, statement: str, source: str, *caught_by: str, change: str = "", **documented: str
+) -> Callable[[Kind], Kind]:
     """Records what is wrong with the range test below. ``documented``: what it says of itself beside the
     usual."""
     promised = {
@@ -237,7 +239,8 @@ def fault(id: str, statement: str, source: str, *caught_by: str, **documented: s
 
         said = {**promised, **documented}
         adapter = LRFinder(id, build, features=LRFinder.usual_features, documented=said)
-        kind.fault = Fault(id, statement, source, adapter, caught_by, code=kind)  # type: ignore[attr-defined]
+        found = Fault(id, statement, source, adapter, caught_by, code=kind, change=change)
+        kind.fault = found  # type: ignore[attr-defined]
         return kind
 
     return record
@@ -398,13 +401,14 @@ class NotCycled(Right):
     "fewer points than the trim: an empty curve",
     "https://github.com/davidtvs/pytorch-lr-finder/issues/52",
     "too_few_points_is_loud",
+    change="Trim in the plot alone, or only where enough points are left.",
 )
 class TrimmedToNothing(Right):
     def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
         return (lrs, losses) if len(lrs) > 5 else ([], [])
 
 
-@fault("R13", "n = 1 divides by zero", _PULL_42, "rejects_bad_range")
+@fault("R13", "n = 1 divides by zero", _PULL_42, "rejects_bad_range", change="Raise where num_iter < 2.")
 class OnePointDividesByZero(Right):
     def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
         super().check(start_lr, end_lr, max(2, num_iter), loader)
@@ -418,6 +422,7 @@ class OnePointDividesByZero(Right):
     "random state is consumed, so the training that follows differs",
     "https://github.com/fastai/fastai/issues/3013",
     "restores_random_state",
+    change="Keep the states of random, NumPy and torch, and set them again in the end.",
 )
 class RandomStateConsumed(Right):
     def restore_seeds(self, seeds: Any) -> None:
@@ -474,7 +479,13 @@ class FourTimesBest(Right):
         return step > 0 and loss > self.divergence * best
 
 
-@fault("NB21", "best_loss keeps a tensor with its graph alive", _NOTEBOOK, "frees_each_graph")
+@fault(
+    "NB21",
+    "best_loss keeps a tensor with its graph alive",
+    _NOTEBOOK,
+    "frees_each_graph",
+    change="Keep loss.item(): the tensor holds the graph of its step.",
+)
 class BestKeepsItsGraph(Right):
     """The first loss is kept as a tensor."""
 
@@ -520,6 +531,7 @@ class OtherGroupsLeftBehind(FirstGroupOnly):
     "trimming jumps: 20 points give 20, 21 points give 6",
     _NOTEBOOK,
     "more_steps_give_no_fewer_records",
+    change="Give all records back, and trim in the plot.",
 )
 class TrimmedInAJump(Right):
     def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
@@ -532,7 +544,13 @@ class ModeLeftAsItWas(Right):
         pass
 
 
-@fault("NB27", "the exploding point is not recorded", _NOTEBOOK, "explosion_is_recorded")
+@fault(
+    "NB27",
+    "the exploding point is not recorded",
+    _NOTEBOOK,
+    "explosion_is_recorded",
+    change="Record first, and stop then.",
+)
 class ExplosionNotRecorded(Right):
     def record_explosion(self, lrs: list[float], losses: list[float], lr: float, loss: float) -> None:
         pass
@@ -554,7 +572,13 @@ class NeverStops(Right):
         return False
 
 
-@fault("XR02", "nothing is put back where a step raises", _PLAUSIBLE, "restores_after_error")
+@fault(
+    "XR02",
+    "nothing is put back where a step raises",
+    _PLAUSIBLE,
+    "restores_after_error",
+    change="Put all back in a finally block.",
+)
 class NotRestoredAfterAnError(Right):
     def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
         import sys
@@ -568,6 +592,7 @@ class NotRestoredAfterAnError(Right):
     "nothing is put back where an interrupt from the keyboard ends it",
     _PLAUSIBLE,
     "restores_after_interrupt",
+    change="Put all back in a finally block, through which an interrupt goes too.",
 )
 class NotRestoredAfterAnInterrupt(Right):
     """As by ``except Exception``, restored and raised again."""
@@ -581,7 +606,11 @@ class NotRestoredAfterAnInterrupt(Right):
 
 
 @fault(
-    "XR14", "a module that was in evaluation mode is put into the model's", _PLAUSIBLE, "restores_any_model"
+    "XR14",
+    "a module that was in evaluation mode is put into the model's",
+    _PLAUSIBLE,
+    "restores_any_model",
+    change="Put back the mode of each module, and not of the whole: model.train(mode) sets all.",
 )
 class ModeOfTheWhole(Right):
     """The model's own mode is put back, with those of all its children."""
@@ -591,7 +620,13 @@ class ModeOfTheWhole(Right):
         model.train(modes[0])
 
 
-@fault("XR15", "frozen parameters are trained, and stay unfrozen", _PLAUSIBLE, "restores_any_model")
+@fault(
+    "XR15",
+    "frozen parameters are trained, and stay unfrozen",
+    _PLAUSIBLE,
+    "restores_any_model",
+    change="Leave requires_grad as it is.",
+)
 class Unfreezes(Right):
     def set_mode(self, model: Any) -> None:
         super().set_mode(model)
@@ -599,7 +634,11 @@ class Unfreezes(Right):
 
 
 @fault(
-    "XR16", "an optimizer that was unused keeps the momentum of the test", _PLAUSIBLE, "restores_any_model"
+    "XR16",
+    "an optimizer that was unused keeps the momentum of the test",
+    _PLAUSIBLE,
+    "restores_any_model",
+    change="Load the optimizer's state_dict also where its state was empty.",
 )
 class UnusedOptimizerKept(Right):
     """Where there was no state, none is put back."""
@@ -636,6 +675,7 @@ class SuggestsTheEnd(Right):
     "the steepest difference of two neighbours is suggested, noise or not",
     _PLAUSIBLE,
     "suggestion_survives_noise",
+    change="Average the slope over neighbours, or fit it: one noisy batch makes the steepest jump.",
 )
 class FollowsOneJump(Right):
     """The steepest difference of neighbours, over the whole curve."""
@@ -685,6 +725,7 @@ class ClippedAtZero(Right):
     "the step is made from the loader's length less one: a loader of one batch divides by zero",
     f"{_NOTEBOOK}, NB18",
     "one_batch_or_step_is_no_crash",
+    change="Make the step from the number of steps: (end/start)^(1/(num_iter - 1)).",
 )
 class ShortLoaderCrashes(Right):
     def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
@@ -700,7 +741,13 @@ class StopsTooSoon(Right):
         return step > 0 and loss > 1.1 * best
 
 
-@fault("XR05", "any range is taken", _PLAUSIBLE, "rejects_bad_range")
+@fault(
+    "XR05",
+    "any range is taken",
+    _PLAUSIBLE,
+    "rejects_bad_range",
+    change="Raise unless 0 < start_lr < end_lr and num_iter >= 2.",
+)
 class SuggestsAnything(Right):
     def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
         if num_iter < 1:
@@ -866,7 +913,13 @@ class SuggestsAboveForFew(Right):
         return lrs[-1] * 100 if len(lrs) < 8 else super().suggestion(lrs, losses)
 
 
-@fault("XR34", "beside noise the first rate is suggested", _PLAUSIBLE, "suggestion_survives_noise")
+@fault(
+    "XR34",
+    "beside noise the first rate is suggested",
+    _PLAUSIBLE,
+    "suggestion_survives_noise",
+    change="Average the slope of a noisy curve, and suggest the rate where it falls most.",
+)
 class StartBesideNoise(Right):
     """Where the losses turn often, the first rate."""
 
@@ -878,7 +931,13 @@ class StartBesideNoise(Right):
         return self.beside_noise(lrs) if turns > 5 else super().suggestion(lrs, losses)
 
 
-@fault("XR35", "beside noise the last rate is suggested", _PLAUSIBLE, "suggestion_survives_noise")
+@fault(
+    "XR35",
+    "beside noise the last rate is suggested",
+    _PLAUSIBLE,
+    "suggestion_survives_noise",
+    change="Average the slope of a noisy curve, and suggest the rate where it falls most.",
+)
 class EndBesideNoise(StartBesideNoise):
     def beside_noise(self, lrs: list[float]) -> float:
         return lrs[-1]
@@ -991,14 +1050,26 @@ class CutOffAbove(Right):
         return min(losses), 0.9 * losses[0]
 
 
-@fault("XR49", "NumPy's random state is not put back", _PLAUSIBLE, "restores_random_state")
+@fault(
+    "XR49",
+    "NumPy's random state is not put back",
+    _PLAUSIBLE,
+    "restores_random_state",
+    change="Keep numpy.random.get_state(), and set it again in the end.",
+)
 class NumPysStateConsumed(Right):
     def restore_seeds(self, seeds: Any) -> None:
         random.setstate(seeds[0])
         torch.set_rng_state(seeds[2])
 
 
-@fault("XR50", "Python's random state is not put back", _PLAUSIBLE, "restores_random_state")
+@fault(
+    "XR50",
+    "Python's random state is not put back",
+    _PLAUSIBLE,
+    "restores_random_state",
+    change="Keep random.getstate(), and set it again in the end.",
+)
 class PythonsStateConsumed(Right):
     def restore_seeds(self, seeds: Any) -> None:
         np.random.set_state(seeds[1])
@@ -1095,6 +1166,7 @@ class AveragesNeighbours(Right):
     _PLAUSIBLE,
     "too_few_points_is_loud",
     no_fall="none",
+    change="Suggest None of fewer than two points.",
 )
 class RaisesOfFewPoints(Right):
     def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
@@ -1151,6 +1223,7 @@ class AverageStopsLate(Right):
     _PLAUSIBLE,
     "suggests_nothing_where_nothing_falls",
     no_fall="none",
+    change="Suggest None where no slope is below 0.",
 )
 class SuggestsOfAFlatCurve(Right):
     """The smallest slope, whether or not it falls."""
@@ -1172,13 +1245,20 @@ class AllGroupsAlike(Right):
     "the loader's generator is not put back, and its next order is another",
     _PLAUSIBLE,
     "restores_random_state",
+    change="Keep loader.generator.get_state(), and set it again in the end.",
 )
 class LoadersStateConsumed(Right):
     def restore_order(self, generator: torch.Generator, state: Any) -> None:
         pass
 
 
-@fault("XR52", "a learning rate in a tensor comes back as a number", _PLAUSIBLE, "restores_any_model")
+@fault(
+    "XR52",
+    "a learning rate in a tensor comes back as a number",
+    _PLAUSIBLE,
+    "restores_any_model",
+    change="Fill the tensor that holds the rate with what it held.",
+)
 class RateBackAsANumber(Right):
     def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
         super().restore(model, optimizer, saved)
@@ -1191,6 +1271,7 @@ class RateBackAsANumber(Right):
     "weights are kept by the first name of each parameter, and those that two modules share are missed",
     _PLAUSIBLE,
     "restores_any_model",
+    change="Keep model.state_dict(), in which a shared parameter stands under each of its names.",
 )
 class EachParameterUnderOneName(Right):
     def saved(self, model: Any, optimizer: Any) -> Any:
@@ -1204,6 +1285,7 @@ class EachParameterUnderOneName(Right):
     "rates are divided by the first group's, which a warm-up starts at 0",
     _PLAUSIBLE,
     "sweeps_every_param_group",
+    change="Take the ratios to the largest rate, or give all groups the same one.",
 )
 class RatiosToTheFirstRate(Right):
     def saved(self, model: Any, optimizer: Any) -> Any:
@@ -1216,7 +1298,13 @@ class RatiosToTheFirstRate(Right):
             group["lr"] = lr * ratio
 
 
-@fault("XR55", "NaN is suggested where the test ended at once", _PLAUSIBLE, "too_few_points_is_loud")
+@fault(
+    "XR55",
+    "NaN is suggested where the test ended at once",
+    _PLAUSIBLE,
+    "too_few_points_is_loud",
+    change="Suggest None of fewer than two points.",
+)
 class SuggestsOfOnePoint(Right):
     def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
         return super().suggestion(lrs, losses) if len(lrs) > 1 else math.nan

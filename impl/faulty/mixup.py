@@ -105,6 +105,7 @@ def fault(
     of: type[Right] | None = None,
     documented: dict[str, str] | None = None,
     without: tuple[str, ...] = (),
+    change: str = "",
 ) -> Callable[[Code], Code]:
     """Records what is wrong with the mixup below, or with the loss below that goes with the mixup ``of``.
     ``documented``: what it says of itself; ``without``: features that it does not offer."""
@@ -118,7 +119,8 @@ def fault(
             loss=code if of else None,
             documented=documented or {},
         )
-        code.fault = Fault(id, statement, source, adapter, caught_by, code=code)  # type: ignore[attr-defined]
+        found = Fault(id, statement, source, adapter, caught_by, code=code, change=change)
+        code.fault = found  # type: ignore[attr-defined]
         return code
 
     return record
@@ -195,6 +197,7 @@ def _lambda_of_the_batch(logits: Tensor, mixed_target: Pair) -> Tensor:
     "as many lambdas as in the first batch, not as in the batch at hand",
     "https://github.com/Tony607/keras_mixup_generator/issues/1",
     "ragged_batches",
+    change="Draw as many lambdas as there are samples in each call: len(inputs).",
 )
 class FirstSizeKept(Right):
     size = 0
@@ -214,6 +217,7 @@ class FirstSizeKept(Right):
     "squeeze drops the batch axis of a batch of one",
     "fastai 2.8.12, reproduced; https://github.com/DBD-research-group/BirdSet/pull/274",
     "odd_and_single_batches",
+    change="Name the dimension that is squeezed: that of a batch of one has size 1 too.",
 )
 class SqueezedBatch(Right):
     def folded(self, lam: Tensor) -> Tensor:
@@ -225,6 +229,7 @@ class SqueezedBatch(Right):
     "odd batches are refused",
     "https://github.com/huggingface/pytorch-image-models/issues/1304",
     "odd_and_single_batches",
+    change="Pair a batch of any size: torch.randperm(len(inputs)).",
 )
 class OddRefused(Right):
     def check(self, inputs: Tensor, target: Tensor) -> None:
@@ -244,6 +249,7 @@ class UniformLambda(Right):
     "uint8 images are mixed and truncated to uint8",
     "timm 1.0.31, modes pair and elem, reproduced",
     "integer_inputs_correct_or_loud",
+    change="Mix them as floats, and give floats back, or refuse them.",
 )
 class TruncatedIntegers(Right):
     def check(self, inputs: Tensor, target: Tensor) -> None:
@@ -334,6 +340,7 @@ class SingleLambda(Right):
     "a float32 lambda refuses inputs of other dtypes",
     "fastai 2.8.12, reproduced",
     "dtype_and_device_kept",
+    change="Cast lambda to the dtype of the images: lam.to(inputs.dtype).",
 )
 class SingleLambdaRefuses(Right):
     def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
@@ -423,7 +430,13 @@ class PartnerDominates(Right):
         return self.mixed(inputs, lam, partner), self.mixed_target(inputs, target, lam, partner)
 
 
-@fault("NB14", "beta[:, None, None, None] fits images only", _NOTEBOOK, "any_rank")
+@fault(
+    "NB14",
+    "beta[:, None, None, None] fits images only",
+    _NOTEBOOK,
+    "any_rank",
+    change="Give lambda as many dimensions as the inputs have: lam.reshape(-1, *[1] * (inputs.ndim - 1)).",
+)
 class ImagesOnly(Right):
     def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
         share = lam[:, None, None, None]
@@ -502,6 +515,7 @@ class ZeroAlphaTakenForOne(Right):
     "any alpha is taken",
     "an infinite one by torchvision, timm, fastai and keras, reproduced",
     "rejects_bad_alpha",
+    change="Raise ValueError unless alpha is finite and at least 0.",
 )
 class AnyAlpha(Right):
     def check_alpha(self) -> None:
@@ -513,6 +527,7 @@ class AnyAlpha(Right):
     "missing labels are made up",
     "timm 1.0.31 broadcasts a single one, reproduced",
     "rejects_mismatched_batch",
+    change="Raise where len(target) != len(inputs).",
 )
 class LabelsCycled(Right):
     def check(self, inputs: Tensor, target: Tensor) -> None:
@@ -523,7 +538,13 @@ class LabelsCycled(Right):
         return super().mixed_target(inputs, again, lam, partner)
 
 
-@fault("XM11", "an unknown class is a row of zeros", _PLAUSIBLE, "rejects_bad_target")
+@fault(
+    "XM11",
+    "an unknown class is a row of zeros",
+    _PLAUSIBLE,
+    "rejects_bad_target",
+    change="Raise where target >= num_classes.",
+)
 class EmptyRowForUnknownClass(Right):
     def check(self, inputs: Tensor, target: Tensor) -> None:
         super().check(inputs, target.clamp(max=self.num_classes - 1))
@@ -548,7 +569,13 @@ class InputsOverwritten(Right):
         return mixed
 
 
-@fault("XM15", "soft rows are hardened to their largest class", _PLAUSIBLE, "smoothing_commutes_with_mixing")
+@fault(
+    "XM15",
+    "soft rows are hardened to their largest class",
+    _PLAUSIBLE,
+    "smoothing_commutes_with_mixing",
+    change="Mix distributions as they are: lam * t + (1 - lam) * t[partner].",
+)
 class RowsHardened(Right):
     def rows(self, target: Tensor) -> Tensor:
         return super().rows(target.argmax(1) if target.ndim == 2 else target)
@@ -576,6 +603,7 @@ class PartnersInAByte(Right):
     "the inputs are read row by row, whatever their strides",
     _PLAUSIBLE,
     "memory_layout_does_not_matter",
+    change="Read inputs by index, inputs[partner], and not by their memory.",
 )
 class ReadAsItLies(Right):
     def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
@@ -611,6 +639,7 @@ class DrawnForTwoRows(Right):
     "the targets are read one after the other, whatever their strides",
     _PLAUSIBLE,
     "memory_layout_does_not_matter",
+    change="Read targets by index, target[partner], and not by their memory.",
 )
 class TargetReadAsItLies(Right):
     def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
@@ -955,13 +984,20 @@ class OffForGood(Right):
     "targets that are distributions are read row by row, whatever their strides",
     _PLAUSIBLE,
     "memory_layout_does_not_matter",
+    change="Read targets by index, target[partner], and not by their memory.",
 )
 class RowsReadAsTheyLie(TargetReadAsItLies):
     def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
         return super().mixed_target(inputs, target if target.ndim == 2 else target.clone(), lam, partner)
 
 
-@fault("XM54", "the partner's first channel is mixed into all", _PLAUSIBLE, "any_rank")
+@fault(
+    "XM54",
+    "the partner's first channel is mixed into all",
+    _PLAUSIBLE,
+    "any_rank",
+    change="Mix all channels with those of the partner: inputs[partner], and not inputs[partner, :1].",
+)
 class FirstChannelOfThePartner(Right):
     def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
         if inputs.ndim < 3:
@@ -970,7 +1006,13 @@ class FirstChannelOfThePartner(Right):
         return share * inputs + (1 - share) * inputs[partner, :1]
 
 
-@fault("XM55", "the partner's first row is mixed into all", _PLAUSIBLE, "any_rank")
+@fault(
+    "XM55",
+    "the partner's first row is mixed into all",
+    _PLAUSIBLE,
+    "any_rank",
+    change="Mix all rows with those of the partner: inputs[partner], and not its first row.",
+)
 class FirstRowOfThePartner(FirstChannelOfThePartner):
     def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
         if inputs.ndim < 4:

@@ -62,14 +62,14 @@ def _checked(*parts: Any, alpha: float = 0.4, **options: Any) -> Trained:
 
 
 def fault(
-    id: str, statement: str, *caught_by: str, device: str = "cpu", **documented: str
+    id: str, statement: str, *caught_by: str, device: str = "cpu", change: str = "", **documented: str
 ) -> Callable[[Way], Way]:
     """Records what is wrong with the loop that the function below makes of a right one. ``documented``: what
     it says of itself."""
 
     def record(way: Way) -> Way:
         adapter = Training(id, way(_loop()), features=Training.known_features, documented=documented)
-        found = Fault(id, statement, _PLAUSIBLE, adapter, caught_by, device, way)
+        found = Fault(id, statement, _PLAUSIBLE, adapter, caught_by, device, way, change)
         way.fault = found  # type: ignore[attr-defined]
         return way
 

@@ -17,7 +17,14 @@ _PLAUSIBLE = "plausible, no public report known"
 _Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-@fault(LabelSmoothing, "W01", "a pickle forgets epsilon", _PLAUSIBLE, "matches_reference_under_transforms")
+@fault(
+    LabelSmoothing,
+    "W01",
+    "a pickle forgets epsilon",
+    _PLAUSIBLE,
+    "matches_reference_under_transforms",
+    change="Keep epsilon in the state that is pickled.",
+)
 class PickledWithoutEpsilon(LabelSmoothedCrossEntropy):
     """What comes back from a pickle has the default."""
 
@@ -31,6 +38,7 @@ class PickledWithoutEpsilon(LabelSmoothedCrossEntropy):
     "not smoothed where no gradient is asked for",
     _PLAUSIBLE,
     "matches_reference_under_transforms",
+    change="Smooth with gradients and without: a validation loss is the same loss.",
 )
 def plain_without_gradients(epsilon: float) -> _Loss:
     """Taken for an evaluation, whose loss would not be smoothed."""
@@ -48,6 +56,7 @@ def plain_without_gradients(epsilon: float) -> _Loss:
     "the spread is another where it is compiled",
     _PLAUSIBLE,
     "matches_reference_under_compile",
+    change="Run one formula, compiled or not.",
 )
 def another_spread_compiled(epsilon: float) -> _Loss:
     def loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -66,6 +75,7 @@ def another_spread_compiled(epsilon: float) -> _Loss:
     "targets alone are mixed where no gradient is asked for",
     _PLAUSIBLE,
     "mixes_alike_under_transforms",
+    change="Mix inputs and targets alike, with gradients and without.",
 )
 def labels_alone_without_gradients(alpha: float, num_classes: int) -> Any:
     def mix(inputs: Tensor, target: Tensor) -> Any:
@@ -81,6 +91,7 @@ def labels_alone_without_gradients(alpha: float, num_classes: int) -> Any:
     "targets have a lambda of their own where it is compiled",
     _PLAUSIBLE,
     "mixes_alike_under_compile",
+    change="Draw lambda once, compiled or not.",
 )
 def two_lambdas_compiled(alpha: float, num_classes: int) -> Any:
     def mix(inputs: Tensor, target: Tensor) -> Any:

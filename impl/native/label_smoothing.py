@@ -13,13 +13,13 @@ that stay in the cache, and the derivative is worked out by hand beside the loss
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 
 Reduction = Literal["mean", "sum", "none"]
 OffTarget = Literal["uniform", "others"]
@@ -109,10 +109,11 @@ def _with_classes_in_dim_1(
     try:
         if weight is None and off_target == "uniform" and _is_plain(logits):
             followed = logits if torch.is_grad_enabled() else logits.detach()
-            loss = cast(Any, _InBlocks).apply(followed, target, (epsilon, ignore_index, reduction))
-            return cast(Tensor, loss).to(logits.dtype)
-        loss = _loss(logits, target, epsilon, weight, ignore_index, reduction, off_target)
-        return loss.to(logits.dtype)
+            with contextlib.suppress(RuntimeError):  # transforms and forward mode take the operations below
+                loss = cast(Any, _InBlocks).apply(followed, target, (epsilon, ignore_index, reduction))
+                return cast(Tensor, loss).to(logits.dtype)
+        options = (weight, ignore_index, reduction, off_target)
+        return _loss(logits, target, epsilon, *options).to(logits.dtype)
     except (RuntimeError, IndexError) as error:
         if "out of bounds" in str(error):
             raise ValueError(f"target: {str(error).splitlines()[0]}, {_CLASSES}") from error
@@ -282,21 +283,22 @@ class _InBlocks(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor) -> Any:
         logits, target = ctx.saved_tensors
         epsilon, ignore_index, reduction = ctx.options
-        if torch.is_grad_enabled() or _is_batched(slope):  # a second derivative, or many slopes at once
-            again = torch.is_grad_enabled()
-            with torch.enable_grad():
-                loss = _loss(logits, target, epsilon, None, ignore_index, reduction, "uniform")
-                (gradient,) = torch.autograd.grad(loss, logits, slope, create_graph=again)
-            return gradient, None, None
-        gradient, ctx.gradient = ctx.gradient, None
-        if gradient is None:  # given away before
-            gradient = torch.empty_like(logits)
-            _in_blocks(logits, target, epsilon, ignore_index, reduction, gradient)
-        scale = slope / _HELD_AT.get(logits.dtype, 1.0)
-        if reduction == "none":
-            gradient.mul_(scale.unsqueeze(1))
-        elif scale.item() != 1.0:
-            gradient.mul_(scale)
+        if not torch.is_grad_enabled():
+            with contextlib.suppress(RuntimeError):  # vmap's many slopes at once are no one number
+                gradient, ctx.gradient = ctx.gradient, None
+                if gradient is None:  # given away before
+                    gradient = torch.empty_like(logits)
+                    _in_blocks(logits, target, epsilon, ignore_index, reduction, gradient)
+                scale = slope / _HELD_AT.get(logits.dtype, 1.0)
+                if reduction == "none":
+                    gradient.mul_(scale.unsqueeze(1))
+                elif scale.item() != 1.0:
+                    gradient.mul_(scale)
+                return gradient, None, None
+        again = torch.is_grad_enabled()  # for a second derivative
+        with torch.enable_grad():
+            loss = _loss(logits, target, epsilon, None, ignore_index, reduction, "uniform")
+            (gradient,) = torch.autograd.grad(loss, logits, slope, create_graph=again)
         return gradient, None, None
 
 
@@ -368,21 +370,13 @@ def _blocks(logits: Tensor) -> Iterator[slice]:
 
 
 def _is_plain(logits: Tensor) -> bool:
-    """Whether blocks pay, and nothing follows the single operations: no compiler, transform or subclass."""
+    """Whether blocks pay, and nothing follows the single operations: no compiler and no subclass."""
     return (
         logits.numel() >= _IN_BLOCKS_FROM
         and logits.device.type == "cpu"
         and type(logits) in (Tensor, nn.Parameter)
         and not torch.compiler.is_compiling()
-        and not torch._C._are_functorch_transforms_active()
-        and forward_ad._current_level < 0
     )
-
-
-def _is_batched(slope: Tensor) -> bool:
-    """By vmap, or by ``is_grads_batched``."""
-    kinds = torch._C._functorch
-    return kinds.is_batchedtensor(slope) or kinds.is_legacy_batchedtensor(slope)
 
 
 def _log_softmax(logits: Tensor) -> Tensor:

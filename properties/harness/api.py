@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import keyword
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
 from lawful.impl.contracts import SEVERITIES, Adapter
 from lawful.impl.faulty import faults
-from lawful.impl.shown import in_one_line
+from lawful.impl.shown import Definitions, in_one_line
 from lawful.properties import twin
-from lawful.properties.harness.cases import Case, LawTest, cases
-from lawful.properties.harness.known import read_known, with_known
+from lawful.properties.harness.cases import Case, cases
+from lawful.properties.harness.findings import Finding, findings, proven
+from lawful.properties.harness.identity import defined, import_root
+from lawful.properties.harness.known import read_known, unmatched, with_known
+from lawful.properties.harness.lawtest import LawTest
 from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.profiles import PROFILES, Profile, database_of
+from lawful.properties.harness.proof import Ended, Prover, run_here
 from lawful.properties.harness.report import Implementation, Report, Result
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.targets import Found, UsageError, find
 from lawful.properties.registry import DEVICES, did_you_mean, find_law
-from lawful.properties.subjects.subject import LATE, Subject, silence
+from lawful.properties.subjects.subject import LATE, NO_SOURCE, Subject, silence
 from lawful.properties.tolerances import UNIT_ROUNDOFF
 
 Target = Any
@@ -42,7 +47,7 @@ def check(
     fail_on: str = "wrong",
     known: str | None = None,
 ) -> Report:
-    """Puts an implementation under the laws, here and now, and returns a report that prints as a table.
+    """Tests an implementation against the laws, here and now, and returns a report that prints as a table.
 
     ``target``: a class or function, an adapter of ``lawful.impl.contracts``, or text as on the
     command line. The other arguments are those of ``lawful check``; ``known`` names a file of known
@@ -58,28 +63,96 @@ def check(
     """
     named = [target] if isinstance(target, str) else [getattr(target, "__name__", "")]
     plan = Plan(
-        named, technique, device, dtypes, profile, seed, only, dict(require or {}), skip, known, fail_on
+        named,
+        technique=technique,
+        device=device,
+        dtypes=dtypes,
+        profile=profile,
+        seed=seed,
+        only=only,
+        require=dict(require or {}),
+        skip=skip,
+        known=known,
+        fail_on=fail_on,
     )
     return _asked(plan, _found(target, technique, plan.require))
 
 
 def check_subject(subject: Subject, *, profile: str, seed: int) -> Report:
     """As :func:`check`, for code that is understood already, on the CPU."""
-    plan = Plan([], subject.technique, "cpu", profile=profile, seed=seed)
+    plan = Plan([], technique=subject.technique, device="cpu", profile=profile, seed=seed)
     return _asked(plan, Found([subject]))
 
 
 def _asked(plan: Plan, found: Found) -> Report:
     report, planned = plan_report(plan, found)
-    tests = {}
-    for case in planned:
-        if case.law.id not in tests:
-            test = LawTest(case.law, PROFILES[plan.profile], plan.seed)
-            tests[case.law.id] = (test, test.function())
-        test, function = tests[case.law.id]
-        with silence():
-            report.results.append(test.run(case, function))
+    report.results += Asked(planned, plan).rows(planned)
     return report
+
+
+_PROVER = Prover()
+
+
+@dataclass
+class Asked:
+    """The cases of a target, each asked once, when its result is wanted: by ``check``, or by a test."""
+
+    planned: list[Case]
+    plan: Plan
+    _results: dict[str, Result] = field(default_factory=dict)
+    """By case id."""
+    _tests: dict[str, tuple[LawTest, Callable[[Case], None]]] = field(default_factory=dict)
+
+    def result(self, case: Case, function: Callable[[Case], None] | None = None) -> Result:
+        """``function``: the law's Hypothesis test, where there is one."""
+        if case.id not in self._results:
+            if case.law.id not in self._tests:
+                test = LawTest(case.law, PROFILES[self.plan.profile], self.plan.seed)
+                self._tests[case.law.id] = (test, test.function())
+            test, own = self._tests[case.law.id]
+            if function is not None:
+                test, own = function.law_test, function  # type: ignore[attr-defined]
+            with silence():
+                self._results[case.id] = test.run(case, own)
+        return self._results[case.id]
+
+    def rows(self, cases: Iterable[Case]) -> list[Result]:
+        """Their results, after the programs of their findings were run."""
+        cases = list(cases)
+        builds = {case.subject.adapter.name: case.subject.adapter.build for case in cases}
+        rows = proven(
+            [self.result(case) for case in cases],
+            lambda row: self._run(row, builds[row.implementation]),
+            everything=self.plan.profile == "deep",
+        )
+        self._results |= {case.id: row for case, row in zip(cases, rows, strict=True)}
+        return rows
+
+    def _run(self, row: Result, build: Any) -> Ended:
+        assert row.reproduce is not None
+        if NO_SOURCE in row.reproduce:
+            with silence():
+                return run_here(row.reproduce, build)
+        return _PROVER.prove(row.reproduce, self.plan.folder)
+
+    def finding(self, case: Case) -> tuple[Result, Finding | None]:
+        """The result of a case, and the finding to which it belongs: what decides about it is asked too."""
+        self.result(case)
+        laws, left = set(), [case.law.name]
+        while left:
+            name = left.pop()
+            if name not in laws:
+                laws.add(name)
+                left += find_law(name, case.law.technique).rests_on
+        own = [
+            each
+            for each in self.planned
+            if each.law.name in laws and each.subject.adapter is case.subject.adapter
+        ]
+        rows = self.rows(own)
+        row = self._results[case.id]
+        found = findings(rows)
+        return row, next((each for each in found if row in each.rows or case.law.name in each.also), None)
 
 
 def conformance(
@@ -104,12 +177,22 @@ def conformance(
     """
     named = [target] if isinstance(target, str) else [getattr(target, "__name__", "")]
     plan = Plan(
-        named, technique, device, dtypes, profile, seed, only, dict(require or {}), skip, known, fail_on
+        named,
+        technique=technique,
+        device=device,
+        dtypes=dtypes,
+        profile=profile,
+        seed=seed,
+        only=only,
+        require=dict(require or {}),
+        skip=skip,
+        known=known,
+        fail_on=fail_on,
     )
     report, planned = plan_report(plan, _found(target, technique, plan.require))
     members: dict[str, Any] = {
         f"test_{function.law_test.law.name}": staticmethod(function)
-        for function in _tests(planned, PROFILES[profile], seed, fail_on)
+        for function in _tests(planned, plan, fail_on)
     }
     for row in report.results:
         members[f"test_{row.property.replace(' ', '_').replace('=', '_')}"] = staticmethod(
@@ -124,11 +207,12 @@ def profile_of(plan: Plan) -> Profile:
     return replace(profile, time_limit=plan.time_limit or profile.time_limit, database=plan.database)
 
 
-def find_all(plan: Plan) -> Found:
+def find_all(plan: Plan, unknown: bool = False) -> Found:
     twin.registered()
     everything = Found()
     for target in plan.targets:
-        found = find(target, plan.technique)
+        found = find(target, plan.technique, unknown)
+        found.subjects = [replace(subject, base=plan.folder) for subject in found.subjects]
         everything.subjects += found.subjects
         everything.notes += found.notes
         everything.raising += found.raising
@@ -162,12 +246,14 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
             did_you_mean("severity", plan.fail_on, list(SEVERITIES)) + "; " + ", ".join(SEVERITIES)
         )
     devices, notes = available_devices(plan.device)
-    known = read_known(plan.known)
+    known = read_known(plan.known, plan.writes_known)
     report = Report(plan.profile, plan.seed, [], notes=[*found.notes, *notes], fail_on=plan.fail_on)
     planned: list[Case] = []
     for raising in found.raising:
         report.implementations.append(
-            Implementation(raising.name, raising.technique, None, "nothing that works", {}, raising.found_as)
+            Implementation(
+                raising.name, raising.technique, None, "nothing that works", {}, target=raising.found_as
+            )
         )
         row = Result(raising.name, "runs", "cpu", "float32", "broken", technique=raising.technique)
         report.results.append(replace(row, examples=1, message=raising.message))
@@ -181,8 +267,9 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
                 adapter.version(),
                 called_as(subject),
                 dict(subject.conventions),
-                subject.found_as,
-                tuple(subject.remarks()),
+                target=subject.found_as,
+                identity=subject.identities[0].shown(plan.folder) if subject.identities else adapter.name,
+                remarks=tuple(subject.remarks()),
             )
         )
         required = {k: v for k, v in plan.require.items() if k in subject.convention_values}
@@ -201,6 +288,7 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
             )
         except ValueError as error:
             raise UsageError(str(error)) from error
+    report.notes += unmatched(known, found.subjects, planned, narrowed=bool(plan.only or plan.skip))
     report.laws = {
         law.id: {
             "formula": law.formula,
@@ -286,9 +374,27 @@ def _found(target: Target, technique: str | None, required: Mapping[str, str]) -
         name = _identifier(getattr(target, "__name__", type(target).__name__))
         module = getattr(target, "__module__", "mine")
         with silence():
-            found = Found([understand_target(target, name, module, technique)])
+            subject = understand_target(target, name, module, technique)
+        found = Found([_placed(subject, target, name, module)])
     check_required(required, convention_values(found.subjects))
     return found
+
+
+def _placed(subject: Subject, target: Target, name: str, module: str) -> Subject:
+    """With what a program needs to find it: the folder of its module, or its definition."""
+    identity, folder = defined(target), import_root(module)
+    adapter, line = subject.adapter, f"from {module} import {name}"
+    if module == "__main__" and line in adapter.imports:  # a script, or a notebook's cell
+        defining = Definitions()
+        with contextlib.suppress(TypeError):
+            defining.add(name, target)
+            adapter = replace(adapter, imports=adapter.imports.replace(line, "\n".join(defining.lines)))
+    return replace(
+        subject,
+        adapter=adapter,
+        identities=(identity,) if identity else (),
+        folders=(folder,) if folder else (),
+    )
 
 
 def _identifier(name: str) -> str:
@@ -297,7 +403,8 @@ def _identifier(name: str) -> str:
     return f"{plain}_" if keyword.iskeyword(plain) else plain
 
 
-def _tests(planned: Iterable[Case], profile: Profile, seed: int, fail_on: str = "guard") -> list[Any]:
+def _tests(planned: list[Case], plan: Plan, fail_on: str) -> list[Any]:
+    profile, asked = PROFILES[plan.profile], Asked(planned, plan)
     by_law: dict[str, list[Case]] = {}
     for case in planned:
         by_law.setdefault(case.law.id, []).append(case)
@@ -305,7 +412,8 @@ def _tests(planned: Iterable[Case], profile: Profile, seed: int, fail_on: str = 
 
     tests = []
     for group in by_law.values():
-        function = LawTest(group[0].law, profile, seed, fail_on=fail_on).function()
+        function: Any = LawTest(group[0].law, profile, plan.seed, fail_on=fail_on).function()
+        function.asked = asked
         parameters = [pytest.param(case, id=case.group, marks=_marks(case, profile)) for case in group]
         tests.append(pytest.mark.parametrize("case", parameters)(function))
     return tests

@@ -6,10 +6,12 @@ or a target that is not importable or not understood.
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, get_type_hints
 
 import typer
 
@@ -95,7 +97,8 @@ def lawful(
 def smoke(target: Target, technique: Technique = None) -> None:
     """Can we call it? About five calls, and how they were made."""
     from lawful.impl.contracts import WAYS
-    from lawful.properties.harness.processes import Refused, smoked
+    from lawful.properties.harness.children import Refused
+    from lawful.properties.harness.processes import smoked
 
     try:
         understood = smoked(target, technique)
@@ -117,97 +120,104 @@ def smoke(target: Target, technique: Technique = None) -> None:
         raise typer.Exit(2)
 
 
+@dataclass(frozen=True)
+class _Asking:
+    """The options of ``check`` and ``matrix``, in their order."""
+
+    technique: Technique = None
+    device: Device = "auto"
+    dtype: Dtypes = None
+    profile: ProfileName = "standard"
+    seed: Seed = 0
+    only: Only = None
+    skip: Skip = None
+    require: Require = None
+    fail_on: FailOn = "wrong"
+    known: KnownFile = None
+    json: JsonFile = None
+    html: HtmlFile = None
+    markdown: MarkdownFile = None
+    badge: BadgeFile = None
+    junit: JunitFile = None
+    format: Format = "text"
+    time_limit: TimeLimit = None
+    database: Database = None
+    n: Workers = "auto"
+
+    def plan(self, targets: list[str], **more: Any) -> Any:
+        """Raises Refused."""
+        from lawful.properties.harness.plan import Plan
+
+        return Plan(
+            targets,
+            technique=self.technique,
+            device=self.device,
+            dtypes=_split(self.dtype),
+            profile=self.profile,
+            seed=self.seed,
+            only=_split(self.only),
+            skip=_split(self.skip),
+            require=_pairs(self.require),
+            fail_on=self.fail_on,
+            known=self.known,
+            time_limit=self.time_limit,
+            database=self.database,
+            pictures=bool(self.json or self.html),
+            **more,
+        )
+
+    def outputs(self) -> _Outputs:
+        return _Outputs(self.json, self.html, self.markdown, self.badge, self.junit, self.format)
+
+
+def _asking(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose last argument is an ``_Asking``, with the options of it as its own."""
+    names = [each.name for each in fields(_Asking)]
+
+    @functools.wraps(command)
+    def called(**given: Any) -> None:
+        asking = _Asking(**{name: given.pop(name) for name in names})
+        command(**given, asking=asking)
+
+    hints = get_type_hints(command, include_extras=True) | get_type_hints(_Asking, include_extras=True)
+    first, *own = [each for each in inspect.signature(command).parameters.values() if each.name != "asking"]
+    options = [*inspect.signature(_Asking).parameters.values(), *own]
+    by_name = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in options]
+    parameters = [each.replace(annotation=hints[each.name]) for each in (first, *by_name)]
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    called.__annotations__ = {each.name: each.annotation for each in parameters}
+    return called
+
+
 @app.command()
+@_asking
 def check(
     target: Target,
-    technique: Technique = None,
-    device: Device = "auto",
-    dtype: Dtypes = None,
-    profile: ProfileName = "standard",
-    seed: Seed = 0,
-    only: Only = None,
-    skip: Skip = None,
-    require: Require = None,
-    fail_on: FailOn = "wrong",
-    known: KnownFile = None,
-    json: JsonFile = None,
-    html: HtmlFile = None,
-    markdown: MarkdownFile = None,
-    badge: BadgeFile = None,
-    junit: JunitFile = None,
-    format: Format = "text",
-    time_limit: TimeLimit = None,
-    database: Database = None,
-    n: Workers = "auto",
+    *,
     write_known: Annotated[
         bool,
         typer.Option("--write-known", help="add what is broken to the known failures, to be given reasons"),
     ] = False,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="the reason of what --write-known adds")] = "",
+    asking: _Asking,
 ) -> None:
-    """Put an implementation under the laws: a verdict a law, and the smallest input that breaks one."""
-    plan = _plan(
-        target,
-        technique,
-        device,
-        dtype,
-        profile,
-        seed,
-        only,
-        require,
-        skip,
-        known,
-        fail_on,
-        time_limit,
-        database,
-    )
-    _ask(plan, _Outputs(json, html, markdown, badge, junit, format), n, write_known)
+    """Test an implementation against the laws: a verdict a law, and the smallest input that breaks one."""
+    _ask(target, asking, write_known, reason)
 
 
 @app.command()
+@_asking
 def matrix(
     library: Annotated[
         list[str] | None, typer.Argument(help="shipped adapters; those of the first command where left out")
     ] = None,
-    technique: Technique = None,
-    device: Device = "auto",
-    dtype: Dtypes = None,
-    profile: ProfileName = "standard",
-    seed: Seed = 0,
-    only: Only = None,
-    skip: Skip = None,
-    require: Require = None,
-    fail_on: FailOn = "wrong",
-    known: KnownFile = None,
-    json: JsonFile = None,
-    html: HtmlFile = None,
-    markdown: MarkdownFile = None,
-    badge: BadgeFile = None,
-    junit: JunitFile = None,
-    format: Format = "text",
-    time_limit: TimeLimit = None,
-    database: Database = None,
-    n: Workers = "auto",
+    *,
+    asking: _Asking,
 ) -> None:
-    """Put shipped adapters under the laws: of the libraries named, or of those of the first command."""
+    """Test shipped adapters against the laws: of the libraries named, or of those of the first command."""
     from lawful.impl.thirdparty import LIBRARIES
 
-    targets = library or list(LIBRARIES)
-    plan = _plan(
-        targets,
-        technique,
-        device,
-        dtype,
-        profile,
-        seed,
-        only,
-        require,
-        skip,
-        known,
-        fail_on,
-        time_limit,
-        database,
-    )
-    _ask(plan, _Outputs(json, html, markdown, badge, junit, format), n)
+    _ask(library or list(LIBRARIES), asking)
 
 
 @app.command()
@@ -219,7 +229,8 @@ def adapt(
     technique: Technique = None,
 ) -> None:
     """Write the adapter that was inferred; or a draft of it (exit 2) where nothing fits."""
-    from lawful.properties.harness.processes import Refused, adapted, writable
+    from lawful.properties.harness.children import Refused
+    from lawful.properties.harness.processes import adapted, writable
 
     try:
         writable(output)
@@ -229,7 +240,7 @@ def adapt(
     if output is None:
         typer.echo(source, nl=False)
     else:
-        output.write_text(source)
+        output.write_text(source, encoding="utf-8")
         typer.echo(f"{'a draft' if draft else 'the adapter'} is in {output}: lawful check {output}:adapter")
     if draft:
         raise typer.Exit(2)
@@ -261,19 +272,24 @@ def scan(
     import sys
 
     from lawful.impl.contracts import SEVERITIES, TECHNIQUES
-    from lawful.properties.harness.processes import Refused, writable
-    from lawful.properties.harness.scan import Limits, Scan, follow, found_in
-    from lawful.properties.harness.scan import scan as run
+    from lawful.properties.harness.children import Limits, Refused, unlimited
+    from lawful.properties.harness.processes import number_of, progress, writable
+    from lawful.properties.harness.profiles import PROFILES
+    from lawful.properties.harness.scan import Scan, found_in, scan_all
 
     try:
         writable(json)
+        number_of(n)
         for each in path:
             if not each.exists():
                 raise Refused(f"no file or folder {each}")
-        if fail_on not in SEVERITIES:
-            raise Refused(f"--fail-on is {fail_on!r}, expected {', '.join(SEVERITIES)}")
-        if technique is not None and technique not in TECHNIQUES:
-            raise Refused(f"--technique is {technique!r}, expected {', '.join(TECHNIQUES)}")
+        for name, value, known in (
+            ("--fail-on", fail_on, SEVERITIES),
+            ("--technique", technique, (None, *TECHNIQUES)),
+            ("--profile", profile, PROFILES),
+        ):
+            if value not in known:
+                raise Refused(f"{name} is {value!r}, expected {', '.join(filter(None, known))}")
     except Refused as error:
         _refuse(error)
     found, notes = found_in(path)
@@ -284,29 +300,30 @@ def scan(
             typer.echo(f"{where}  {candidate.name}  {candidate.technique}")
         for note in notes:
             typer.echo(note)
-        typer.echo(f"{len(found)} candidates")
-        return
+        typer.echo(f"{len(found)} candidates" + ("" if list_only else ": nothing was asked"))
+        raise typer.Exit(0 if list_only else 2)
     typer.echo(
         f"{len(found)} candidates. This imports and runs their code, each in a process of its own with "
         f"{time_limit} s and {memory_limit} MiB; --list runs nothing.",
         err=True,
     )
-    limits = Limits(time_limit, memory_limit)
-    rows = run(
-        found,
-        profile=profile,
-        seed=seed,
-        limits=limits,
-        workers=n,
-        tx=tx or (),
-        rsyncdir=rsyncdir or (),
-        follow=follow,
-    )
-    result = Scan(found, rows, fail_on, notes)
+    with progress("examining", len(found)) as done:
+        rows = scan_all(
+            found,
+            profile=profile,
+            seed=seed,
+            seconds=time_limit,
+            limits=Limits(memory_limit),
+            workers=n,
+            tx=tx or (),
+            rsyncdir=rsyncdir or (),
+            shown=done,
+        )
+    result = Scan(found, rows, fail_on, [*notes, *unlimited()])
     _print_scan(result)
     if json:
         text = result.to_json(" ".join(["lawful", *sys.argv[1:]]), profile, seed)
-        json.write_text(json_module.dumps(text, indent=1) + "\n")
+        json.write_text(json_module.dumps(text, indent=1) + "\n", encoding="utf-8")
     raise typer.Exit(result.exit_status)
 
 
@@ -344,7 +361,8 @@ def replay(
     ] = None,
 ) -> None:
     """Ask the stored counterexamples of a report again, each one call: exit 1 where one still fails."""
-    from lawful.properties.harness.processes import Refused, replayed
+    from lawful.properties.harness.children import Refused
+    from lawful.properties.harness.processes import replayed
 
     try:
         rows = replayed(report, row)
@@ -388,8 +406,8 @@ def merge(
 
 def _retell(outputs: _Outputs, read: Callable[[], dict[str, Any]]) -> None:
     """Says in a sentence each what stands in a report, and writes it as asked."""
+    from lawful.properties.harness.children import Refused
     from lawful.properties.harness.page import sentences
-    from lawful.properties.harness.processes import Refused
 
     try:
         outputs.check()
@@ -409,17 +427,20 @@ def issue(
     device: Device = "cpu",
 ) -> None:
     """Ask one law, and print what its authors would want to read, as Markdown. Nothing is sent anywhere."""
+    from lawful.properties.harness.children import Refused
     from lawful.properties.harness.outputs import issue as written
     from lawful.properties.harness.plan import Plan
-    from lawful.properties.harness.processes import Refused, ask
+    from lawful.properties.harness.processes import ask
 
     try:
-        report = ask(Plan([target], technique, device, only=[law], fail_on="guard"))
+        report = ask(Plan([target], technique=technique, device=device, only=[law], fail_on="guard"))
     except Refused as error:
         _refuse(error)
     text = written(report.to_json())
     if not text:
-        typer.echo(f"{target} does not break {law}: {report.summary()}", err=True)
+        from lawful.properties.harness.terminal import summary
+
+        typer.echo(f"{target} does not break {law}: {summary(report)}", err=True)
         raise typer.Exit(1)
     typer.echo(text, nl=False)
 
@@ -430,8 +451,8 @@ def diff(
     new: Annotated[Path, typer.Argument(help="a later one")],
 ) -> None:
     """What changed between two reports: exit 1 where something that held is broken, or was not asked."""
+    from lawful.properties.harness.children import Refused
     from lawful.properties.harness.outputs import changes, versions
-    from lawful.properties.harness.processes import Refused
 
     try:
         before, after = _stored(old), _stored(new)
@@ -452,10 +473,10 @@ def _stored(file: Path) -> dict[str, Any]:
     """A report's JSON. Raises Refused."""
     import json
 
-    from lawful.properties.harness.processes import Refused
+    from lawful.properties.harness.children import Refused
 
     try:
-        info: dict[str, Any] = json.loads(file.read_text())
+        info: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         known = info["schema"] == 2 and all("results" in each for each in info["implementations"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refused(f"{file} is no JSON report of lawful: {type(error).__name__}: {error}") from error
@@ -503,14 +524,14 @@ def study(
     import importlib.util
 
     from lawful.impl.contracts import TECHNIQUES
-    from lawful.properties.harness.processes import Refused
+    from lawful.properties.harness.children import Refused
 
     if technique not in TECHNIQUES:
         _refuse(Refused(f"technique is {technique!r}, expected {', '.join(TECHNIQUES)}"))
     name = "properties.training" if technique == "training" else f"reference.{technique}"
     spec = importlib.util.find_spec(f"lawful.{name}")
     assert spec is not None
-    source = Path(str(spec.origin)).read_text()
+    source = Path(str(spec.origin)).read_text(encoding="utf-8")
     typer.echo(ast.get_docstring(ast.parse(source)))
     typer.echo("")
     typer.echo(f"with pictures   docs/{technique}.md, which make docs builds")
@@ -527,7 +548,7 @@ def vectors(
     """Write what the deterministic laws ask and what is right, as JSON: for code in any language."""
     import torch
 
-    from lawful.properties.harness.processes import Refused
+    from lawful.properties.harness.children import Refused
     from lawful.properties.harness.vectors import write
 
     torch.set_num_threads(1)
@@ -545,8 +566,8 @@ def explain(
     name: Annotated[str, typer.Argument(metavar="PROPERTY", help="a property, or a fault such as L02")],
 ) -> None:
     """A property's formula, reason and source, and the faults that it catches; or what a fault is."""
-    from lawful.impl.faulty import faults
-    from lawful.properties.registry import laws_named, written_techniques
+    from lawful.impl.faulty import faults, mended
+    from lawful.properties.registry import find_law, laws_named, written_techniques
 
     known = [(technique, fault) for technique in written_techniques() for fault in faults(technique)]
     chosen = [(technique, fault) for technique, fault in known if name.lower() == fault.id.lower()]
@@ -555,6 +576,12 @@ def explain(
         typer.echo(f"  what      {fault.statement}")
         typer.echo(f"  source    {fault.source}")
         typer.echo(f"  caught by {', '.join(fault.caught_by)}")
+        typer.echo(f"  asked for {find_law(fault.caught_by[0], technique).formula}")
+        typer.echo(f"  because   {find_law(fault.caught_by[0], technique).why}")
+        if fault.change:
+            typer.echo(f"  change    {fault.change}")
+        for number, line in enumerate(mended.fix(fault)):
+            typer.echo(f"  {'the lines' if not number else '':9} {line}")
     if chosen:
         return
     try:
@@ -590,45 +617,6 @@ def _explained(law: Any, faults: Any) -> list[str]:
     return [law.id, *(f"  {line}" for line in lines)]
 
 
-def _plan(
-    targets: list[str],
-    technique: str | None,
-    device: str,
-    dtype: str | None,
-    profile: str,
-    seed: int,
-    only: str | None,
-    require: str | None,
-    skip: str | None,
-    known: str | None,
-    fail_on: str,
-    time_limit: int | None,
-    database: str | None,
-) -> Any:
-    from lawful.properties.harness.plan import Plan
-    from lawful.properties.harness.processes import Refused
-
-    try:
-        pairs = _pairs(require)
-    except Refused as error:
-        _refuse(error)
-    return Plan(
-        targets,
-        technique,
-        device,
-        _split(dtype),
-        profile,
-        seed,
-        _split(only),
-        pairs,
-        _split(skip),
-        known,
-        fail_on,
-        database,
-        time_limit,
-    )
-
-
 @dataclass(frozen=True)
 class _Outputs:
     """Where a report is written, beside the terminal."""
@@ -642,7 +630,8 @@ class _Outputs:
 
     def check(self) -> None:
         """Before anything is asked. Raises Refused."""
-        from lawful.properties.harness.processes import Refused, writable
+        from lawful.properties.harness.children import Refused
+        from lawful.properties.harness.processes import writable
 
         for path in (self.json, self.html, self.markdown, self.badge, self.junit):
             writable(path)
@@ -655,11 +644,11 @@ class _Outputs:
         from lawful.properties.harness import outputs
 
         if self.json:
-            self.json.write_text(dumps(info, indent=1, allow_nan=False) + "\n")
+            self.json.write_text(dumps(info, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         if self.html:
             from lawful.properties.harness.page import page
 
-            self.html.write_text(page(info))
+            self.html.write_text(page(info), encoding="utf-8")
             typer.echo(f"the page is {self.html}", err=True)
         for kind in ("markdown", "badge", "junit"):
             if path := getattr(self, kind):
@@ -669,18 +658,17 @@ class _Outputs:
                 typer.echo(line)
 
 
-def _ask(plan: Any, outputs: _Outputs, workers: str, write_known: bool = False) -> NoReturn:
-    from dataclasses import replace
-
+def _ask(targets: list[str], asking: _Asking, write_known: bool = False, reason: str = "") -> NoReturn:
     from rich.console import Console
 
-    from lawful.properties.harness.processes import Refused, ask
+    from lawful.properties.harness.children import Refused
+    from lawful.properties.harness.processes import ask
 
+    outputs = asking.outputs()
     try:
         outputs.check()
-        if not (workers == "auto" or (workers.isdigit() and int(workers) > 0)):
-            raise Refused(f"-n is {workers!r}, expected auto or a whole number from 1")
-        report = ask(replace(plan, pictures=bool(outputs.json or outputs.html)), workers)
+        plan = asking.plan(targets, writes_known=write_known)
+        report = ask(plan, asking.n)
     except Refused as error:
         _refuse(error)
     console = Console()
@@ -689,8 +677,9 @@ def _ask(plan: Any, outputs: _Outputs, workers: str, write_known: bool = False) 
     if write_known:
         from lawful.properties.harness.known import write_known as write
 
-        path, count = write(report, plan.known)
-        typer.echo(f"{count} known failures added to {path}; fill in the reason of each")
+        path, count = write(report, plan.known, reason)
+        then = "" if reason else "; fill in the reason of each"
+        typer.echo(f"{count} known failures added to {path}{then}")
     if not report.implementations:
         raise typer.Exit(2)
     raise typer.Exit(report.exit_status)
@@ -701,7 +690,7 @@ def _split(text: str | None) -> list[str] | None:
 
 
 def _pairs(text: str | None) -> dict[str, str]:
-    from lawful.properties.harness.processes import Refused
+    from lawful.properties.harness.children import Refused
 
     pairs = {}
     for part in _split(text) or []:

@@ -14,6 +14,7 @@ otherwise: ``broken``, drifted; it passes: ``broken``, no longer broken. Either 
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import tomllib
@@ -23,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from lawful.impl.contracts import Deviation
+from lawful.properties.harness.cases import Case
+from lawful.properties.harness.identity import Identity, named
 from lawful.properties.harness.report import Report, Result
 from lawful.properties.harness.understanding.targets import UsageError
 from lawful.properties.registry import did_you_mean, laws_of
@@ -32,6 +35,9 @@ _DEFAULT = Path("pyproject.toml")
 _KEYS = ("technique", "target", "property", "reason", "message", "dtypes", "devices", "example")
 
 
+NO_REASON = "no reason given"
+
+
 @dataclass(frozen=True)
 class Known:
     """A declared failure of one target."""
@@ -39,17 +45,74 @@ class Known:
     target: str
     technique: str | None
     failure: Deviation
+    where: str
+    """The file, and which entry of it this is."""
+
+    @property
+    def identity(self) -> Identity:
+        return named(self.target, str(Path(self.failure.where).resolve().parent))
+
+    def is_of(self, subject: Subject) -> bool:
+        names = {subject.adapter.name, subject.found_as}
+        return self.target in names or self.identity in subject.identities
 
 
-def read_known(file: str | None) -> list[Known]:
-    """The failures declared in ``file``, or in this folder's ``pyproject.toml``. Raises UsageError."""
+def unmatched(
+    known: Iterable[Known], subjects: list[Subject], planned: list[Case], *, narrowed: bool
+) -> list[str]:
+    """In a sentence each: entries that could have matched something in this run, and did not; and those of
+    its targets that give no reason. ``narrowed``: some laws are left out on purpose."""
+    notes = []
+    files = {identity.file for subject in subjects for identity in subject.identities if identity.file}
+    for each in known:
+        file, name = each.identity.file, each.identity.name
+        own = [subject for subject in subjects if each.is_of(subject)]
+        if not own and file.endswith(".py") and not Path(file).is_file():
+            notes.append(f"{each.where}: there is no file {file}")
+        elif not own and file in files and not _defines(Path(file), name):
+            notes.append(f"{each.where}: {Path(file).name} has no {name!r}")
+        elif own and not any((each.technique or s.technique) == s.technique for s in own):
+            notes.append(
+                f"{each.where}: it is declared for {each.technique}, and asked as {own[0].technique}"
+            )
+        elif own and not narrowed and not any(_covers(each, case) for case in planned):
+            notes.append(f"{each.where}: no test of this run is on the dtypes and devices that it names")
+        if own and each.failure.reason == NO_REASON:
+            notes.append(f"{each.where}: reason is empty, expected a sentence on why this is accepted")
+    return notes
+
+
+def _covers(known: Known, case: Case) -> bool:
+    subject = case.subject
+    return known.is_of(subject) and known.failure.covers(case.law.name, subject.device, subject.dtype)
+
+
+def _defines(path: Path, name: str) -> bool:
+    tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
+    root = name.partition(".")[0]
+    found = {getattr(node, "name", None) for node in tree.body}
+    found |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    found |= {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    return root in found
+
+
+def read_known(file: str | None, may_be_new: bool = False) -> list[Known]:
+    """The failures declared in ``file``, or in this folder's ``pyproject.toml``. Raises UsageError.
+
+    ``may_be_new``: whether the file is written afterwards, and need not be there yet.
+    """
     path = Path(file) if file else _DEFAULT
     if not path.is_file():
-        if file:
+        if file and not may_be_new:
             raise UsageError(f"--known is {file!r}: no such file")
         return []
     try:
-        whole = tomllib.loads(path.read_text())
+        whole = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     holder = whole.get("tool", {}).get("lawful", {}) if path.name == "pyproject.toml" else whole
@@ -68,8 +131,6 @@ def _known(path: Path, number: int, entry: Mapping[str, Any]) -> Known:
         if not entry.get(key):
             raise UsageError(f"{where}: {key} is missing")
     where += f" ({entry['target']}, {entry['property']})"
-    if not str(entry.get("reason", "")).strip():
-        raise UsageError(f"{where}: reason is empty, expected a sentence on why this is accepted")
     try:
         example = json.loads(entry["example"])
         re.compile(entry.get("message", ""))
@@ -80,7 +141,7 @@ def _known(path: Path, number: int, entry: Mapping[str, Any]) -> Known:
         entry.get("technique"),
         Deviation(
             entry["property"].rpartition(".")[2],
-            entry["reason"],
+            str(entry.get("reason", "")).strip() or NO_REASON,
             entry.get("message", ""),
             example,
             tuple(entry["dtypes"]) if "dtypes" in entry else None,
@@ -88,17 +149,17 @@ def _known(path: Path, number: int, entry: Mapping[str, Any]) -> Known:
             kind="known failure",
             where=str(path),
         ),
+        where,
     )
 
 
 def with_known(subject: Subject, known: Iterable[Known]) -> Subject:
     """The subject with what is declared of it. Raises UsageError for a property that is none."""
-    names = {subject.adapter.name, subject.found_as}
     laws = {law.name: law for law in laws_of(subject.technique)}
     mine = []
     for each in known:
         failure = each.failure
-        if each.target not in names or (each.technique or subject.technique) != subject.technique:
+        if not each.is_of(subject) or (each.technique or subject.technique) != subject.technique:
             continue
         if failure.property not in laws:
             raise UsageError(f"{failure.where}: " + did_you_mean("property", failure.property, list(laws)))
@@ -115,8 +176,9 @@ def with_known(subject: Subject, known: Iterable[Known]) -> Subject:
     return replace(subject, adapter=adapter)
 
 
-def write_known(report: Report, file: str | None) -> tuple[Path, int]:
-    """Appends what is broken and not declared yet, with reasons to be filled in. Where, and how many."""
+def write_known(report: Report, file: str | None, reason: str = "") -> tuple[Path, int]:
+    """Appends what is broken and not declared yet, with this reason, or one to be filled in. Where, and how
+    many."""
     path = Path(file) if file else _DEFAULT
     heading = "[[tool.lawful.known]]" if path.name == "pyproject.toml" else "[[known]]"
     entries = []
@@ -124,20 +186,21 @@ def write_known(report: Report, file: str | None) -> tuple[Path, int]:
         for finding in report.findings(implementation):
             rows = [row for row in finding.rows if row.counterexample is not None and not row.stale]
             if finding.verdict == "broken" and rows:
-                name = implementation.target or implementation.name
-                entries.append(_entry(heading, name, implementation.technique, finding.property, rows))
-    with path.open("a") as out:
+                name = named(implementation.identity, report.folder).shown(str(path.resolve().parent))
+                technique = implementation.technique
+                entries.append(_entry(heading, name, technique, finding.property, rows, reason))
+    with path.open("a", encoding="utf-8") as out:
         out.writelines(entries)
     return path, len(entries)
 
 
-def _entry(heading: str, target: str, technique: str, law: str, rows: list[Result]) -> str:
+def _entry(heading: str, target: str, technique: str, law: str, rows: list[Result], reason: str) -> str:
     row = rows[0]
     values = {
         "target": target,
         "technique": technique,
         "property": law,
-        "reason": "",
+        "reason": reason,
         "message": _pattern(row.message or ""),
         "dtypes": sorted({each.dtype for each in rows}),
         "devices": sorted({each.device for each in rows}),

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lawful.properties.harness import severity
 from lawful.properties.harness.page import by_law
-from lawful.properties.harness.report import SEVERITIES
 
 Info = Mapping[str, Any]
 
@@ -46,7 +46,7 @@ def badge(info: Info) -> dict[str, Any]:
         if f["verdict"] == "broken"
     ]
     holds = sum(v == "holds" for each in info["implementations"] for v in by_law(each["results"]).values())
-    worst = min(broken, key=SEVERITIES.index, default=None)
+    worst = severity.worst(broken) if broken else None
     colours = {"wrong": "red", "edge": "orange", "guard": "yellow", None: "brightgreen"}
     words = f"{len(broken)} broken, {holds} hold" if broken else f"{holds} laws hold"
     if not holds and not broken:
@@ -56,7 +56,7 @@ def badge(info: Info) -> dict[str, Any]:
 
 def junit(info: Info) -> str:
     """A test case a row, as CI servers read it. What is below ``fail_on`` is skipped, with its reason."""
-    failing = SEVERITIES[: SEVERITIES.index(info.get("fail_on", "wrong")) + 1]
+    failing = [each for each in severity.ORDER if severity.at_least(each, info.get("fail_on", "wrong"))]
     root = ElementTree.Element("testsuites", name="lawful")
     for each in info["implementations"]:
         rows = each["results"]
@@ -97,7 +97,7 @@ def _junit_kind(row: Mapping[str, Any], roots: set[str]) -> str:
 
 def github(info: Info) -> Iterator[str]:
     """GitHub's workflow commands: a line for each finding that is broken, in the file that was named."""
-    failing = SEVERITIES[: SEVERITIES.index(info.get("fail_on", "wrong")) + 1]
+    failing = [each for each in severity.ORDER if severity.at_least(each, info.get("fail_on", "wrong"))]
     for each in info["implementations"]:
         place, _, _ = (each.get("target") or "").replace("::", ":").rpartition(":")
         file = f" file={_escaped(place)}," if place.endswith(".py") else " "
@@ -151,7 +151,7 @@ def changes(old: Info, new: Info) -> list[tuple[str, str, str, str]]:
 
     def verdicts(info: Info) -> dict[tuple[str, str], str]:
         return {
-            (f"{each['name']}.{each['technique']}", name): verdict
+            (f"{each.get('identity') or each['name']}.{each['technique']}", name): verdict
             for each in info["implementations"]
             for name, verdict in by_law(each["results"]).items()
         }
@@ -181,7 +181,7 @@ def merged(infos: list[dict[str, Any]]) -> dict[str, Any]:
     Raises ValueError where two of them hold the same implementation.
     """
     first, *others = infos
-    seen = {(each["name"], each["technique"]): 1 for each in first["implementations"]}
+    seen = {(each.get("identity") or each["name"], each["technique"]): 1 for each in first["implementations"]}
     commands = dict.fromkeys(info["command"] for info in infos)
     together: dict[str, Any] = {**first, "command": " && ".join(commands)}
     for part in ("implementations", "notes"):
@@ -189,7 +189,7 @@ def merged(infos: list[dict[str, Any]]) -> dict[str, Any]:
     together["laws"] = {**first["laws"]}
     for number, info in enumerate(others, 2):
         for each in info["implementations"]:
-            key = (each["name"], each["technique"])
+            key = (each.get("identity") or each["name"], each["technique"])
             if key in seen:
                 raise ValueError(f"{' '.join(key)} is in report {seen[key]} and in report {number}")
             seen[key] = number
@@ -209,4 +209,4 @@ def write(info: Info, path: Path, kind: str) -> None:
         "badge": lambda: json.dumps(badge(info)) + "\n",
         "junit": lambda: junit(info),
     }
-    path.write_text(texts[kind]())
+    path.write_text(texts[kind](), encoding="utf-8")

@@ -12,11 +12,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from lawful.impl.contracts import SEVERITIES as SEVERITY_MEANINGS
-from lawful.impl.contracts import WAYS
+from lawful.impl.contracts import SEVERITIES, WAYS
+from lawful.properties.harness import severity
 from lawful.properties.harness.mathml import mathml
 from lawful.properties.harness.pictures import picture
-from lawful.properties.harness.report import SEVERITIES, SHORT_DTYPES, URGENCY
+from lawful.properties.harness.report import SHORT_DTYPES, URGENCY
 
 SYMBOLS = {"holds": "✓", "broken": "✗", "deviates": "≠", "unsupported": "–", "error": "!"}
 MEANINGS = {
@@ -38,7 +38,7 @@ def page(info: Mapping[str, Any], fragment: bool = False) -> str:
     """HTML of a report's JSON, schema 2; a fragment for a notebook, whose styles reach nothing beside it."""
     import jinja2
 
-    template = (Path(__file__).parent / "report.html.jinja").read_text()
+    template = (Path(__file__).parent / "report.html.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(template).render(**view(info), fragment=fragment)
 
@@ -58,7 +58,7 @@ def view(info: Mapping[str, Any]) -> dict[str, Any]:
         "titles": {technique: TITLES.get(technique, technique) for technique in techniques},
         "ways": [_ways(technique, shown) for technique in techniques],
         "libraries": list(dict.fromkeys(each["library"] for each in shown)),
-        "severities": SEVERITY_MEANINGS,
+        "severities": SEVERITIES,
         "verdicts": MEANINGS,
         "symbols": SYMBOLS,
     }
@@ -80,24 +80,15 @@ def sentences(implementations: Iterable[Mapping[str, Any]]) -> list[tuple[str, s
         version = next((each["version"] for each in group if each["version"]), None)
         verdicts = [verdict for each in group for verdict in by_law(each["results"]).values()]
         deviations = sum(f["verdict"] == "deviates" for each in group for f in each["findings"])
-        broken = Counter(
-            f["severity"] for each in group for f in each["findings"] if f["verdict"] == "broken"
-        )
+        broken = [f["severity"] for each in group for f in each["findings"] if f["verdict"] == "broken"]
         parts = [_counted(verdicts.count("holds"), "law holds", "laws hold")]
         if deviations:
             parts.append(_counted(deviations, "known deviation", "known deviations"))
-        parts += [_counted(broken[s], *_IN_WORDS[s]) for s in SEVERITIES if broken[s]] or ["nothing broken"]
+        parts += severity.counted(broken) or ["nothing broken"]
         if verdicts.count("error"):
             parts.append(_counted(verdicts.count("error"), "case not asked", "cases not asked"))
         found.append((f"{library} {version}" if version else library, ", ".join(parts)))
     return found
-
-
-_IN_WORDS = {
-    "wrong": ("wrong result", "wrong results"),
-    "edge": ("broken at the edges", "broken at the edges"),
-    "guard": ("bad input taken", "bad inputs taken"),
-}
 
 
 def _counted(count: int, one: str, many: str) -> str:
@@ -169,7 +160,7 @@ def _quiet(laws: Mapping[str, Any], technique: str, name: str, rows: list[Any]) 
     worst = [row["worst_error"] for row in rows if isinstance(row["worst_error"], float | int)]
     return {
         "property": name,
-        "severity": min((row["severity"] for row in rows), key=SEVERITIES.index),
+        "severity": severity.worst(row["severity"] for row in rows),
         "formula": mathml(law["formula"]) if law else "",
         "chips": [_chip(row) for row in rows],
         "examples": sum(row["examples"] for row in rows),
@@ -185,17 +176,17 @@ def _chip(row: Mapping[str, Any]) -> dict[str, str]:
 
 def _grid(technique: str, shown: list[dict[str, Any]]) -> dict[str, Any]:
     """Laws are rows in the order of their severity, implementations columns."""
-    severity: dict[str, str] = {}
+    worst: dict[str, str] = {}
     for each in shown:
         for row in each["results"]:
             name = row["property"]
-            severity[name] = min(severity.get(name, row["severity"]), row["severity"], key=SEVERITIES.index)
+            worst[name] = severity.worst((worst.get(name, row["severity"]), row["severity"]))
     verdicts = {each["id"]: by_law(each["results"]) for each in shown}
-    order = sorted(severity, key=lambda name: SEVERITIES.index(severity[name]))
+    order = sorted(worst, key=lambda name: severity.ORDER.index(worst[name]))
     rows = []
     for name in order:
         cells = [_cell(each, name, verdicts[each["id"]].get(name)) for each in shown]
-        rows.append({"property": name, "severity": severity[name], "cells": cells})
+        rows.append({"property": name, "severity": worst[name], "cells": cells})
     return {"technique": technique, "title": TITLES.get(technique, technique), "columns": shown, "rows": rows}
 
 

@@ -55,27 +55,30 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
         return None
     from dataclasses import asdict
 
-    result = test.run(pyfuncitem.callspec.params["case"], pyfuncitem.obj)
+    case, asked = pyfuncitem.callspec.params["case"], pyfuncitem.obj.asked
+    result = asked.result(case, pyfuncitem.obj)
+    finding = None
+    if result.verdict == "broken":
+        result, finding = asked.finding(case)
     row = {**asdict(result), "id": pyfuncitem.name}
     pyfuncitem.user_properties.append(("lawful", json.dumps(row, default=str)))
     if result.verdict == "unsupported":
         pytest.skip(result.message or "unsupported")
     if result.verdict == "deviates":
         pytest.xfail(result.message or "deviates")
-    if result.verdict == "broken" and not result.stale:
-        if _below(result.severity, test.fail_on):
-            pytest.xfail(f"{result.severity}, and the run fails on {test.fail_on}: {result.message}")
-        if root := test.resting_on(pyfuncitem.callspec.params["case"]):
-            pytest.xfail(f"rests on {root}, which is broken too: {result.message}")
+    if result.ours:
+        pytest.xfail(result.message or "an error of lawful's own")
+    if finding is not None and not result.stale:
+        if finding.property != result.property:
+            pytest.xfail(f"fails for the same reason as {finding.property}: {result.message}")
+        if not finding.fails(test.fail_on):
+            pytest.xfail(f"{finding.severity}, and the run fails on {test.fail_on}: {result.message}")
+        first = finding.rows[0]
+        if first is not result:
+            pytest.xfail(f"fails for the same reason as {first.device}-{first.dtype}: {result.message}")
     if result.verdict != "holds":
         pytest.fail(_failure(test.law, result), pytrace=False)
     return True
-
-
-def _below(severity: str, fail_on: str) -> bool:
-    from lawful.properties.harness.report import SEVERITIES
-
-    return SEVERITIES.index(severity) > SEVERITIES.index(fail_on)
 
 
 def _failure(law: Any, result: Any) -> str:
@@ -129,7 +132,7 @@ class _Collector:
 
     def _append(self, line: str) -> None:
         if self._path:
-            with self._path.open("a") as file:
+            with self._path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

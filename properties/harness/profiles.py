@@ -8,14 +8,15 @@ finds in the modules loaded, so that a target's source code would change the que
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
-from hypothesis.internal.conjecture import providers
 from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 
 
@@ -26,20 +27,26 @@ class SameQuestionsProvider(HypothesisProvider):
         return None
 
 
-_looked_at: set[str] = set()
+@contextlib.contextmanager
+def modules_that_fail_passed_over() -> Iterator[None]:
+    """Hypothesis's own generator looks at the file of every module that is loaded. One that is imported
+    lazily, and cannot be, would end the law that is asked: within, it has no file."""
+    failing = [vars(module) for module in list(sys.modules.values()) if not _says_its_file(module)]
+    for names in failing:
+        names["__file__"] = None
+    try:
+        yield
+    finally:
+        for names in failing:
+            names.pop("__file__", None)
 
 
-def pass_over_modules_that_fail() -> None:
-    """Hypothesis looks at the file of every module that is loaded; one that is imported lazily, and cannot
-    be, would end the law that is asked."""
-    new = sys.modules.keys() - _looked_at
-    _looked_at.update(new)
-    for module in [sys.modules[name] for name in new]:
-        if id(module) not in providers._seen_modules:
-            try:
-                getattr(module, "__file__", None)
-            except Exception:
-                providers._seen_modules.add(id(module))
+def _says_its_file(module: object) -> bool:
+    try:
+        getattr(module, "__file__", None)
+    except Exception:
+        return False
+    return True
 
 
 # by name: some versions of Hypothesis take nothing else

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from lawful.properties.harness.cases import Case, LawTest
+from lawful.properties.harness.cases import Case
+from lawful.properties.harness.lawtest import LawTest
 from lawful.properties.harness.profiles import PROFILES
 from lawful.properties.harness.understanding.targets import find
 from lawful.properties.registry import find_law
-from lawful.properties.subjects.subject import LawBroken, Raised, Subject, silence
+from lawful.properties.subjects.failures import LawBroken, Raised
+from lawful.properties.subjects.subject import Subject, silence
 
 
 def replayed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,48 +1,27 @@
-"""``lawful scan``: every candidate of a folder, each in a process of its own, spread over pytest-xdist.
+"""``lawful scan``: every candidate of a folder, as ``lawful check`` asks it, each in a child of its own.
 
 Somebody else's code may do anything, so a candidate has limits of memory and time, a temporary folder to
-stand in and no standard input; whatever it starts is ended with it. It costs its own row, and nothing else.
+stand in and no standard input; whatever it starts is ended with the run. It costs its own row alone.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import signal
-import subprocess
-import sys
-import tempfile
-import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lawful.impl.contracts import SEVERITIES
+from lawful.properties.harness.children import Limits, Team
+from lawful.properties.harness.elsewhere import rows_of
+from lawful.properties.harness.findings import severity_words
+from lawful.properties.harness.plan import Plan
+from lawful.properties.harness.processes import Outcome, asked_within, number_of
 from lawful.properties.harness.report import Report
+from lawful.properties.harness.severity import at_least
 from lawful.properties.harness.understanding.candidates import Candidate, candidates
 
 _SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", "build", "dist", ".tox", "site-packages"}
-_RUN_FILE = """\
-from lawful.properties.harness.scan import scan_test
-
-test_candidate = scan_test({questions!r})
-"""
-_ENV = "//env:PYTEST_DISABLE_PLUGIN_AUTOLOAD=1//env:OMP_NUM_THREADS=1"
-"""Of a worker on another host, in execnet's words: other plugins there are not loaded either."""
-_MARK = "LAWFUL_SCAN"
-_EXAMINE = (sys.executable, "-m", "lawful.properties.harness.examine")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Of one candidate."""
-
-    seconds: int = 120
-    memory: int = 8192
-    """MiB of address space; torch alone maps 3 GiB or so."""
 
 
 @dataclass
@@ -56,13 +35,15 @@ class Scan:
 
     @property
     def exit_status(self) -> int:
-        """1 where a candidate breaks a law at ``fail_on`` or above, or raises on every call."""
-        order = list(SEVERITIES)
-        failing = order[: order.index(self.fail_on) + 1]
+        """1 where a candidate breaks a law at ``fail_on`` or above, raises on every call, died or was not
+        asked, or where nothing was asked at all; 2 where there is nothing to ask that is understood."""
         fails = (
-            row["status"] == "raises" or set(row.get("severities", ())) & set(failing) for row in self.rows
+            row["status"] in ("raises", "died", "not asked")
+            or any(at_least(each, self.fail_on) for each in row.get("severities", ()))
+            for row in self.rows
         )
-        return int(any(fails))
+        asked = any(row["status"] in ("asked", "raises") for row in self.rows)
+        return int(any(fails)) or (0 if asked or not self.rows else 2)
 
     def to_json(self, command: str, profile: str, seed: int) -> dict[str, Any]:
         report = Report(profile, seed, [], notes=self.notes, fail_on=self.fail_on, command=command)
@@ -98,196 +79,76 @@ def scan(
     *,
     profile: str = "quick",
     seed: int = 0,
+    seconds: int = 120,
     limits: Limits | None = None,
     workers: str = "auto",
-    tx: Iterable[str] = (),
-    rsyncdir: Iterable[Path] = (),
-    follow: Callable[[subprocess.Popen[bytes], Path, int], None] | None = None,
+    shown: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
-    """A row for each candidate, in their order. ``tx`` and ``rsyncdir`` as for pytest-xdist."""
-    limits, tx = limits or Limits(), list(tx)
-    synced = [Path(folder).resolve() for folder in rsyncdir]
-    questions = [
-        {
-            **{k: str(v) if isinstance(v, Path) else v for k, v in asdict(each).items()},
-            "path": _portable(each.path.resolve(), synced),
-            "profile": profile,
-            "seed": seed,
-            **asdict(limits),
-        }
+    """A row for each candidate, in their order. ``seconds``: for one candidate; ``shown`` is called when one
+    is done."""
+    plans = [
+        Plan([f"{each.path.resolve()}:{each.name}"], technique=each.technique, profile=profile, seed=seed)
         for each in chosen
     ]
-    elsewhere = any(not spec.startswith("popen") for spec in tx)
-    spread = [option for spec in tx for option in ("--tx", spec if spec.startswith("popen") else spec + _ENV)]
-    rows, told = _run(dict(enumerate(questions)), spread, synced, elsewhere, workers, follow)
-    lost = {
-        index: {**questions[index], "path": str(each.path.resolve())}
-        for index, each in enumerate(chosen)
-        if index not in rows
-    }
-    if lost and spread:  # a host that dies, or is not there, ends xdist's run: what it had is asked here
-        here, told = _run(lost, [], [], False, workers, follow)
-        note = "asked here: the host that had it gave no answer"
-        rows |= {index: {**row, "notes": [*row.get("notes", ()), note]} for index, row in here.items()}
-    unheard = {"status": "not asked", "words": f"the run ended without a word on it\n{told[-1500:]}"}
-    return [
-        {
-            "path": str(each.path),
-            "line": each.line,
-            "name": each.name,
-            "technique": each.technique,
-            **{k: v for k, v in rows.get(index, unheard).items() if k not in ("index", "id")},
-        }
-        for index, each in enumerate(chosen)
-    ]
+    rows: dict[int, dict[str, Any]] = {}
+    with Team(limits or Limits()) as team:
+        for index, outcome in team.talks([asked_within(plan, seconds) for plan in plans], number_of(workers)):
+            rows[index] = row_of(outcome)
+            shown()
+    return [named(each, rows[index]) for index, each in enumerate(chosen)]
 
 
-def _run(
-    questions: dict[int, dict[str, Any]],
-    spread: list[str],
-    synced: list[Path],
-    elsewhere: bool,
+def scan_all(
+    chosen: list[Candidate],
+    *,
+    profile: str,
+    seed: int,
+    seconds: int,
+    limits: Limits,
     workers: str,
-    follow: Callable[[subprocess.Popen[bytes], Path, int], None] | None,
-) -> tuple[dict[int, dict[str, Any]], str]:
-    """Rows by number, as far as they came, and what pytest said."""
-    with tempfile.TemporaryDirectory(prefix="lawful-scan-") as folder:
-        place = Path(folder)
-        (place / "test_scan.py").write_text(_RUN_FILE.format(questions=questions))
-        (place / "pytest.ini").write_text("[pytest]\n")
-        results = place / "results.jsonl"
-        results.touch()
-        command = [sys.executable, "-m", "pytest", str(place / "test_scan.py"), "-q", "--tb=line"]
-        command += ["-c", str(place / "pytest.ini"), "--rootdir", str(place), "-p", "no:cacheprovider"]
-        command += ["-p", "xdist", "-p", "lawful.properties.harness.plugin"]
-        for each in (*synced, *([place] if synced or elsewhere else [])):
-            spread = [*spread, "--rsyncdir", str(each)]  # the run's own file has to get there too
-        count = str(os.cpu_count() or 1) if workers == "auto" else workers
-        command += ["--dist", "load", *spread] if spread else ["-n", count]
-        command += ["--max-worker-restart", str(len(questions)), "--lawful-results", str(results)]
-        with (place / "pytest.log").open("w") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment()
-            )
-            try:
-                if follow is not None:
-                    follow(process, results, len(questions))
-                process.wait()
-            finally:
-                if process.poll() is None:
-                    process.terminate()
-                    process.wait()
-        told = (place / "pytest.log").read_text(errors="replace")
-        rows = [json.loads(line) for line in results.read_text().splitlines()]
-    return {row["index"]: row for row in rows if "index" in row}, told
+    tx: Iterable[str] = (),
+    rsyncdir: Iterable[Path] = (),
+    shown: Callable[[], None] = lambda: None,
+) -> list[dict[str, Any]]:
+    """As :func:`scan`; on other hosts first, where ``tx`` or ``rsyncdir`` name some."""
+    options: dict[str, Any] = {"profile": profile, "seed": seed, "seconds": seconds, "limits": limits}
+    there: dict[tuple[Path, str], dict[str, Any]] = {}
+    if tx or rsyncdir:
+        told = ["--profile", profile, "--seed", str(seed), "--time-limit", str(seconds)]
+        told += ["--memory-limit", str(limits.memory)]
+        files = list(dict.fromkeys(each.path for each in chosen))
+        for file, rows in rows_of(files, told, tx, rsyncdir).items():
+            there |= {(file, row["name"]): row for row in rows}
+    left = [each for each in chosen if (each.path, each.name) not in there]
+    for each, row in zip(left, scan(left, workers=workers, shown=shown, **options), strict=True):
+        note = ["asked here: the host that had it gave no answer"] if tx or rsyncdir else []
+        there[each.path, each.name] = {**row, "notes": [*row["notes"], *note]}
+    return [named(each, there[each.path, each.name]) for each in chosen]
 
 
-def follow(process: subprocess.Popen[bytes], results: Path, total: int) -> None:
-    """Waits, with a progress bar where somebody is looking."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        process.wait()
-        return
-    columns = (TextColumn("examining"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("examining", total=total)
-        while process.poll() is None:
-            progress.update(task, completed=results.read_text().count("\n"))
-            time.sleep(0.2)
+def named(candidate: Candidate, row: dict[str, Any]) -> dict[str, Any]:
+    where = {"path": str(candidate.path), "line": candidate.line}
+    return {**row, **where, "name": candidate.name, "technique": candidate.technique}
 
 
-def _portable(path: Path, synced: list[Path]) -> str:
-    """Relative to the folder that holds a synced folder, as xdist lays it out on the other side."""
-    for folder in synced:
-        if path.is_relative_to(folder):
-            return str(Path(folder.name) / path.relative_to(folder))
-    return str(path)
-
-
-def scan_test(questions: dict[int, dict[str, Any]]) -> Any:
-    """The test function that pytest collects: a case for each question, which never fails."""
-    import pytest
-
-    @pytest.mark.parametrize("index", list(questions))
-    def test_candidate(index: int, record_property: Callable[[str, object], None]) -> None:
-        row = asked_apart(questions[index])
-        record_property("lawful_scan", json.dumps({**row, "index": index}))
-
-    return test_candidate
-
-
-def asked_apart(question: dict[str, Any]) -> dict[str, Any]:
-    """The row of one candidate, from a process of its own, with all that it started ended after it."""
-    mark = uuid.uuid4().hex
-    with tempfile.TemporaryDirectory(prefix="lawful-candidate-") as folder:
-        place = Path(folder)
-        question = {**question, "path": str(Path(question["path"]).absolute())}
-        (place / "question.json").write_text(json.dumps(question))
-        answer = place / "answer.json"
-        stand = place / "stand"
-        stand.mkdir()
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "lawful.properties.harness.examine",
-                str(place / "question.json"),
-                str(answer),
-            ],
-            cwd=stand,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env={**_environment(), _MARK: mark, "MPLBACKEND": "Agg"},
-        )
-        words = ""
-        try:
-            process.wait(question["seconds"])
-        except subprocess.TimeoutExpired:
-            words = f"no answer within {question['seconds']} s: it was ended"
-        finally:
-            _end(process, mark)
-        if not words:
-            with contextlib.suppress(OSError, ValueError):
-                row: dict[str, Any] = json.loads(answer.read_text())
-                return row
-            words = f"its process ended with status {process.returncode}"
-        return {"status": "died", "words": words, "notes": []}
-
-
-def _end(process: subprocess.Popen[bytes], mark: str) -> None:
-    """The candidate's process, its group, and whatever left the group: known by what it inherited."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    wanted = f"{_MARK}={mark}".encode()
-    for _ in range(20):
-        left = [pid for pid in _processes() if wanted in _inherited(pid)]
-        if not left:
-            return
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def _processes() -> list[int]:
-    """On Linux; elsewhere the group is all that can be ended."""
-    place = Path("/proc")
-    return [int(entry.name) for entry in place.iterdir() if entry.name.isdigit()] if place.is_dir() else []
-
-
-def _inherited(pid: int) -> bytes:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return b"" if state == "Z" else Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return b""
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
-    return {**kept, "OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+def row_of(outcome: Outcome) -> dict[str, Any]:
+    """``status``, ``words``, ``notes``, and the report's JSON where laws were asked."""
+    if outcome.report is None:
+        kind = {"refused": "does not import"}.get(outcome.kind, outcome.kind)
+        words = outcome.words.split("\nWrite an adapter")[0].removeprefix("not understood\n")
+        return {"status": kind, "words": words, "notes": []}
+    report = outcome.report
+    raising = next((row for row in report.results if row.property == "runs"), None)
+    if raising is not None and report.notes:  # what it misses may be what was left out
+        return {"status": "does not import", "words": f"{report.notes[0]}; {raising.message}", "notes": []}
+    if raising is not None:
+        return {"status": "raises", "words": raising.message, "notes": report.notes}
+    found = report.findings()
+    return {
+        "status": "asked",
+        "words": severity_words(found),
+        "notes": [note for note in report.notes if note.startswith("taken out")],
+        "severities": [each.severity for each in found if each.verdict == "broken"],
+        "called_as": report.implementations[0].called_as,
+        "implementation": report.to_json()["implementations"][0],
+    }

@@ -6,7 +6,9 @@ told may be somebody else's code: it can exit, hang or die, and takes nothing el
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -19,19 +21,28 @@ import torch
 from lawful.properties import twin
 from lawful.properties.harness.adapting import adapted
 from lawful.properties.harness.api import check_required, convention_values, find_all, plan_report, profile_of
-from lawful.properties.harness.cases import Case, LawTest
+from lawful.properties.harness.cases import Case
+from lawful.properties.harness.children import Limits
+from lawful.properties.harness.lawtest import LawTest
 from lawful.properties.harness.plan import Plan
+from lawful.properties.harness.profiles import Profile
+from lawful.properties.harness.proof import run_apart
 from lawful.properties.harness.replay import replayed
 from lawful.properties.harness.understanding.targets import UsageError
-from lawful.properties.subjects.subject import NotUnderstood, silence
+from lawful.properties.subjects.failures import NotUnderstood
+from lawful.properties.subjects.subject import silence
 
 twin.registered()  # once, for all that are forked
 
 
-def serve(tasks: Connection, folder: str, log: Path) -> None:
+def serve(tasks: Connection, folder: str, log: Path, limits: Limits | None = None) -> None:
     """Until the other end is closed: a name and arguments in, ("done", answer) or ("refused", why) out."""
-    os.setsid()
-    with log.open("a") as said:
+    if hasattr(os, "setsid"):  # a group of its own, which is ended with it: Windows has none
+        os.setsid()
+    if limits:
+        _limit(limits)
+        os.chdir(folder)
+    with log.open("a", encoding="utf-8") as said:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)
@@ -47,8 +58,25 @@ def serve(tasks: Connection, folder: str, log: Path) -> None:
         except UsageError as error:
             answer = ("refused", str(error))
         except NotUnderstood as error:
-            answer = ("refused", f"not understood\n{error}")
+            answer = ("not understood", f"not understood\n{error}")
         tasks.send(answer)
+
+
+def _limit(limits: Limits) -> None:
+    """Before anything of a target is imported, and as far as the system can: macOS refuses a limit of memory,
+    and Windows has none of these."""
+    os.environ["MPLBACKEND"] = "Agg"
+    try:
+        import resource
+    except ImportError:
+        return
+    for limit, most in (
+        (resource.RLIMIT_AS, limits.memory * 2**20),
+        (resource.RLIMIT_FSIZE, limits.largest_file * 2**20),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(limit, (most, most))
 
 
 _MANY = 100
@@ -57,10 +85,10 @@ _planned: dict[str, tuple[Plan, dict[str, Case], dict[str, tuple[LawTest, Any]]]
 """By target: the cases that were understood here, and the laws as tests."""
 
 
-def understand(plan: Plan, target: str) -> dict[str, Any]:
-    """Can the target be called, and which cases will be asked of it?"""
+def understand(plan: Plan, target: str, unknown: bool = False) -> dict[str, Any]:
+    """Can the target be called, and which cases will be asked of it? ``unknown``: nobody has looked at it."""
     plan = replace(plan, targets=[target])
-    found = find_all(plan)
+    found = find_all(plan, unknown)
     report, cases = plan_report(plan, found)
     _planned[target] = (plan, {case.id: case for case in cases}, {})
     return {
@@ -93,14 +121,21 @@ def ask(plan: Plan, target: str, case_id: str) -> dict[str, Any]:
     plan, cases, tests = _planned[target]
     case = cases[case_id]
     if case.law.id not in tests:
-        test = LawTest(case.law, profile_of(plan), plan.seed)
+        profile = profile_of(plan)
+        test = LawTest(case.law, profile, plan.seed, example_limit=_example_limit(profile))
         tests[case.law.id] = (test, test.function())
     test, function = tests[case.law.id]
     with silence():
         return asdict(test.run(case, function))
 
 
+def _example_limit(profile: Profile) -> float | None:
+    """Half of a case's time: what gives no answer is found with the example that it was asked."""
+    return profile.time_limit / 2 if hasattr(signal, "setitimer") else None
+
+
 _WORK: dict[str, Callable[..., Any]] = {
+    "prove": run_apart,
     "understand": understand,
     "require": check_required,
     "picture": picture,

@@ -15,24 +15,21 @@ from scipy.special import softmax
 from lawful.impl.contracts import WAYS, Adapter, LabelSmoothing
 from lawful.properties import probes, tolerances
 from lawful.properties.strategies import CLASS_COUNTS
-from lawful.properties.subjects.snippets import label_smoothing_snippet
+from lawful.properties.subjects.failures import LawBroken, NotAsked, NotUnderstood, Raised, first_line
+from lawful.properties.subjects.program import Call, Seen, literal
 from lawful.properties.subjects.subject import (
     ERRORS,
     REFUSED,
     WAITS,
     Answer,
-    LawBroken,
-    NotAsked,
-    NotUnderstood,
-    Raised,
     Subject,
     dtype_name,
-    first_line,
+    places_of,
     silence,
     to_float64,
     torch_dtype,
 )
-from lawful.properties.ways import under
+from lawful.properties.ways import UNDER, UNDER_WAY
 from lawful.reference import label_smoothing as reference
 
 _PROBE_LOGITS = [[1.5, -0.5, 0.25], [0.5, 2.0, -1.0]]
@@ -94,69 +91,78 @@ class Loss(Subject):
         ``scale`` multiplies the result before its gradient is taken, ``backwards`` times over; ``earlier``
         calls the same object so often with another batch of that shape first.
         """
-        self.answers.append(
-            answer := Answer(
-                {
-                    "logits": logits,
-                    "target": target,
-                    "epsilon": epsilon,
-                    "features": features,
-                    "with_gradient": with_gradient,
-                    "along": along,
-                    "way": way,
-                    "layout": layout,
-                    "scale": scale,
-                    "backwards": backwards,
-                    "earlier": earlier,
-                }
-            )
-        )
-        z, y = (probes.laid_out(t, layout) for t in (self.logits(logits), self.target(target)))
-        z.requires_grad_(with_gradient or along is not None)
-        keywords = dict(features)
-        if keywords.get("weight") is not None:
-            keywords["weight"] = self.logits(keywords["weight"])
-        called: dict[str, Any] = {}
-        if keywords.get("mask") is not None:
-            called["mask"] = torch.tensor(keywords.pop("mask"), device=self.device)
+        answer = Answer({"logits": logits, "target": target, "epsilon": epsilon, "features": features})
+        self.answers.append(answer)
+        call = self.calling(answer, places_of=places_of, dtype_name=dtype_name, **UNDER)
+        call.tensor("logits", logits, self.dtype, self.logits(logits))
+        call.tensor("target", target, *self._target(target))
+        for name in ("logits", "target") if layout else ():
+            call.do(f"{name} = {probes.LAYOUTS[layout or ''].format(x=name)}")
+        if with_gradient or along is not None:
+            call.do("logits.requires_grad_()")
+        given = {name: literal(value) for name, value in features.items()}
+        if features.get("weight") is not None:
+            call.tensor("weight", features["weight"], self.dtype, self.logits(features["weight"]))
+            given["weight"] = "weight"
+        masked = ""
+        if features.get("mask") is not None:
+            mask = torch.tensor(features["mask"], device=self.device)
+            call.tensor("mask", features["mask"], "bool", mask)
+            del given["mask"]
+            masked = ", mask=mask"
         with self.asking():
-            loss = self.build(epsilon, **keywords)
-            for _ in range(earlier):
-                loss(torch.zeros_like(z), (y + 1) % z.shape[1])
-            result = (loss if way is None else under(way, loss))(z, y, **called)
-        if result is None:
-            raise Raised(TypeError("it returned None"))
+            call.do(f"loss = {self.build_source(literal(epsilon), **given)}")
+            if earlier:
+                other = "torch.zeros_like(logits), (target + 1) % logits.shape[1]"
+                call.do(f"for _ in range({earlier}):\n    loss({other})")
+            function = f"{UNDER_WAY[way]}(loss)" if way else "loss"
+            call.do(f"result = {function}(logits, target{masked})")
+        result = call.names["result"]
         if not isinstance(result, torch.Tensor):
-            raise LawBroken("type of the result", "a", "torch.Tensor", type(result).__name__)
-        answer.dtype, answer.value = dtype_name(result.dtype), to_float64(result)
-        answer.places = (result.device.type,)
+            check = ("isinstance(result, torch.Tensor)", call)
+            raise LawBroken("type of the result", "a", "torch.Tensor", type(result).__name__, check=check)
+        answer.dtype, answer.value = call.words("dtype_name(result.dtype)"), call.see("result")
+        answer.places = call.words("places_of(result)")
         if with_gradient:
-            with self.asking():
-                own = self.adapter.arrays == "numpy"
-                if not own and z.grad is None:
-                    scaled = (result if scale == 1 else result * scale).sum()
-                    for left in range(backwards, 0, -1):
-                        torch.autograd.backward(scaled, retain_graph=left > 1)
-                slope = loss.gradient(z, y) if own else z.grad
-            answer.gradient = np.zeros(z.shape) if slope is None else to_float64(slope)
+            answer.gradient = self._gradient(call, scale, backwards)
         if along is not None:
+            call.tensor("along", along, self.dtype, self.logits(along))
             with self.asking():
-                (slope,) = torch.autograd.grad(result.sum(), z, create_graph=True)
-                (second,) = torch.autograd.grad((slope * self.logits(along)).sum(), z)
-            answer.second = to_float64(second)
+                call.do("(slope,) = torch.autograd.grad(result.sum(), logits, create_graph=True)")
+                call.do("(second,) = torch.autograd.grad((slope * along).sum(), logits)")
+            answer.second = call.see("second")
         if look_after:
-            inputs = {"logits": z, "target": y, "weight": keywords.get("weight")}
-            answer.after = {k: to_float64(t) for k, t in inputs.items() if t is not None}
+            answer.after = {
+                name: call.see(name) for name in ("logits", "target", "weight") if name in call.names
+            }
         return answer
+
+    def _gradient(self, call: Call, scale: float, backwards: int) -> Any:
+        """Of the sum of the result, ``scale`` times, by as many backward passes."""
+        own = self.adapter.arrays == "numpy"
+        with self.asking():
+            if own:
+                call.do("gradient = loss.gradient(logits, target)")
+            elif call.names["logits"].grad is None:  # torch.func.grad has given it already
+                total = ("result" if scale == 1 else f"({literal(scale)} * result)") + ".sum()"
+                if backwards > 1:
+                    call.do(f"total = {total}")
+                    total = "total"
+                for left in range(backwards, 0, -1):
+                    call.do(f"{total}.backward({'retain_graph=True' if left > 1 else ''})")
+        if not own:
+            call.do("gradient = torch.zeros_like(logits) if logits.grad is None else logits.grad")
+        return call.see("gradient")
 
     def logits(self, values: Any) -> torch.Tensor:
         return torch.tensor(np.asarray(values, float)).to(self.device, torch_dtype(self.dtype))
 
-    def target(self, values: Any) -> torch.Tensor:
+    def _target(self, values: Any) -> tuple[str, torch.Tensor]:
+        """The dtype of targets, and the tensor."""
         array = np.asarray(values)
         if np.issubdtype(array.dtype, np.floating) and array.size:
-            return self.logits(array)
-        return torch.tensor(array.astype(np.int64), device=self.device)
+            return self.dtype, self.logits(array)
+        return "int64", torch.tensor(array.astype(np.int64), device=self.device)
 
     def rounded(self, values: Any) -> Any:
         """Values as the implementation sees them, in float64."""
@@ -306,7 +312,7 @@ class Loss(Subject):
             subject.features |= subject.features_said()
         return subject
 
-    def waits_of_a_call(self) -> int:
+    def waits_of_a_call(self) -> Seen:
         epsilon = self.allowed(0.1, 3)
         return self.waited(lambda: self(_PROBE_LOGITS, _PROBE_TARGET, epsilon, with_gradient=True))
 
@@ -473,9 +479,6 @@ class Loss(Subject):
             "epsilon_one": lambda: self(_PROBE_LOGITS, _PROBE_TARGET, 1.0),
         }
         return self.refusal(calls[feature])
-
-    def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
-        return label_smoothing_snippet(self, answers, broken, headline)
 
 
 SUBJECT = Loss

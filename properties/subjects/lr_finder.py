@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,22 +13,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from lawful.impl.contracts import Adapter, LRFinder, Swept
-from lawful.properties import probes
-from lawful.properties.subjects.snippets import lr_finder_snippet
-from lawful.properties.subjects.subject import (
-    BATCHES,
-    ERRORS,
-    WAITS,
-    Answer,
-    LawBroken,
-    NotAsked,
-    NotUnderstood,
-    Raised,
-    Subject,
-    Unasked,
-    silence,
-)
+from lawful.properties import probes, twin
+from lawful.properties.subjects.failures import LawBroken, NotAsked, NotUnderstood, Raised, Unasked
+from lawful.properties.subjects.program import Seen, literal
+from lawful.properties.subjects.subject import BATCHES, ERRORS, WAITS, Answer, Subject, places_of, silence
 from lawful.reference import lr_finder as reference
+from lawful.reference.lr_finder import slopes
 
 RELATIVE = 1e-5
 """Rates and losses go through float32 in places: 6e-8, times the 100 roundings of a long product."""
@@ -65,6 +57,32 @@ class Picture:
             (axes.get_xlabel(), axes.get_ylabel()),
             tuple(name for name in named if not name.startswith("_") and name not in seen),
         )
+
+    def curves(self) -> list[Curve]:
+        return [(x, y) for x, y in self.lines if len(x) > 2]
+
+    def longest(self) -> Curve:
+        return max(self.curves(), key=lambda line: len(line[0]))
+
+    def shows(self, lrs: Any, losses: Any) -> bool:
+        """Whether a curve is the records, or a run of them."""
+        return any(
+            np.allclose(curve, [part[first : first + len(curve[0])] for part in (lrs, losses)], rtol=RELATIVE)
+            for curve in self.curves()
+            for first in range(len(lrs) - len(curve[0]) + 1)
+        )
+
+    def marks(self, suggestion: float) -> int:
+        """How many single points lie where the suggestion meets a curve."""
+        heights = [np.interp(np.log(suggestion), np.log(x), y) for x, y in self.curves()]
+        points = [y[0] for x, y in self.lines if len(y) == 1 and np.allclose(x, suggestion, rtol=1e-3)]
+        return sum(bool(np.isclose(heights, y, rtol=1e-3).any()) for y in points)
+
+    def fall(self) -> float:
+        """Of the longest curve, as a share of the height that is seen."""
+        _, y = self.longest()
+        low, high = self.heights
+        return float(y[0] - np.min(y)) / (high - low)
 
 
 @dataclass
@@ -106,7 +124,7 @@ class Finder(Subject):
         "smoothing": ("none", "ema", "ema_corrected", "other"),
         "restores": ("automatically", "on_reset", "never"),
         "random_state": ("restored", "consumed"),
-        "suggestion": ("steepest", "minimum", "valley", "other", "none"),
+        "suggestion": ("steepest", "minimum", "smallest", "valley", "other", "none"),
         "slope": ("fitted",),
         "mode": ("train", "as_given"),
         "steps": ("asked", "loader"),
@@ -160,73 +178,60 @@ class Finder(Subject):
         if num_iter is None and steps < self.adapter.least_steps:
             raise Unasked(f"it wants {self.adapter.least_steps} steps")
         batches = max(0, steps) if batches is None else batches
-        answer = Sweep(
-            {
-                "losses": losses,
-                "start_lr": rates[0],
-                "end_lr": rates[1],
-                "num_iter": steps,
-                "batches": batches,
-                "groups": groups,
-                "raises_at": raises_at,
-                "interrupts": interrupts,
-                "training": training,
-                "setting": setting,
-                "shuffles": shuffles,
-                "streams": streams,
-                "validates": validates,
-                "features": features,
-            }
-        )
+        asked: dict[str, Any] = {"losses": losses, "num_iter": steps, "rates": rates, "batches": batches}
+        asked |= {"raises_at": raises_at, "interrupts": interrupts}
+        answer = Sweep(asked)
         self.answers.append(answer)
-        with probes.seeded(0):
-            parts = probes.scripted(
-                losses,
-                batches=batches,
-                groups=groups,
-                raises_at=raises_at,
-                interrupts=interrupts,
-                training=training,
-                setting=setting,
-                device=self.device,
-                batches_on="cpu" if on_cpu else self.device,
-                shuffles=shuffles,
-                streams=streams,
-            )
+        call = self.calling(answer, **_TOOLS)
+        options = {
+            "groups": (groups, 1),
+            "raises_at": (raises_at, None),
+            "interrupts": (interrupts, False),
+            "training": (training, False),
+            "device": (self.device, "cpu"),
+            "batches_on": ("cpu" if on_cpu else None, None),
+            "shuffles": (shuffles, False),
+            "streams": (streams, False),
+        }
+        given = [f"{name}={literal(value)}" for name, (value, usual) in options.items() if value != usual]
+        with probes.generators_kept():
+            call.do("seed_all(0)")
+            inside = ", ".join([literal(losses), f"batches={batches}", *given])
+            call.do(f"script, model, optimizer, loader = scripted({inside})")
+            answer.script = call.names["script"]
+            if self.device == twin.NAME:
+                call.names["twin"] = twin
+                call.do("script.aside = lambda: twin.looking(False)")
+            if setting is not None:
+                call.do(probes.SETTINGS[setting])
             if validates is not None:
-                features = {**features, "val_loader": probes.validating(validates, self.device)}
-            with probes.watched(parts[0]):
-                self._run(answer, parts, rates, steps, suggests, draws, features)
+                place = "" if self.device == "cpu" else ", device"
+                call.do(f"val_loader = validating({literal(validates)}{place})")
+            self._run(answer, rates, steps, suggests, draws, features)
         return answer
 
     def _run(
-        self,
-        answer: Sweep,
-        parts: Any,
-        rates: Any,
-        steps: int,
-        suggests: bool,
-        draws: bool,
-        features: Any,
+        self, answer: Sweep, rates: Any, steps: int, suggests: bool, draws: bool, features: dict[str, Any]
     ) -> None:
-        answer.script, model, optimizer, loader = parts
-        before = probes.snapshot(model, optimizer, loader)
+        call = answer.call
+        call.do("before = snapshot(model, optimizer, loader)")
+        span = {"start_lr": rates[0], "end_lr": rates[1], "num_iter": steps, **features}
+        named = {name: literal(value) for name, value in span.items()}
+        if "val_loader" in call.names:
+            named["val_loader"] = "val_loader"
+        built = self.build_source("model", "optimizer", "script.criterion", "loader", **named)
         swept: Swept | None = None
         try:
-            with self.asking(), silence() as printed:
-                swept = self.build(
-                    model,
-                    optimizer,
-                    answer.script.criterion,
-                    loader,
-                    start_lr=rates[0],
-                    end_lr=rates[1],
-                    num_iter=steps,
-                    **features,
-                )
+            progress = "progress" in self.given
+            kept = "contextlib.redirect_stderr(io.StringIO()) as printed, " if progress else ""
+            with self.asking(), silence():
+                call.do(f"with {kept}watched(script):\n    result = {built}")
+            if progress:
+                answer.printed = call.words("printed.getvalue()")
+            swept = call.names["result"]
         except Raised as error:
             if answer.asked["raises_at"] is None or not _came_from_script(error.error):
-                self._compare(answer, before, model, optimizer, loader)
+                self._look(answer)
                 answer.crashed = error.error
                 raise
             answer.raised = error.error
@@ -236,42 +241,52 @@ class Finder(Subject):
             if answer.asked["interrupts"] and isinstance(error.__cause__, SystemExit):
                 raise Unasked("an interrupt ends its process") from error
             raise
-        answer.printed = printed.getvalue()
-        answer.used = np.asarray([rates[0] for rates, _, _ in answer.script.steps])
+        self._look(answer, swept, suggests, draws)
+
+    def _look(
+        self, answer: Sweep, swept: Swept | None = None, suggests: bool = False, draws: bool = False
+    ) -> None:
+        """At what the sweep did, what it gave, and what it left."""
+        call, script = answer.call, answer.script
+        call.do("used = numpy.array([rates[0] for rates, _, _ in script.steps])")
+        answer.used = call.see("used")
         if swept is not None:
             answer.swept = swept
             self._read(answer, swept, suggests)
             if draws and swept.plot is not None:
                 with self.asking(), silence():
-                    answer.drawn = Picture.of(swept.plot())
-            reset = getattr(swept, "reset", None)
-            if reset is not None:
+                    call.do("drawn = Picture.of(result.plot())")
+                answer.drawn = call.names["drawn"]
+            if getattr(swept, "reset", None) is not None:
                 with self.asking(), silence():
-                    reset()
-        answer.own_optimizer = bool(answer.script.steppers) and optimizer not in answer.script.steppers
-        self._compare(answer, before, model, optimizer, loader)
-
-    def _compare(self, answer: Sweep, before: Any, model: Any, optimizer: Any, loader: Any) -> None:
-        after = probes.snapshot(model, optimizer, loader)
+                    call.do("result.reset()")
+        given = call.names["optimizer"]
+        answer.own_optimizer = bool(script.steppers) and given not in script.steppers
+        call.do("after = snapshot(model, optimizer, loader)")
+        before, after = call.names["before"], call.names["after"]
         answer.changed = tuple(part for part in before if probes.changed(before[part], after[part]))
-        found = probes.optimizer_changes(before["optimizer"], after["optimizer"])
-        answer.optimizer_changes = tuple(found)
-        kept = (value for state in optimizer.state.values() for value in state.values())
-        self.look_at_places(answer, *model.state_dict().values(), *kept)
+        answer.optimizer_changes = tuple(probes.optimizer_changes(before["optimizer"], after["optimizer"]))
+        kept = "[list(state.values()) for state in optimizer.state.values()]"
+        answer.places = call.words(f"places_of(model.state_dict(), {kept})")
 
     def _read(self, answer: Sweep, swept: Any, suggests: bool) -> None:
-        lrs, losses = getattr(swept, "lrs", None), getattr(swept, "losses", None)
-        if lrs is None or losses is None:
-            answer.lrs = answer.used
-            answer.value = np.asarray([*answer.script.losses, *answer.script.losses[-1:] * answer.steps])
-            answer.value = answer.value[: answer.steps]
+        call = answer.call
+        if getattr(swept, "lrs", None) is None or getattr(swept, "losses", None) is None:
+            call.do("lrs, losses = used, numpy.array(script.said(len(used)))")
         else:
-            answer.lrs, answer.value = _numbers("learning rates", lrs), _numbers("losses", losses)
-        suggest = getattr(swept, "suggest", None)
-        if suggest is not None and suggests:
+            for name, what in (("lrs", "learning rates"), ("losses", "losses")):
+                try:
+                    call.do(f"{name} = numpy.array([float(value) for value in result.{name}])")
+                except (TypeError, ValueError) as error:
+                    given = type(getattr(swept, name)).__name__
+                    check = (f"all(isinstance(float(value), float) for value in result.{name})", call)
+                    raise LawBroken(what, "a", "sequence of numbers", given, check=check) from error
+        answer.lrs, answer.value = call.see("lrs"), call.see("losses")
+        if suggests and getattr(swept, "suggest", None) is not None:
             try:
                 with silence():
-                    found = suggest()
+                    call.do("suggestion = result.suggest()")
+                found = call.names["suggestion"]
                 answer.suggestion = None if found is None else float(found)
             except Exception as error:
                 answer.suggestion_error = error
@@ -321,17 +336,19 @@ class Finder(Subject):
         subject = cls(adapter, features=adapter.features)
         with silence():
             subject._smoke()
+            subject.blind = subject._unseen()
             subject.conventions = {**subject._detect(), **adapter.documented}
             subject.features |= subject.features_said()
         return subject
 
-    def waits_of_a_call(self) -> int:
+    def waits_of_a_call(self) -> Seen:
         """From tests of two lengths: what comes before and after is no step."""
         least = max(6, self.adapter.least_steps)
         moved = self.conventions.get("batches") == "moved"
         few, many = (self.waited(partial(self, [1.0] * steps, on_cpu=moved)) for steps in (least, 2 * least))
         short, long = (answer.steps for answer in self.answers[-2:] if isinstance(answer, Sweep))
-        return round((many - few) / max(1, long - short))
+        steps = max(1, long - short)
+        return Seen.of(round(float(many - few) / steps), f"round((count_2 - count_1) / {steps})", None)
 
     def ordinarily(self) -> Sweep:
         """Of a loss that climbs a twentieth a step, so that how it is judged shows in where it stops."""
@@ -341,9 +358,9 @@ class Finder(Subject):
 
     def shown_by(self, answer: Answer) -> dict[str, Any]:
         assert isinstance(answer, Sweep)
-        used = [rate for rates, _, _ in answer.script.steps for rate in rates]
+        used = answer.see("[rate for rates, _, _ in script.steps for rate in rates]")
         shown = {"learning rates": answer.lrs, "losses": answer.value, "learning rates that were used": used}
-        batches = [mean for _, _, means in answer.script.steps for mean in means]
+        batches = answer.see("[mean for _, _, means in script.steps for mean in means]")
         return {**shown, "batches that were seen": batches}
 
     def asks_steps(self) -> bool:
@@ -363,13 +380,30 @@ class Finder(Subject):
         if answer.steps < 2:
             raise NotUnderstood(f"{asked}: {answer.steps} optimizer steps, expected about {steps}")
 
+    def _unseen(self) -> dict[str, str]:
+        """What of a test the script and the probe do not see."""
+        steps = max(12, self.adapter.least_steps)
+        with contextlib.suppress(Raised, LawBroken):
+            answer = self([1.0 + i / 16 for i in range(steps)])
+            script, found = answer.script, {}
+            if not script.asked:
+                found["losses"] = "Its loss is its own"
+            elif script.asked > answer.steps + 1:
+                times = round(script.asked / max(1, answer.steps))
+                found["losses"] = f"It asks for the loss {times} times a step, over a validation set, say"
+            if not any(any(grads) for _, grads, _ in script.steps):
+                found["gradients"] = (
+                    "The gradient of the probe is 0 in it, as that of a softmax over a single output is"
+                )
+            return found
+        return {}
+
     def _detect(self) -> dict[str, str]:
         found = {
             "smoothing": "other",
             "restores": "never",
             "random_state": "consumed",
             "suggestion": "none",
-            "mode": "train",
             "steps": "asked",
         }
         self.features |= {"given_optimizer"}
@@ -406,7 +440,9 @@ class Finder(Subject):
                 found["groups"] = _shares(self([1.0] * steps, groups=2).script.steps)
         if "suggestion" in self.features:
             with contextlib.suppress(Raised, LawBroken):
-                rules = {_method(self(valley(at), suggests=True, **self.unsmoothed())) for at in (20, 17)}
+                curves = (valley(16, tail=18), valley(14, tail=20))
+                looks = [_rules(self(curve, suggests=True, **self.unsmoothed())) for curve in curves]
+                rules = set.intersection(*looks)
                 found["suggestion"] = rules.pop() if len(rules) == 1 else "other"
         return found
 
@@ -475,9 +511,6 @@ class Finder(Subject):
         options: dict[str, Any] = {feature: {"divergence": 4.0, "smoothing": 0.0}[feature]}
         return self.refusal(lambda: self([1.0] * 6, **options))
 
-    def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
-        return lr_finder_snippet(self, answers, broken, headline)
-
 
 CRASHES = (
     ZeroDivisionError,
@@ -491,11 +524,11 @@ CRASHES = (
 """Errors that nobody raises on purpose to refuse an argument."""
 
 
-def valley(steepest: int, count: int = 40) -> list[float]:
-    """A curve that falls from 1 to 1/4 as a logistic one, and then rises a little."""
+def valley(steepest: int, count: int = 40, tail: int = 10) -> list[float]:
+    """A curve that falls from 1 to 1/4 as a logistic one, and rises a little from ``tail`` steps later on."""
     i = np.arange(count)
     falls = 1 - 0.75 / (1 + np.exp(-(i - steepest) / 3.0))
-    rises = 0.02 * np.maximum(0, i - steepest - 10)
+    rises = 0.02 * np.maximum(0, i - steepest - tail)
     return [float(x) for x in np.round((falls + rises) * 4096) / 4096]
 
 
@@ -505,38 +538,39 @@ def _shares(steps: list[Any]) -> str:
     return {(0.5,): "ratio", (1.0,): "one"}.get(tuple(shares), "other")
 
 
-def _method(answer: Sweep) -> str:
+def _rules(answer: Sweep) -> set[str]:
+    """The rules by which this curve has the suggestion that was given."""
     if answer.suggestion is None:
-        return "none"
-    if steepness(answer) >= 0.9:
-        return "steepest"
+        return {"none"}
+    found = {"steepest"} if steepness(answer.lrs, answer.value, answer.suggestion) >= 0.9 else set()
     for name, suggest in _RULES.items():
         right = suggest(answer.lrs, answer.value)
         if right and np.isclose(right, answer.suggestion, rtol=0.05):
-            return name
-    return "other"
+            found.add(name)
+    return found
 
 
-_RULES = {"minimum": reference.suggest_minimum, "valley": reference.suggest_valley}
+def _smallest(lrs: Any, losses: Any) -> float:
+    """The rate of the smallest loss."""
+    return float(np.asarray(lrs)[int(np.argmin(losses))])
 
 
-def steepness(answer: Sweep) -> float:
+_RULES = {
+    "minimum": reference.suggest_minimum,
+    "smallest": _smallest,
+    "valley": reference.suggest_valley,
+}
+
+
+def steepness(lrs: Any, losses: Any, suggestion: float) -> float:
     """The slope against log lr at the suggestion, as a share of the steepest: the best of the point and
     its neighbours, as one-sided differences are off by half a point."""
-    slopes = reference.slopes(answer.lrs, answer.value)[: int(np.argmin(answer.value)) + 1]
-    assert answer.suggestion is not None
-    near = int(np.argmin(np.abs(np.log(answer.lrs) - np.log(answer.suggestion))))
-    around = slopes[max(0, near - 1) : near + 2]
-    if not len(around) or slopes.min() >= 0:
+    found = slopes(lrs, losses)[: int(np.argmin(losses)) + 1]
+    near = int(np.argmin(np.abs(np.log(lrs) - np.log(suggestion))))
+    around = found[max(0, near - 1) : near + 2]
+    if not len(around) or found.min() >= 0:
         return 0.0
-    return float(around.min() / slopes.min())
-
-
-def _numbers(what: str, values: Any) -> Any:
-    try:
-        return np.asarray([float(value) for value in values])
-    except (TypeError, ValueError) as error:
-        raise LawBroken(what, "a", "sequence of numbers", type(values).__name__) from error
+    return float(around.min() / found.min())
 
 
 def _came_from_script(error: BaseException | None) -> bool:
@@ -546,5 +580,14 @@ def _came_from_script(error: BaseException | None) -> bool:
         error = error.__cause__ or error.__context__
     return False
 
+
+_TOOLS = {
+    each.__name__: each
+    for each in (
+        *(probes.seed_all, probes.scripted, probes.validating, probes.watched),
+        *(probes.snapshot, probes.left_changed),
+        *(Picture, steepness, places_of),
+    )
+} | {"math": math, "contextlib": contextlib, "io": io}
 
 SUBJECT = Finder

@@ -14,24 +14,29 @@ import torch
 
 from lawful.impl.contracts import WAYS, Adapter, Mixup
 from lawful.properties import probes, tolerances, twin
-from lawful.properties.subjects.snippets import mixup_snippet
+from lawful.properties.probes import partners, seed_all
+from lawful.properties.subjects.failures import (
+    LawBroken,
+    NotAsked,
+    NotUnderstood,
+    OutOfSight,
+    Raised,
+    first_line,
+)
+from lawful.properties.subjects.program import Call, Seen, literal
 from lawful.properties.subjects.subject import (
     ERRORS,
     REFUSED,
     WAITS,
     Answer,
-    LawBroken,
-    NotAsked,
-    NotUnderstood,
-    Raised,
     Subject,
     dtype_name,
-    first_line,
+    places_of,
     silence,
     to_float64,
     torch_dtype,
 )
-from lawful.properties.ways import under
+from lawful.properties.ways import UNDER, UNDER_WAY
 from lawful.reference import mixup as reference
 
 _RANKS = (4, 2, 3, 1, 5)
@@ -44,7 +49,85 @@ VISIBLE = 1e-4
 
 def image_parts(rank: int) -> tuple[int, ...]:
     """The sizes between samples and features: channels, frames and rows of an image."""
-    return (3,) if rank == 3 else (3, *[1] * (rank - 4), 2)
+    return () if rank < 3 else (3,) if rank == 3 else (3, *[1] * (rank - 4), 2)
+
+
+def image(rows: torch.Tensor, parts: tuple[int, ...], halved: bool = True) -> torch.Tensor:
+    """(N, F) as an image (N, *parts, F), each of whose parts is half of the one before, or like it."""
+    powers = torch.arange(math.prod(parts), device=rows.device)
+    shares = 0.5**powers if halved else torch.ones_like(powers)
+    whole = rows.reshape(len(rows), *[1] * len(parts), -1) * shares.reshape(*parts, 1)
+    return whole.to(rows.dtype)
+
+
+def flat(mixed: torch.Tensor, parts: tuple[int, ...]) -> torch.Tensor:
+    """Back to rows (N, F) in float64: the first part of an image."""
+    rows = mixed.detach().double().cpu()
+    return rows.reshape(len(rows), math.prod(parts), -1)[:, 0] if parts else rows.reshape(len(rows), -1)
+
+
+def whole(mixed: torch.Tensor, parts: tuple[int, ...], halved: bool = True) -> torch.Tensor:
+    """All parts of an image (N, P, F) in float64, each as large as the first was."""
+    rows = mixed.detach().double().cpu().reshape(len(mixed), math.prod(parts), -1)
+    return rows * 2.0 ** torch.arange(rows.shape[1])[:, None] if halved else rows
+
+
+def as_distributions(target: Any, num_classes: int) -> torch.Tensor:
+    """(N, K) in float64 of either form of target: distributions, or (target_a, target_b, lam)."""
+    if isinstance(target, torch.Tensor):
+        return target.detach().double().cpu()
+    own, other = (one_hot(labels, num_classes) for labels in target[:2])
+    lam = torch.as_tensor(target[2]).detach().double().cpu().reshape(-1, 1)
+    return lam * own + (1 - lam) * other
+
+
+def one_hot(labels: Any, num_classes: int) -> torch.Tensor:
+    values = torch.as_tensor(labels).detach().double().cpu()
+    return values if values.ndim == 2 else (values.reshape(-1, 1) == torch.arange(num_classes)).double()
+
+
+def visible(looks: torch.Tensor, scope: str) -> Any:
+    """Of mixed identity batches (calls, N, N): the independent lambdas that show a partner and are neither
+    nearly 0 nor nearly 1. ``scope``: of one lambda a batch one, of one a pair half of the rows."""
+    size, found = looks.shape[1], []
+    rows = {"batch": 1, "pair": size // 2}.get(scope, size)
+    for look in looks.numpy():
+        own = np.diag(look)
+        seen = (look.sum(axis=1) - own > VISIBLE) & (own > VISIBLE)
+        if scope == "pair":
+            seen = seen & (np.arange(size) < size // 2)
+        found += own[seen][:rows].tolist()
+    return np.asarray(found)
+
+
+def partners_in(looks: torch.Tensor) -> Any:
+    """Of mixed identity batches (calls, N, N): the partner in each row, or the row itself."""
+    return np.stack([partners(look) for look in looks.numpy()])
+
+
+def frequencies(looks: torch.Tensor) -> Any:
+    """Of mixed identity batches (calls, N, N): how often each sample is each other's partner, of the rows
+    that show one. (N, N)."""
+    size = looks.shape[1]
+    counts = np.zeros((size, size))
+    for partner in partners_in(looks):
+        counts[np.arange(size), partner] += 1
+    counts -= np.diag(np.diag(counts))
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+_TOOLS = {
+    "copy": copy,
+    **{
+        each.__name__: each
+        for each in (
+            *(seed_all, image, flat, whole, as_distributions),
+            *(visible, partners_in, frequencies, places_of),
+        )
+    },
+    "dtype_name": dtype_name,
+    **UNDER,
+}
 
 
 @dataclass
@@ -56,6 +139,7 @@ class Mixed(Answer):
     target: Any = None
     """The mixed target as it came."""
     device: str = ""
+    """Of the mixed inputs."""
 
 
 @dataclass
@@ -120,125 +204,142 @@ class Mix(Subject):
         inputs lie in memory; ``target_as`` a dtype that targets are not meant to have.
         """
         classes = num_classes or max(1, len(inputs))
+        rank = rank or self.rank
         answer = Mixed(
-            {
-                "inputs": inputs,
-                "target": target,
-                "alpha": alpha,
-                "num_classes": classes,
-                "seed": seed,
-                "rank": rank or self.rank,
-                "integers": integers,
-                "along": along,
-                "after_batch_of": after_batch_of,
-                "calls_again": calls_again,
-                "evaluating": evaluating,
-                "trains_again": trains_again,
-                "generator": generator,
-                "way": way,
-                "layout": layout,
-                "target_as": target_as,
-            }
+            {"inputs": inputs, "target": target, "alpha": alpha, "num_classes": classes, "seed": seed}
         )
         self.answers.append(answer)
-        x = probes.laid_out(self.inputs(inputs, rank or self.rank, alike=integers), layout)
-        x = (x * 255).to(torch.uint8) if integers else x
-        y = probes.laid_out(self.target(target), layout)
-        y = y if target_as is None else y.to(torch_dtype(target_as))
-        leaf = x.requires_grad_() if along is not None else x
-        with probes.seeded(seed), self.asking():
-            mix = self._built(alpha, classes, generator, evaluating)
-            if after_batch_of:
-                order = [i % len(inputs) for i in range(after_batch_of)]  # its samples are as large
-                earlier = self.target(np.asarray(target)[order].tolist())
-                mix(self.inputs(np.asarray(inputs)[order], rank or self.rank), earlier)
-            if trains_again and hasattr(mix, "train"):  # where eval() alone is offered, it is for good
-                mix.eval()
-                mix(x.clone(), y)
-                mix.train()
-            result = (mix if way is None else under(way, mix))(leaf * 1 if along is not None else leaf, y)
-        self._read(answer, result, x, classes)
-        if calls_again:
-            answer.value, answer.soft = answer.value.copy(), answer.soft.copy()
-            with probes.seeded(seed + 1), self.asking():
-                mix(x.flip(0), y.flip(0))
-            self._read(later := Mixed({}), result, x, classes)
-            answer.after = {"mixed inputs": later.value, "mixed target": later.soft}
+        call = self.calling(answer, **_TOOLS)
+        parts = image_parts(rank)
+        self._given(call, "inputs", inputs, rank, halved=not integers)
+        if integers:
+            call.do("inputs = (inputs * 255).to(torch.uint8)")
+        call.tensor("target", target, *self._target(target))
+        for name in ("inputs", "target") if layout else ():
+            call.do(f"{name} = {probes.LAYOUTS[layout or ''].format(x=name)}")
+        if target_as is not None:
+            call.do(f"target = target.to(torch.{target_as})")
         if along is not None:
-            direction = self.inputs(along, rank or self.rank)
-            mixed = result[0]
+            call.do("inputs.requires_grad_()")
+        features = {} if generator is None else {"generator": self._generator(generator)}
+        batch = "inputs * 1, target" if along is not None else "inputs, target"
+        with probes.generators_kept(), self.asking():
+            call.do(f"seed_all({seed})")
+            call.do(f"mix = {self.build_source(literal(alpha), str(classes), **features)}")
+            if evaluating:
+                call.do("mix.eval()")
+            if after_batch_of:  # its samples are as large
+                order = [i % len(inputs) for i in range(after_batch_of)]
+                call.do(f"mix(inputs[{order}], target[{order}])")
+            # where eval() alone is offered, it is for good
+            if trains_again and hasattr(call.names["mix"], "train"):
+                call.do("mix.eval()")
+                call.do("mix(inputs.clone(), target)")
+                call.do("mix.train()")
+            function = f"{UNDER_WAY[way]}(mix)" if way else "mix"
+            call.do(f"result = {function}({batch})")
+        self._read(answer, parts, classes, halved=not integers)
+        if calls_again:
+            call.do("mixed, soft = mixed.clone(), soft.clone()")
+            with probes.generators_kept(), self.asking():
+                call.do(f"seed_all({seed + 1})")
+                call.do("mix(inputs.flip(0), target.flip(0))")
+            after = {"inputs": f"flat(result[0], {parts})", "target": f"as_distributions(labels, {classes})"}
+            answer.after = {f"mixed {name}": call.see(source) for name, source in after.items()}
+        if along is not None:
+            self._given(call, "along", along, rank)
             with self.asking():
-                torch.autograd.backward((mixed * direction).sum())
-            answer.gradient = np.zeros(np.shape(inputs)) if x.grad is None else self._flat(x.grad)
+                call.do("(result[0] * along).sum().backward()")
+            call.do("gradient = torch.zeros_like(inputs) if inputs.grad is None else inputs.grad")
+            answer.gradient = call.see(f"flat(gradient, {parts})")
         if look_after:
-            kept = self._flat(x, alike=not x.is_floating_point())
-            answer.after |= {"inputs": kept, "target": to_float64(y)}
+            answer.after |= {"inputs": call.see(f"flat(inputs, {parts})"), "target": call.see("target")}
         return answer
 
-    def _built(self, alpha: float, classes: int, generator: int | None, evaluating: bool) -> Any:
-        features: dict[str, Any] = {}
-        if generator is not None:
-            features["generator"] = twin.generator(self.device, generator)
-        mix = self.build(alpha, classes, **features)
-        if evaluating:
-            mix.eval()
-        return mix
+    def _given(self, call: Call, name: str, values: Any, rank: int, halved: bool = True) -> None:
+        """Rows (N, F) as a tensor of a rank; of rank 1, their first column."""
+        rows, parts = np.asarray(values, float), image_parts(rank)
+        rows = rows[:, 0] if rank == 1 else rows
+        call.tensor(name, rows, self.dtype, self.tensor(rows))
+        if parts:
+            call.do(f"{name} = image({name}, {parts}{'' if halved else ', halved=False'})")
 
-    def _read(self, answer: Mixed, result: Any, x: torch.Tensor, classes: int) -> None:
-        mixed, target = _split(result)
+    def _generator(self, seed: int) -> str:
+        if self.device == twin.NAME:
+            return f'twin.generator("{twin.NAME}", {seed})'
+        return f'torch.Generator("{self.device}").manual_seed({seed})'
+
+    def _read(self, answer: Mixed, parts: tuple[int, ...], classes: int, halved: bool = True) -> None:
+        """``mixed`` (N, F) and ``soft`` (N, K) of a ``result``. Raises LawBroken for what is neither, and
+        OutOfSight where the parts of an image are mixed in different ways: one law is about that."""
+        call, result, x = answer.call, answer.call.names["result"], answer.call.names["inputs"]
+        if not isinstance(result, tuple | list) or len(result) not in (2, 4):
+            wanted, check = "(mixed, target) or (mixed, target_a, target_b, lam)", "len(result) in (2, 4)"
+            raise LawBroken("form of the result", "a", wanted, _form(result), check=(check, call))
+        mixed = result[0]
         if not isinstance(mixed, torch.Tensor):
-            raise LawBroken("type of the mixed inputs", "a", "torch.Tensor", type(mixed).__name__)
+            check = "isinstance(result[0], torch.Tensor)"
+            kind = type(mixed).__name__
+            raise LawBroken("type of the mixed inputs", "a", "torch.Tensor", kind, check=(check, call))
         if mixed.shape != x.shape:
-            raise LawBroken("mixed inputs", "of shape", tuple(x.shape), to_float64(mixed))
-        answer.dtype, answer.device, answer.target = dtype_name(mixed.dtype), mixed.device.type, target
-        try:
-            answer.value = self._flat(mixed, alike=not x.is_floating_point())
-        except LawBroken as error:
-            answer.value = error.expected
-            raise
-        self.look_at_places(answer, mixed, *(target if isinstance(target, tuple) else (target,)))
-        try:
-            answer.soft = _as_distributions(_unmixed(target, mixed, x), classes, len(x))
-        except LawBroken as error:
-            answer.soft = error.actual
-            raise
+            raise LawBroken("mixed inputs", "of shape", tuple(x.shape), call.see("result[0]"))
+        answer.dtype = call.words("dtype_name(result[0].dtype)")
+        answer.device = call.words("result[0].device.type")
+        answer.places = call.words("places_of(result)")
+        call.do(f"mixed = flat(result[0], {parts})")
+        answer.value = call.see("mixed")
+        call.do("labels = result[1] if len(result) == 2 else tuple(result[1:])")
+        labels = call.names["labels"]
+        plain = isinstance(labels, torch.Tensor) and labels.ndim == 1 and not labels.is_floating_point()
+        if plain and len(labels) == len(x) and torch.equal(mixed, x):
+            # nothing was mixed: class numbers stand for distributions
+            call.do("labels = (labels, labels, 1.0)")
+        answer.target = call.names["labels"]
+        self._check_form(call, answer.target, classes, len(x))
+        call.do(f"soft = as_distributions(labels, {classes})")
+        answer.soft = call.see("soft")
+        if parts:
+            self._check_parts(whole(mixed, parts, halved).numpy())
 
-    def target(self, values: Any) -> torch.Tensor:
-        """Classes (N,), or distributions (N, K) in the dtype of the inputs."""
-        array = np.asarray(values)
-        if array.ndim == 2:
-            return torch.tensor(array.astype(float)).to(self.device, torch_dtype(self.dtype))
-        return torch.tensor(array.astype(np.int64), device=self.device)
+    def _check_form(self, call: Call, labels: Any, classes: int, size: int) -> None:
+        if isinstance(labels, torch.Tensor) and labels.ndim >= 2:
+            if labels.shape != (size, classes):
+                raise LawBroken("mixed target", "of shape", (size, classes), call.see("labels"))
+        elif isinstance(labels, tuple | list) and len(labels) == 3:
+            lengths = [len(torch.as_tensor(part)) for part in labels[:2]]
+            weights = torch.as_tensor(labels[2]).numel()
+            if lengths != [size, size] or weights not in (1, size):
+                check = (
+                    f"len(labels[0]) == len(labels[1]) == {size} and "
+                    f"torch.as_tensor(labels[2]).numel() in (1, {size})"
+                )
+                shapes = f"{lengths[0]}, {lengths[1]} and {weights} values"
+                wanted = f"target_a, target_b and lam of {size}"
+                raise LawBroken("form of the target", "a", wanted, shapes, check=(check, call))
+        else:
+            check = "labels.ndim == 2 if isinstance(labels, torch.Tensor) else len(labels) == 3"
+            wanted = "tensor (N, K), or (target_a, target_b, lam)"
+            raise LawBroken("form of the target", "a", wanted, _form(labels), check=(check, call))
 
-    def inputs(self, values: Any, rank: int, *, alike: bool = False) -> torch.Tensor:
-        """(N, F) as (N,), (N, F), (N, 3, F), (N, 3, 2, F) or (N, 3, 1, 2, F): each channel, and each row of
-        an image, is half of the one before; or ``alike``."""
-        flat = torch.tensor(np.asarray(values, float))
-        if rank == 1:
-            flat = flat[:, 0].contiguous()
-        elif rank > 2:
-            parts = image_parts(rank)
-            halved = 2 ** torch.arange(math.prod(parts)) if not alike else torch.ones(math.prod(parts))
-            flat = flat.reshape(len(flat), *[1] * (rank - 2), -1) / halved.reshape(*parts, 1)
-        return flat.to(self.device, torch_dtype(self.dtype))
-
-    def _flat(self, tensor: torch.Tensor, *, alike: bool = False) -> Any:
-        """Back to (N, F). Parts of an image that went in as halves must come out so, but for rounding."""
-        values = to_float64(tensor)
-        if tensor.ndim < 3:
-            return values.reshape(len(values), -1)
-        parts = values.reshape(len(values), math.prod(image_parts(tensor.ndim)), -1)
-        if not alike:
-            parts = parts * 2.0 ** np.arange(parts.shape[1])[:, None]
-        first = parts[:, 0]
-        largest = np.abs(first).max(initial=1.0)
+    def _check_parts(self, parts: Any) -> None:
+        """Raises OutOfSight where the parts (N, P, F) of an image are not the same mixture."""
+        largest = np.abs(parts[:, 0]).max(initial=1.0)
         bound = tolerances.mix_error(self.precision, largest, largest)
         if not tolerances.worst_ratio(parts, parts[:, :1], bound) <= 1:
-            place = int(np.abs(parts - parts[:, :1]).max(axis=(0, 2)).argmax())
-            times = "" if alike else f" * {2**place}"
-            what = f"part {place} of an image{times}"
-            raise LawBroken(what, "about", first, parts[:, place], bound)
-        return first
+            raise OutOfSight(
+                "the channels and rows of its images are mixed in different shares, so that no lambda can be "
+                "read off them: one law is about that"
+            )
+
+    def _target(self, values: Any) -> tuple[str, torch.Tensor]:
+        """The dtype and the tensor of classes (N,), or of distributions (N, K) in the dtype of the inputs."""
+        array = np.asarray(values)
+        if array.ndim == 2:
+            return self.dtype, self.tensor(array.astype(float))
+        return "int64", torch.tensor(array.astype(np.int64), device=self.device)
+
+    def tensor(self, values: Any) -> torch.Tensor:
+        return torch.tensor(np.asarray(values, float)).to(self.device, torch_dtype(self.dtype))
 
     def rounded(self, values: Any) -> Any:
         """Values as the implementation sees them, in float64."""
@@ -276,77 +377,76 @@ class Mix(Subject):
         own = np.diag(shown.value)
         return reference.mix(x, partner, own), tolerances.mix_error(self.precision, x, partner)
 
-    def accuracy(self, predicted: Any, answer: Mixed) -> float:
+    def accuracy(self, predicted: Any, answer: Mixed) -> Seen:
         """Its own accuracy of a mixed batch in which these classes (N,) have the largest logit."""
         assert self.adapter.accuracy is not None
         logits = 4.0 * np.eye(answer.asked["num_classes"])[np.asarray(predicted)]
+        call = answer.call
+        call.use("its_own_accuracy", self.adapter.accuracy)
+        call.tensor("logits", logits, self.dtype, self.tensor(logits))
         with self.asking():
-            found = self.adapter.accuracy(self.inputs(logits, 2), answer.target)
-        value = float(found.detach().double().cpu() if isinstance(found, torch.Tensor) else found)
-        written = f"torch.tensor({logits.tolist()}, dtype=torch.{self.dtype})"
-        answer.derive(f"float(accuracy({written}, {{target}}))", value)
-        return value
+            call.do("accuracy = its_own_accuracy(logits, labels)")
+        return call.see("accuracy")
 
-    def stream(self, size: int, alpha: float, seed: int, calls: int) -> list[Mixed]:
-        """The identity batch mixed again and again by one object, seeded once."""
-        answer = Mixed(
-            {
-                "stream": calls,
-                "size": size,
-                "alpha": alpha,
-                "seed": seed,
-                "rank": self.rank,
-                "num_classes": size,
-            }
-        )
+    def stream(self, size: int, alpha: float, seed: int, calls: int) -> Mixed:
+        """The identity batch mixed again and again by one object, seeded once: ``looks`` (calls, N, N)."""
+        answer = Mixed({"size": size, "alpha": alpha, "seed": seed, "calls": calls})
         self.answers.append(answer)
-        x = self.inputs(probes.identity_batch(size), self.rank)
-        y = torch.arange(size, device=self.device)
-        with probes.seeded(seed), self.asking():
-            mix = self._built(alpha, size, None, False)
-            mixed = [mix(x.clone(), y)[0].detach() for _ in range(calls)]
-        weights = self._flat(torch.cat(mixed)).reshape(calls, size, size)
-        return [Mixed({}, value=value) for value in weights]
+        call = self.calling(answer, **_TOOLS)
+        parts = image_parts(self.rank)
+        place = "" if self.device == "cpu" else ", device=device"
+        call.do(f"inputs = torch.eye({size}, dtype=torch.{self.dtype}{place})")
+        if parts:
+            call.do(f"inputs = image(inputs, {parts})")
+        call.do(f"target = torch.arange({size}{place})")
+        with probes.generators_kept(), self.asking():
+            call.do(f"seed_all({seed})")
+            call.do(f"mix = {self.build_source(literal(alpha), str(size))}")
+            call.do(f"mixed = [mix(inputs.clone(), target)[0].detach() for _ in range({calls})]")
+        first = call.names["mixed"][0]
+        if parts and first.shape == call.names["inputs"].shape:
+            self._check_parts(whole(first, parts).numpy())
+        call.do(f"looks = flat(torch.cat(mixed), {parts}).reshape({calls}, {size}, {size})")
+        answer.value = call.see("looks")
+        return answer
 
-    def visible_lambdas(self, alpha: float, seed: int, count: int) -> tuple[Any, int, Mixed]:
+    def visible_lambdas(self, alpha: float, seed: int, count: int) -> tuple[Seen, int, Mixed]:
         """Independent lambdas in (VISIBLE, 1 - VISIBLE), of ``count`` rows with a partner or so, how many
         rows were looked at, and the answer that stands for them."""
         size = 16
-        rows = {"batch": 1, "pair": size // 2}.get(self.conventions.get("lambda_scope", "sample"), size)
-        found = []
-        for look in self.stream(size, alpha, seed, -(-count // rows)):
-            others = look.value.sum(axis=1) - np.diag(look.value)
-            own = np.diag(look.value)
-            seen = own[(others > VISIBLE) & (own > VISIBLE)]
-            if rows == size // 2:
-                half = np.arange(size) < size // 2
-                seen = own[(others > VISIBLE) & (own > VISIBLE) & half]
-            found += seen[:rows].tolist()
-        answer = self.answers[-1]
-        assert isinstance(answer, Mixed)
-        return np.asarray(found), -(-count // rows) * rows, answer
+        scope = self.conventions.get("lambda_scope", "sample")
+        rows = {"batch": 1, "pair": size // 2}.get(scope, size)
+        answer = self.stream(size, alpha, seed, -(-count // rows))
+        answer.call.do(f"lams = visible(looks, {scope!r})")
+        return answer.see("lams"), -(-count // rows) * rows, answer
 
-    def copies(self, inputs: Any, target: Any, alpha: float, seeds: list[int]) -> list[Mixed]:
+    def copies(self, inputs: Any, target: Any, alpha: float, seeds: list[int]) -> list[Seen]:
         """One object, copied, each copy called under another seed, until one mixes otherwise than the first:
-        what DataLoader workers do."""
-        classes = len(inputs)
-        x = self.inputs(inputs, self.rank)
-        y = self.target(target)
-        with probes.seeded(seeds[0]), self.asking():
-            mix = self._built(alpha, classes, None, False)
-        looks: list[Mixed] = []
-        for seed in seeds:
-            asked = {"inputs": inputs, "target": target, "alpha": alpha, "num_classes": classes}
-            look = Mixed({**asked, "seed": seed, "rank": self.rank, "copied": True})
-            self.answers.append(look)
-            with probes.seeded(seed), self.asking():
-                copied = copy.deepcopy(mix)
-                if copied is mix:  # a function, whose closure is not copied: a worker builds its own
-                    copied = self._built(alpha, classes, None, False)
-                result = copied(x.clone(), y)
-            self._read(look, result, x, classes)
-            looks.append(look)
-            if not np.array_equal(look.value, looks[0].value):
+        what DataLoader workers do. The mixed inputs of each."""
+        answer = Mixed({"inputs": inputs, "target": target, "alpha": alpha, "seeds": seeds})
+        self.answers.append(answer)
+        call = self.calling(answer, **_TOOLS)
+        parts = image_parts(self.rank)
+        self._given(call, "inputs", inputs, self.rank)
+        call.tensor("target", target, *self._target(target))
+        made = self.build_source(literal(alpha), str(len(inputs)))
+        with probes.generators_kept(), self.asking():
+            call.do(f"seed_all({seeds[0]})")
+            call.do(f"mix = {made}")
+        mix = call.names["mix"]
+        with probes.generators_kept(), self.asking():
+            copied = "copy.deepcopy(mix)"
+            if copy.deepcopy(mix) is mix:  # a function, whose closure is not copied: a worker builds its own
+                copied = made
+        looks: list[Seen] = []
+        for number, seed in enumerate(seeds):
+            with probes.generators_kept(), self.asking():
+                call.do(f"seed_all({seed})")
+                call.do(f"result = {copied}(inputs.clone(), target)")
+            self._read(answer, parts, len(inputs))
+            call.do(f"mixed_{number} = mixed")
+            looks.append(call.see(f"mixed_{number}"))
+            if not np.array_equal(looks[-1], looks[0]):
                 break
         return looks
 
@@ -387,7 +487,7 @@ class Mix(Subject):
 
     def shown_by(self, answer: Answer) -> dict[str, Any]:
         assert isinstance(answer, Mixed)
-        form = "soft" if isinstance(answer.target, torch.Tensor) else "pair"
+        form = answer.call.words("'soft' if isinstance(labels, torch.Tensor) else 'pair'")
         return {
             "mixed inputs": answer.value,
             "mixed target": answer.soft,
@@ -395,7 +495,7 @@ class Mix(Subject):
             "form of the target": form,
         }
 
-    def waits_of_a_call(self) -> int:
+    def waits_of_a_call(self) -> Seen:
         return self.waited(lambda: self.revealed(4, 1.0, 0))
 
     def quick_ways(self) -> list[str]:
@@ -456,7 +556,7 @@ class Mix(Subject):
             found["targets"] = "soft" if isinstance(answer.target, torch.Tensor) else "pair"
             moved = not np.array_equal(answer.after["inputs"], probes.identity_batch(4))
             found["in_place"] = "true" if moved else "false"
-            looks = [look.value for look in self.stream(16, 8.0, 0, 24)]
+            looks = list(np.asarray(self.stream(16, 8.0, 0, 24).value))
             partners = [probes.partners(look) for look in looks]
             found["pairing"] = _pairing(partners)
             shown = float(np.mean([look != np.arange(16) for look in partners]))
@@ -509,9 +609,6 @@ class Mix(Subject):
             return self.refusal(lambda: self(np.eye(4).tolist(), np.eye(4).tolist(), 1.0, 0))
         return self.refusal(lambda: self.revealed(4, 1.0, 0, generator=0))
 
-    def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
-        return mixup_snippet(self, answers, broken, headline)
-
 
 def distance(lams: Any, alpha: float, folded: bool) -> tuple[float, float, float]:
     """Kolmogorov-Smirnov, over a grid within what can be seen: the largest |F_n - F|, where, and F there.
@@ -539,54 +636,12 @@ def allowed_distance(count: int, chance: float = 1e-13) -> float:
     return float(np.sqrt(np.log(2 / chance) / (2 * max(1, count))))
 
 
-def _split(result: Any) -> tuple[Any, Any]:
-    """(mixed, target) of a result in any of the contract's forms."""
-    if isinstance(result, tuple | list) and len(result) == 2:
-        return result[0], result[1]
-    if isinstance(result, tuple | list) and len(result) == 4:
-        return result[0], tuple(result[1:])
-    raise LawBroken(
-        "form of the result", "a", "(mixed, target) or (mixed, target_a, target_b, lam)", _form(result)
-    )
-
-
 def _form(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"({', '.join(_form(item) for item in value)})"
     if isinstance(value, torch.Tensor):
         return f"tensor {tuple(value.shape)}"
     return type(value).__name__
-
-
-def _as_distributions(target: Any, classes: int, size: int) -> Any:
-    """(N, K) of either form of target."""
-    if isinstance(target, torch.Tensor) and target.ndim == 2:
-        if target.shape != (size, classes):
-            raise LawBroken("mixed target", "of shape", (size, classes), to_float64(target))
-        return to_float64(target)
-    if isinstance(target, tuple | list) and len(target) == 3:
-        own, other = (_onehot(labels, classes) for labels in target[:2])
-        given = target[2]
-        lam = to_float64(given) if isinstance(given, torch.Tensor) else np.asarray(given, float)
-        lam = lam.reshape(-1)
-        if len(lam) not in (1, size) or len(own) != size or len(other) != size:
-            shapes = f"{len(own)}, {len(other)} and {len(lam)} values"
-            raise LawBroken("form of the target", "a", f"target_a, target_b and lam of {size}", shapes)
-        return lam[:, None] * own + (1 - lam[:, None]) * other
-    raise LawBroken("form of the target", "a", "tensor (N, K), or (target_a, target_b, lam)", _form(target))
-
-
-def _onehot(labels: Any, classes: int) -> Any:
-    values = np.asarray(torch.as_tensor(labels).detach().to("cpu", torch.float64))
-    return values if values.ndim == 2 else (values.reshape(-1, 1) == np.arange(classes)).astype(float)
-
-
-def _unmixed(target: Any, mixed: torch.Tensor, x: torch.Tensor) -> Any:
-    """Class numbers beside inputs that were left alone are the distributions they stand for."""
-    plain = isinstance(target, torch.Tensor) and target.ndim == 1 and not target.is_floating_point()
-    if plain and len(target) == len(x) and torch.equal(mixed, x):
-        return target, target, 1.0
-    return target
 
 
 def _pairing(looks: list[Any]) -> str:

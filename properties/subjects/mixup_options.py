@@ -1,79 +1,68 @@
-"""A mixup asked of what it offers besides: the lines that make a call's inputs are run, and are shown."""
+"""A mixup asked of what it offers besides: classes of places, values, several inputs, masks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
 from lawful.properties import probes
+from lawful.properties.subjects.failures import LawBroken
 from lawful.properties.subjects.mixup import Mix
-from lawful.properties.subjects.subject import Answer, LawBroken
-
-_TARGET = "({result}[1] if len({result}) == 2 else {result}[1:])"
-
-
-@dataclass
-class ByLines(Answer):
-    """One seeded call."""
-
-    names: dict[str, Any] = field(default_factory=dict)
-    """What the lines gave values to, ``torch``, and the adapter's ``loss``, if it has one."""
-
-    lines: Callable[[str], list[str]] = lambda device: []
-    """They define ``inputs`` and ``target``, and what else is asked of, on a device."""
-    result: Any = None
-
-    @property
-    def is_pair(self) -> bool:
-        """Whether the target came as target_a, target_b and lam."""
-        return not isinstance(self._evaluated(_TARGET), torch.Tensor)
-
-    def read(self, expression: str) -> Any:
-        """What an expression of ``{result}``, or of its ``{target}``, gives: an array, also in a snippet."""
-        expression = f"{expression}.detach().double().cpu()".replace("{target}", _TARGET)
-        try:
-            value = self._evaluated(expression).numpy()
-        except Exception as error:
-            what = expression.format(result="result")
-            raise LawBroken(what, "a", "tensor", f"{type(error).__name__}: {error}") from error
-        return self.derive(expression, value)
-
-    def _evaluated(self, expression: str) -> Any:
-        return eval(expression.format(result="result"), {**self.names, "result": self.result})
+from lawful.properties.subjects.program import Call, Seen, literal
+from lawful.properties.subjects.subject import Answer
 
 
-def ask(
-    mix: Mix, lines: Callable[[str], list[str]], alpha: float, seed: int, num_classes: int | None
-) -> ByLines:
-    """``num_classes`` None: the targets are values."""
-    asked = {"alpha": alpha, "num_classes": num_classes, "seed": seed}
-    names: dict[str, Any] = {"torch": torch, "loss": mix.adapter.loss}
-    answer = ByLines(asked, lines=lines, names=names)
+def ask(mix: Mix, given: Callable[[Call], None], alpha: float, seed: int, num_classes: int | None) -> Answer:
+    """One seeded call; ``given`` gives it ``inputs`` and ``target``, and what else is asked of, and
+    ``num_classes`` None says that the targets are values. ``result`` and ``labels`` are what came back."""
+    answer = Answer({"alpha": alpha, "num_classes": num_classes, "seed": seed})
     mix.answers.append(answer)
-    exec("\n".join(lines(mix.device)), names)
-    with probes.seeded(seed), mix.asking():
-        answer.result = mix.build(alpha, num_classes)(names["inputs"], names["target"])
-    if not isinstance(answer.result, tuple | list) or len(answer.result) not in (2, 4):
-        raise LawBroken("form of the result", "a", "(mixed, target)", type(answer.result).__name__)
+    call = mix.calling(answer, seed_all=probes.seed_all)
+    given(call)
+    with probes.generators_kept(), mix.asking():
+        call.do(f"seed_all({seed})")
+        call.do(f"mix = {mix.build_source(literal(alpha), literal(num_classes))}")
+        call.do("result = mix(inputs, target)")
+    result = call.names["result"]
+    if not isinstance(result, tuple | list) or len(result) not in (2, 4):
+        wanted, check = "(mixed, target) or (mixed, target_a, target_b, lam)", "len(result) in (2, 4)"
+        raise LawBroken("form of the result", "a", wanted, type(result).__name__, check=(check, call))
+    call.do("labels = result[1] if len(result) == 2 else tuple(result[1:])")
     return answer
 
 
-def mixed_as(mix: Mix, answer: ByLines, target: Any, weights: Any, right: Any, bound: Any) -> None:
+def read(answer: Answer, source: str, what: str) -> Seen:
+    """The numbers of a part of what came back. Raises LawBroken where there is no such part."""
+    answer.call.use("is_tensor", is_tensor)
+    if not answer.call.evaluate(f"is_tensor(lambda: {source})"):
+        check = (f"is_tensor(lambda: {source})", answer.call)
+        raise LawBroken(what, "a", "tensor", f"no tensor {source}", check=check)
+    return answer.see(source)
+
+
+def is_tensor(part: Callable[[], Any]) -> bool:
+    """Whether there is such a part, and it is a tensor."""
+    try:
+        return isinstance(part(), torch.Tensor)
+    except (TypeError, KeyError, IndexError, ValueError):
+        return False
+
+
+def mixed_as(mix: Mix, answer: Answer, target: Any, weights: Any, right: Any, bound: Any) -> None:
     """The mixed target is ``right``, or a pair of ``target`` and its partners, shared as in ``weights``."""
-    if not answer.is_pair:
-        mix.agree("mixed target", answer.read("{target}"), right, bound)
+    if isinstance(answer.call.names["labels"], torch.Tensor):
+        mix.agree("mixed target", answer.see("labels"), right, bound)
         return
     own, partner = np.diag(weights), probes.partners(weights)
     seen = np.flatnonzero(own < 1).tolist()  # the others show no partner
-    mix.agree("own target of the pair", answer.read("{target}[0]"), target, 0.0)
+    mix.agree("own target of the pair", read(answer, "labels[0]", "own target of the pair"), target, 0.0)
     others = np.asarray(target)[partner[seen]]
-    mix.agree("partner's target", answer.read(f"{{target}}[1][{seen}]"), others, 0.0)
-    lam = "torch.as_tensor({target}[2]).reshape(-1)"  # one for each, or one for all
-    if len(answer.read(lam)) > 1:
+    mix.agree("partner's target", read(answer, f"labels[1][{seen}]", "partner's target"), others, 0.0)
+    lam = "torch.as_tensor(labels[2]).reshape(-1)"  # one for each, or one for all
+    if len(read(answer, lam, "lambda of the pair")) > 1:
         lam = f"{lam}[{seen}]"
-    found = answer.read(lam)
+    found = answer.see(lam)
     mix.agree("lambda of the pair", found, own[seen][: len(found)], 2 * mix.weight_error())

@@ -7,117 +7,44 @@ import contextlib
 import inspect
 import io
 import logging
+import os
 import re
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch.distributions import Distribution
 
+from lawful.impl.arrays import taking_tensors
 from lawful.impl.contracts import LEFT_OUT, WAYS, Adapter
+from lawful.impl.shown import standing_alone
 from lawful.properties import tolerances, twin
 from lawful.properties.cuda_as_cpu import CudaAsCpu
+from lawful.properties.subjects.failures import (
+    Endless,
+    LawBroken,
+    NoAnswer,
+    NotAsked,
+    Raised,
+    first_line,
+    show,
+)
+from lawful.properties.subjects.program import (
+    FILE,
+    Call,
+    Seen,
+    assertion,
+    import_lines,
+    literal,
+    program,
+)
 from lawful.properties.ways import QUICK, modules_held
-
-
-class NotUnderstood(Exception):
-    """We do not know how to call the target: says what was tried, what came back, and what to do."""
-
-
-class Raised(Exception):
-    """The implementation raised on an input that it should take."""
-
-    def __init__(self, error: BaseException):
-        self.error = error
-        super().__init__(f"raised {first_line(error)}")
-
-
-class NotAsked(BaseException):
-    """The case could not be asked, and Hypothesis must not try again: no verdict on the code."""
-
-
-class Unasked(Exception):
-    """What was drawn is no question for this implementation: it defines no answer. Counted as discarded."""
-
-
-class LawBroken(AssertionError):
-    """A law does not hold: what was looked at, what was expected, and what came.
-
-    Of arrays, the entry is shown that is off most against its bound. ``text`` says it in other words.
-    """
-
-    at: tuple[int, ...] | None = None
-    """The place of that entry."""
-    ratio: float | None = None
-    """error/bound of that entry, where a bound was asked."""
-
-    def __init__(
-        self, what: str, relation: str, expected: Any, actual: Any, bound: Any = None, *, text: str = ""
-    ):
-        self.what, self.relation = what, relation
-        self.expected, self.actual, self.bound = expected, actual, bound
-        super().__init__(text or self._says())
-
-    def _says(self) -> str:
-        numbers = all(np.issubdtype(np.asarray(v).dtype, np.number) for v in (self.actual, self.expected))
-        if not numbers or self.relation not in _WORST:
-            wanted = str(self.expected) if self.relation == "of shape" else _show(self.expected)
-            return f"{self.what} is {_show(self.actual)}, expected {self.relation} {wanted}"
-        actual, expected = np.asarray(self.actual, float), np.asarray(self.expected, float)
-        if actual.shape != np.broadcast_shapes(actual.shape, expected.shape) or not actual.size:
-            shown = _show(self.expected)
-            return f"{self.what} is {_show(self.actual)}, expected {self.relation} {shown}"
-        expected = np.broadcast_to(expected, actual.shape)
-        bound = np.broadcast_to(np.asarray(0.0 if self.bound is None else self.bound, float), actual.shape)
-        worst = np.argmax(_WORST[self.relation](actual, expected, bound))
-        self.at = at = tuple(map(int, np.unravel_index(worst, actual.shape)))
-        got, right = _apart(float(actual[at]), float(expected[at]))
-        place = f" at [{', '.join(map(str, at))}]" if actual.ndim else ""
-        text = f"{self.what} is {got}{place}, expected {self.relation} {right}"
-        if self.relation == "about":
-            off = abs(float(actual[at]) - float(expected[at]))
-            self.ratio = float(tolerances.worst_ratio(actual, expected, bound))
-            if np.isfinite(off):
-                text += f" (off by {off:.2g}, allowed {float(bound[at]):.2g})"
-        return text
-
-
-def _excess(actual: Any, expected: Any, bound: Any) -> Any:
-    """error/bound by entry, NaN and infinity being the worst."""
-    same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        ratio = np.where(same, -1.0, np.abs(actual - expected) / bound)
-    return np.where(np.isnan(ratio), np.inf, ratio)
-
-
-def _beyond(difference: Any) -> Any:
-    return np.where(np.isnan(difference), np.inf, difference)
-
-
-_WORST: dict[str, Callable[[Any, Any, Any], Any]] = {
-    "about": _excess,
-    "exactly": lambda actual, expected, bound: _excess(actual, expected, np.ones(np.shape(actual))),
-    "at most": lambda actual, expected, bound: _beyond(actual - expected),
-    "at least": lambda actual, expected, bound: _beyond(expected - actual),
-}
-"""By relation, how far each entry is off: the largest is shown."""
-
-
-def _apart(actual: float, expected: float) -> tuple[str, str]:
-    """Both with as many digits as it takes to see that they differ, 6 at least.
-
-    >>> _apart(0.69314718, 0.69314719)
-    ('0.69314718', '0.69314719')
-    """
-    for digits in range(6, 18):
-        got, right = (f"{value:.{digits}g}" for value in (actual, expected))
-        if got != right:
-            break
-    return got, right
 
 
 @dataclass
@@ -133,21 +60,18 @@ class Answer:
     """The second derivative along a direction."""
     dtype: str = ""
     """Of the result."""
-    places: tuple[str, ...] = ()
-    """The types of devices on which its tensors are. A scalar is at home on the CPU too."""
+    places: str = ""
+    """The types of devices on which its tensors are, as :func:`places_of` gives them."""
     after: dict[str, Any] = field(default_factory=dict)
     """What the inputs hold after the call, where the law asked for it."""
     printed: str = ""
     """On stderr, where its technique has something to show there."""
-    derived: list[tuple[str, Any]] = field(default_factory=list)
-    """What a law computed from the answer: an expression for a snippet, and its value."""
-    given: Mapping[str, Any] = field(default_factory=dict)
-    """Arguments of ``build``, by name, besides: see ``Subject.ordinary``."""
+    call: Call = field(default_factory=lambda: Call({}))
+    """The lines that asked."""
 
-    def derive(self, expression: str, value: Any) -> Any:
-        """The value, after noting the expression that gives it, say ``"{value}.sum(1)"``."""
-        self.derived.append((expression, value))
-        return value
+    def see(self, source: str) -> Seen:
+        """The numbers that an expression gives, on the names of the call: ``"mixed.sum(1)"``."""
+        return self.call.see(source)
 
 
 @dataclass
@@ -187,12 +111,22 @@ class Subject(abc.ABC):
     """What a person named to find it: a target of the command line."""
     cuda_as_cpu: bool = False
     """Whether it asks for CUDA by name, and is given the CPU in its place."""
+    blind: Mapping[str, str] = field(default_factory=dict)
+    """What no instrument of ours sees of it, with the reason: laws about that are not asked."""
     found_late: dict[str, str] = field(default_factory=dict)
     """Conventions that were looked at while laws were asked, as that takes a while: shared by all cases."""
     places_seen: set[str] = field(default_factory=set)
     """Devices on which an ordinary call was tried, where that is put off: shared by all cases."""
     given: Mapping[str, Any] = field(default_factory=dict)
     """Arguments that ``build`` is passed, or not, whatever the call says."""
+    imports: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
+    """Within which the modules that it imports are its own: see ``understanding.imports``."""
+    identities: tuple[Any, ...] = ()
+    """Its file and its name there: as it was named, and as it is defined. See ``harness.identity``."""
+    folders: tuple[str, ...] = ()
+    """Where a program finds the modules that it imports."""
+    base: str = field(default_factory=os.getcwd)
+    """The folder in which a program is run."""
 
     @classmethod
     @abc.abstractmethod
@@ -214,9 +148,50 @@ class Subject(abc.ABC):
             return first_line(error.error)
         return None
 
-    @abc.abstractmethod
-    def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
-        """A stand-alone program, without ``lawful``, that shows the failure of these calls again."""
+    def program(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
+        """A program that stands alone and shows the failure of these calls again. Raises Untold."""
+        calls = [answer.call for answer in answers]
+        # what was refused on the way plays no part
+        calls = [call for call in calls[:-1] if not call.raised] + calls[-1:]
+        if not isinstance(broken, LawBroken) and calls:
+            calls[-1].ends_raising()
+        asserted = assertion(broken, calls)
+        return program(headline, self.start(), calls, broken, asserted=asserted)
+
+    def start(self) -> list[str]:
+        """The lines of a program that give ``build``, or a comment where nothing can."""
+        adapter = self.adapter
+        lines = [*import_lines(self.folders, self.base), *adapter.imports.splitlines()]
+        if re.search(r"^(def build\(|build = )", adapter.imports, re.M):
+            return lines
+        alone = standing_alone(adapter.build)
+        if alone is not None:
+            name = adapter.build.__name__
+            return [*lines, *alone.splitlines(), *([f"build = {name}"] if name != "build" else [])]
+        module = sys.modules.get(getattr(adapter.build, "__module__", ""))
+        found = [name for name, value in vars(module).items() if value is adapter] if module else []
+        if not found or module is None:
+            return [*lines, f"# build: that of the adapter {adapter.name!r}, {NO_SOURCE}: put it here"]
+        return [*lines, f"from {module.__name__} import {found[0]}", f"build = {found[0]}.build"]
+
+    def calling(self, answer: Answer, **tools: Any) -> Call:
+        """The call of an answer, on whose names its lines are run."""
+        if self.adapter.arrays == "numpy":
+            tools["taking_tensors"] = taking_tensors
+        answer.call = Call(tools, self.device)
+        answer.call.names["build"] = self.adapter.build
+        return answer.call
+
+    def build_source(self, *arguments: str, **features: str) -> str:
+        """Source of a build, of the source of its arguments; given ones stand in their place."""
+        if self.given:
+            given = {name: v if v is LEFT_OUT else literal(v) for name, v in self.given.items()}
+            named = {**dict(zip(self.by_position, arguments, strict=False)), **features, **given}
+            features = {name: value for name, value in named.items() if value is not LEFT_OUT}
+            arguments = arguments[len(self.by_position) :]
+        build = "taking_tensors(build)" if self.adapter.arrays == "numpy" else "build"
+        inside = [*arguments, *(f"{name}={value}" for name, value in features.items())]
+        return f"{build}({', '.join(inside)})"
 
     def remarks(self) -> list[str]:
         """What to know before the verdicts, in a sentence each."""
@@ -231,28 +206,35 @@ class Subject(abc.ABC):
                 "No form gives the reference's values, so it is asked in the plainest that fits; it could "
                 "as well be called with " + ", or with ".join(self.also_called) + "."
             )
+        found += [f"{why}: laws about {what} were not asked." for what, why in self.blind.items()]
         if self.cuda_as_cpu:
             found.append(
                 "It asks for CUDA by name, and there is none here: it was given the CPU in its place."
             )
         return found
 
-    def look_at_places(self, answer: Answer, *tensors: Any) -> None:
-        found = [each for each in tensors if isinstance(each, torch.Tensor)]
-        answer.places = tuple(
-            sorted({each.device.type for each in found if each.dim() or each.device.type != "cpu"})
-        )
-
     def stays(self, answer: Answer) -> None:
         """All that came back is on the device of what went in."""
-        elsewhere = ", ".join(place for place in answer.places if place != self.device) or "nowhere else"
-        self.same("device of a tensor that came back", elsewhere, "nowhere else")
+        elsewhere = sorted(set(answer.places.split()) - {self.device})
+        if elsewhere:
+            text = f"a tensor that came back is on {', '.join(elsewhere)}, expected all on {self.device}"
+            raise LawBroken(
+                "device of a tensor that came back", "exactly", self.device, answer.places, text=text
+            )
 
     @contextlib.contextmanager
     def asking(self) -> Iterator[None]:
         """Around every call of the implementation: tells its errors from ours."""
+        call = self.answers[-1].call if self.answers else None
         with _asking(), CudaAsCpu() if self.cuda_as_cpu else contextlib.nullcontext():
-            yield
+            if call is None:
+                yield
+                return
+            before, call.asking = call.asking, True
+            try:
+                yield
+            finally:
+                call.asking = before
 
     def build(self, *arguments: Any, **features: Any) -> Any:
         """What the adapter builds, of tensors whatever arrays it takes."""
@@ -261,15 +243,15 @@ class Subject(abc.ABC):
             features = {name: value for name, value in named.items() if value is not LEFT_OUT}
             arguments = arguments[len(self.by_position) :]
         if self.adapter.arrays == "numpy":
-            from lawful.impl.arrays import taking_tensors
-
             return taking_tensors(self.adapter.build)(*arguments, **features)
         return self.adapter.build(*arguments, **features)
 
-    def built(self, **given: Any) -> Any:
-        """What an ordinary build gives with these arguments; nothing is called yet."""
+    def built(self, **given: Any) -> None:
+        """An ordinary build with these arguments; nothing is called yet."""
+        self.answers.append(answer := Answer({}))
+        asked = replace(self, given=given)
         with self.asking():
-            return replace(self, given=given).build(*self.built_of)
+            asked.calling(answer).do(f"made = {asked.build_source(*map(literal, self.built_of))}")
 
     def on(self, device: str, dtype: str) -> Self:
         return replace(self, device=device, dtype=dtype, answers=[], worst_error=0.0)
@@ -280,10 +262,7 @@ class Subject(abc.ABC):
 
     def ordinary(self, **given: Any) -> Answer:
         """An ordinary call with these arguments of ``build``, by their names; LEFT_OUT: not passed."""
-        try:
-            return replace(self, given=given).ordinarily()
-        finally:
-            self.answers[-1].given = given
+        return replace(self, given=given).ordinarily()
 
     def ordinarily(self) -> Answer:
         """A call on whose result every documented argument has a say, as far as one call can show it."""
@@ -315,11 +294,6 @@ class Subject(abc.ABC):
             return "it takes NumPy arrays, which are on no device"
         return self.adapter.declines.get("twin") or self.adapter.declines.get("devices") or twin.why_absent()
 
-    @property
-    def shown_device(self) -> str:
-        """The device that a snippet names: the twin stands in for CUDA."""
-        return "cuda" if self.device == twin.NAME else self.device
-
     def asks_for_cuda(self, error: BaseException) -> str | None:
         """How its code names CUDA, so that it goes another way there than on a twin; None if it does not."""
         if self.cuda_as_cpu:
@@ -336,11 +310,28 @@ class Subject(abc.ABC):
                 return found.group()
         return None
 
-    def waited(self, call: Callable[[], object]) -> int:
+    def not_its_doing(self, error: BaseException) -> str | None:
+        """Why an error is not the code's own: what it imports is not installed, CUDA is not here, or it was
+        called in a way that nobody but our own adapter calls it. None where its own lines make it."""
+        if isinstance(error, ImportError):
+            return f"it imports what is not here: {first_line(error)}"
+        if _NEEDS_CUDA.search(f"{type(error).__name__}: {error}"):
+            return f"it asks for CUDA, which is not here: {first_line(error)}"
+        if not self.adapter.imports or self.adapter.library is not None:
+            return None  # written by hand, so a part of what is asked
+        own = [frame for frame in traceback.extract_tb(error.__traceback__) if not _passes_on(frame.filename)]
+        if own and own[-1].filename.startswith("<the adapter"):
+            return f"the way in which it is called here raises, and not its own lines: {first_line(error)}"
+        return None
+
+    def waited(self, ask: Callable[[], object]) -> Seen:
         """How often the host waited for the device while this was asked: seen on the twin."""
         with twin.watched() as seen:
-            call()
-        return len(seen.waits)
+            ask()
+        call = self.answers[-1].call
+        call.counts_waits = True
+        call.names["count"] = len(seen.waits)
+        return call.see("count")
 
     def look_at_the_twin(self) -> None:
         """Whether an ordinary call works there, and the convention ``waits``: how often the host waits.
@@ -352,7 +343,7 @@ class Subject(abc.ABC):
         self.places_seen.add(twin.NAME)
         try:
             with silence(), global_state_kept():
-                count = self.on(twin.NAME, "float32").waits_of_a_call()
+                count = int(self.on(twin.NAME, "float32").waits_of_a_call())
         except Raised as error:
             self.refused_devices[twin.NAME] = first_line(error.error)
         except (LawBroken, NotAsked):
@@ -361,7 +352,7 @@ class Subject(abc.ABC):
             if not self.cuda_as_cpu:
                 self.found_late["waits"] = WAITS[min(count, len(WAITS) - 1)]
 
-    def waits_of_a_call(self) -> int:
+    def waits_of_a_call(self) -> Seen:
         """How often the host waits in an ordinary call; in a step, of what takes steps."""
         raise NotImplementedError
 
@@ -453,7 +444,7 @@ class Subject(abc.ABC):
             alike = np.shape(answer.value) == np.shape(right)
             if alike and tolerances.worst_ratio(answer.value, right, bound) <= 1.0:
                 return
-        text = f"took {what} and returned {_show(answer.value)}; an error was expected"
+        text = f"took {what} and returned {show(answer.value)}; an error was expected"
         raise LawBroken(what, "an error, not", "a silent number", answer.value, text=text)
 
     def named(self, what: str, names: str, raised: Raised) -> None:
@@ -467,9 +458,42 @@ class Subject(abc.ABC):
             text = (
                 f"{what} raised {first_line(error)}; expected a ValueError or TypeError that names {wanted}"
             )
-            raise LawBroken(f"error for {what}", "an", f"error that names {wanted}", str(error), text=text)
+            call, right = self.answers[-1].call, f"error that names {wanted}"
+            call.use("re", re)
+            pattern = rf"\b({alone})\b"
+            check = f"isinstance(raised, (ValueError, TypeError)) and re.search({pattern!r}, str(raised))"
+            raise LawBroken(f"error for {what}", "an", right, str(error), text=text, check=(check, call))
 
 
+def compared(answers: list[Answer], broken: BaseException) -> list[Answer]:
+    """Those whose values a law compared: the last one, and whatever else the error refers to."""
+    values: list[Any] = [getattr(broken, name, None) for name in ("actual", "expected")]
+    if any(getattr(value, "source", None) and value.call is None for value in values):  # of several calls
+        return answers
+    check = getattr(broken, "check", None)
+    calls = [getattr(value, "call", None) for value in values] + [check[1] if check else None]
+    if not any(calls):
+        return answers[-1:]
+    return [answer for answer in answers if any(answer.call is call for call in calls)]
+
+
+def places_of(*values: Any) -> str:
+    """The types of the devices on which tensors are, within whatever holds them: "cpu twin". A scalar is at
+    home on the CPU too."""
+    found, left = set(), list(values)
+    while left:
+        each = left.pop()
+        if isinstance(each, torch.Tensor):
+            found |= {each.device.type} if each.dim() or each.device.type != "cpu" else set()
+        elif isinstance(each, dict):
+            left += each.values()
+        elif isinstance(each, tuple | list):
+            left += each
+    return " ".join(sorted(found))
+
+
+NO_SOURCE = "which has no source that stands alone"
+"""Of a build in a program, which can be run with that build alone."""
 ERRORS = ("named", "any")
 """Values of the convention ``errors``: whether they name the argument."""
 REFUSED = ("when_built", "when_called")
@@ -482,6 +506,15 @@ WAITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "more")
 """Values of the convention ``waits``."""
 _NEEDS_CUDA = re.compile(r"not compiled with CUDA|No CUDA GPUs|NVIDIA driver|CUDA is not available", re.I)
 _NAMES_CUDA = re.compile(r"""torch\.cuda\.is_available|\.cuda\(|\bis_cuda\b|["']cuda\b""")
+
+
+def _passes_on(file: str) -> bool:
+    """Whether lines of a file say nothing of whose doing an error is: ours, PyTorch's and Python's."""
+    return file == FILE or file.startswith(_OURS) or bool(_LIBRARY.search(file))
+
+
+_OURS = str(Path(__file__).parents[1])
+_LIBRARY = re.compile(r"[/\\](torch|numpy)[/\\]|[/\\]python3\.\d+[/\\](?!site-packages)|^<frozen")
 
 
 def _device_of_its_own(adapter: Adapter) -> str | None:
@@ -535,6 +568,8 @@ def _asking() -> Iterator[None]:
         raise Raised(error) from error
     except (KeyboardInterrupt, GeneratorExit, NotAsked):
         raise
+    except NoAnswer as error:
+        raise Raised(Endless(f"gave {error}")) from error
     except SystemExit as error:
         raise NotAsked(f"called sys.exit({error.code!r})") from error
     except BaseException as error:
@@ -595,19 +630,5 @@ def to_float64(tensor: torch.Tensor) -> Any:
     return tensor.detach().to("cpu", torch.float64).numpy()
 
 
-def first_line(error: BaseException) -> str:
-    """An error in one line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
-
-
 def _numeric(value: Any) -> bool:
     return np.issubdtype(np.asarray(value).dtype, np.floating)
-
-
-def _show(value: Any) -> str:
-    array = np.asarray(value)
-    if not np.issubdtype(array.dtype, np.number):
-        return str(value)
-    with np.printoptions(precision=6, threshold=12, edgeitems=2, linewidth=200):
-        return f"{float(array):.7g}" if array.ndim == 0 else str(array).replace("\n", "")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,97 +19,149 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lawful.impl.contracts import Adapter, Trained, Training
 from lawful.properties import probes, twin
-from lawful.properties.subjects.subject import (
-    BATCHES,
-    ERRORS,
-    WAITS,
-    Answer,
-    LawBroken,
-    NotAsked,
-    NotUnderstood,
-    Raised,
-    Subject,
-    Unasked,
-    silence,
-    to_float64,
-)
+from lawful.properties.probes import EmptyLoader
+from lawful.properties.subjects.failures import LawBroken, NotAsked, NotUnderstood, Raised, Unasked
+from lawful.properties.subjects.program import Seen, literal
+from lawful.properties.subjects.subject import BATCHES, ERRORS, WAITS, Answer, Subject, places_of, silence
 
 CLASSES = 3
 
 
 @dataclass
-class Call:
-    """One call of the model."""
+class Watch:
+    """What is seen of a training run, from inside."""
 
-    training: bool
-    with_graph: bool
-    inputs: Any
-    """(B, F), each row the weights of the samples in it."""
-    logits: Any
-
-
-@dataclass
-class Run(Answer):
-    """One training run, and what was seen of it."""
-
-    trained: Trained = field(default_factory=lambda: Trained())
-    calls: list[Call] = field(default_factory=list)
+    sizes: list[int]
+    """Of the batches of an epoch."""
+    constant: bool = False
+    """Whether batch b of training costs b + 1."""
+    reduces: bool = False
+    """Whether the loss is a mean over the batch."""
+    calls: list[SimpleNamespace] = field(default_factory=list)
+    """Of the model: ``training`` and ``with_graph``, ``inputs`` (B, F), each row the weights of the samples
+    in it, and ``logits`` (B, K)."""
     judged: list[Any] = field(default_factory=list)
     """The logits of each call of the loss, in evaluation and training."""
-    steps: list[tuple[Any, int]] = field(default_factory=list)
-    """For each optimizer step: the gradient of the weights (K, F), and the calls of the model before it."""
-    judged_at_step: list[int] = field(default_factory=list)
-    weights: Any = None
-    targets: Any = None
-    """Of all training and partner samples, by their unit vector."""
-    buffers_in_evaluation: int = 0
+    steps: list[tuple[Any, int, int]] = field(default_factory=list)
+    """For each optimizer step: the gradient of the weights (K, F), and how often the model and the loss were
+    called before it."""
     ticks: list[int] = field(default_factory=list)
     """For each call of the scheduler, the optimizer's steps before it."""
+    aside: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
+    """Within which the host's waits are our own."""
+
+    def loss_fn(self, logits: Tensor, target: Tensor) -> Tensor:
+        with self.aside():
+            self.judged.append(rows_of(logits))
+        losses: Tensor = F.cross_entropy(logits, target, reduction="mean" if self.reduces else "none")
+        seen = sum(self.trains(call) for call in self.calls)
+        if self.constant and self.trains(self.calls[-1]):
+            batch = seen
+            losses = 0 * losses + (batch - 1) % len(self.sizes) + 1
+        return losses
+
+    def trains(self, call: SimpleNamespace) -> bool:
+        """Whether it is of training samples, in whichever mode."""
+        return bool(call.inputs[:, : sum(self.sizes)].any())
+
+    def step(self, *metrics: Any) -> None:
+        """Of a scheduler that changes nothing."""
+        self.ticks.append(len(self.steps))
 
 
-class _Watched(nn.Module):
+def rows_of(tensor: Tensor) -> Any:
+    return tensor.detach().to("cpu", torch.float64).numpy()
+
+
+class Watched(nn.Module):
+    """A linear model of one vector a sample, with a buffer that training moves."""
+
     count: Tensor
 
-    def __init__(self, run: Run, features: int) -> None:
+    def __init__(self, watch: Watch, features: int) -> None:
         super().__init__()
-        self.run = run
+        self.watch = watch
         generator = torch.Generator().manual_seed(0)
-        self.weight = nn.Parameter(torch.randn(CLASSES, features, generator=generator))
+        self.weight = nn.Parameter(torch.randn(3, features, generator=generator))
         self.register_buffer("count", torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
         logits = x.flatten(1) @ self.weight.T
-        with twin.looking(False):
-            seen = to_float64(x.flatten(1))
-            self.run.calls.append(Call(self.training, torch.is_grad_enabled(), seen, to_float64(logits)))
+        with self.watch.aside():
+            call = SimpleNamespace(training=self.training, with_graph=torch.is_grad_enabled())
+            call.inputs, call.logits = rows_of(x.flatten(1)), rows_of(logits)
+            self.watch.calls.append(call)
         if self.training:
             self.count += 1
         return logits
 
-    def __deepcopy__(self, memo: Any) -> _Watched:
+    def __deepcopy__(self, memo: Any) -> Watched:
         return self
 
 
-class _Steps(torch.optim.SGD):
-    run: Run
+class Steps(torch.optim.SGD):
+    """Notes what it is given at each step."""
+
+    watch: Watch
 
     def step(self, closure: Any = None) -> Any:
         (weight,) = self.param_groups[0]["params"]
-        with twin.looking(False):
-            grad = np.zeros(weight.shape) if weight.grad is None else to_float64(weight.grad)
-        self.run.steps.append((grad, len(self.run.calls)))
-        self.run.judged_at_step.append(len(self.run.judged))
+        with self.watch.aside():
+            grad = np.zeros(weight.shape) if weight.grad is None else rows_of(weight.grad)
+        self.watch.steps.append((grad, len(self.watch.calls), len(self.watch.judged)))
         return super().step(closure)
 
 
-class _Ticks:
-    """A scheduler that changes nothing."""
+def watched_training(
+    watch: Watch,
+    train: list[int],
+    mix: list[int],
+    val: list[int],
+    device: str = "cpu",
+    batches_on: str = "cpu",
+) -> tuple[Watched, Steps, list[Any]]:
+    """A model, its optimizer and three loaders, of batches of these sizes: each sample is a unit vector."""
+    parts = (train, mix, val)
+    features = sum(map(sum, parts))
+    rows = torch.eye(features, device=batches_on)[:, None, None, :]
+    targets = torch.arange(features, device=batches_on) % 3
+    model = Watched(watch, features).to(device)
+    optimizer = Steps(model.parameters(), lr=0.0)
+    optimizer.watch = watch
+    loaders, first = [], 0
+    for sizes in parts:
+        last = first + sum(sizes)
+        loaders.append(in_batches(rows[first:last], targets[first:last], sizes))
+        first = last
+    return model, optimizer, loaders
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
 
-    def step(self, *metrics: Any) -> None:
-        self.run.ticks.append(len(self.run.steps))
+def in_batches(rows: Tensor, targets: Tensor, sizes: list[int]) -> Any:
+    """A DataLoader that gives batches of these sizes, in order."""
+    ends = np.cumsum([0, *sizes])
+    batches = [list(range(a, b)) for a, b in itertools.pairwise(ends)]
+    kind: Any = DataLoader if batches else EmptyLoader
+    return kind(TensorDataset(rows, targets), batch_sampler=batches)
+
+
+@dataclass
+class Run(Answer):
+    """One training run. ``value`` are the losses of its epochs."""
+
+    trained: Trained = field(default_factory=lambda: Trained())
+    watch: Watch = field(default_factory=lambda: Watch([]))
+    weights: Any = None
+    targets: Any = None
+    """Of all training and partner samples, by their unit vector."""
+
+    @property
+    def calls(self) -> list[Any]:
+        return self.watch.calls
+
+    @property
+    def stepped(self) -> list[Any]:
+        """The last call of the model before each step."""
+        return [self.watch.calls[calls - 1] for _, calls, _ in self.watch.steps]
 
 
 @dataclass
@@ -146,101 +201,70 @@ class Loop(Subject):
         ``reduces``: the loss is a mean over the batch. ``schedules``: with a scheduler, whose calls are
         counted. ``on_cpu``: the batches are there, wherever the model is. ``in_evaluation``: the
         mode in which the model is handed over."""
-        asked: dict[str, Any] = {
-            "sizes": sizes,
-            "val_sizes": [2, 1] if val_sizes is None else val_sizes,
-            "mix_sizes": mix_sizes,
-            "alpha": alpha,
-            "epochs": epochs,
-            "seed": seed,
-            "constant": constant,
-        }
-        options = {
-            "reduces": reduces,
-            "schedules": schedules,
-            "on_cpu": on_cpu,
-            "in_evaluation": in_evaluation,
-        }
-        asked |= {name: True for name, wanted in options.items() if wanted}
-        run = Run(asked)
+        mix, val = mix_sizes or [], [2, 1] if val_sizes is None else val_sizes
+        run = Run({"sizes": sizes, "mix_sizes": mix_sizes, "val_sizes": val, "alpha": alpha})
         self.answers.append(run)
-        train, mixed, val = sum(sizes), sum(mix_sizes or []), sum(asked["val_sizes"])
-        features = train + mixed + val
-        place = "cpu" if on_cpu else self.device
-        rows = torch.eye(features, device=place)[:, None, None, :]
-        targets = torch.arange(features, device=place) % CLASSES
-        run.targets = targets.cpu().numpy()
-        model = _Watched(run, features).to(self.device)
-        model.train(not in_evaluation)
-        run.weights = to_float64(model.weight)
-        optimizer = _Steps(model.parameters(), lr=0.0)
-        optimizer.run = run
-
-        def loss_fn(logits: Tensor, target: Tensor) -> Tensor:
-            with twin.looking(False):
-                run.judged.append(to_float64(logits))
-            losses = F.cross_entropy(logits, target, reduction="mean" if reduces else "none")
-            if constant and model.training:
-                batch = sum(call.training for call in run.calls)
-                return 0 * losses + (batch - 1) % len(sizes) + 1
-            return losses
-
-        loaders = [
-            _loader(rows[first:last], targets[first:last], of)
-            for first, last, of in (
-                (0, train, sizes),
-                (train, train + mixed, mix_sizes or []),
-                (train + mixed, features, asked["val_sizes"]),
-            )
-        ]
-        with probes.seeded(seed), self.asking(), silence() as printed:
-            run.trained = self.build(
-                model,
-                optimizer,
-                loss_fn,
-                loaders[0],
-                loaders[2],
-                mix_loader=None if mix_sizes is None else loaders[1],
-                alpha=alpha,
-                epochs=epochs,
-                **({"scheduler": _Ticks(run)} if schedules else {}),
-            )
-        run.printed = printed.getvalue()
-        run.buffers_in_evaluation = int(model.count.item()) - sum(call.training for call in run.calls)
-        run.value = np.asarray([float(loss) for loss in run.trained.train_loss or ()])
-        self.look_at_places(run, *model.state_dict().values(), *(p.grad for p in model.parameters()))
+        call = self.calling(run, **_TOOLS)
+        options = {"constant": constant, "reduces": reduces}
+        given = "".join(f", {name}=True" for name, wanted in options.items() if wanted)
+        call.do(f"watch = Watch({sizes}{given})")
+        run.watch = call.names["watch"]
+        if self.device == twin.NAME:
+            call.names["twin"] = twin
+            call.do("watch.aside = lambda: twin.looking(False)")
+        places = {"device": self.device, "batches_on": "cpu" if on_cpu else self.device}
+        placed = "".join(f", {name}={literal(value)}" for name, value in places.items() if value != "cpu")
+        made = f"watched_training(watch, {sizes}, {mix}, {val}{placed})"
+        call.do(f"model, optimizer, (train_loader, mix_loader, val_loader) = {made}")
+        if in_evaluation:
+            call.do("model.eval()")
+        run.weights = rows_of(call.names["model"].weight)
+        run.targets = np.arange(sum(sizes) + sum(mix) + sum(val)) % CLASSES
+        features = {"mix_loader": "None" if mix_sizes is None else "mix_loader"}
+        features |= {"alpha": literal(alpha), "epochs": str(epochs)}
+        features |= {"scheduler": "watch"} if schedules else {}
+        parts = ("model", "optimizer", "watch.loss_fn", "train_loader", "val_loader")
+        kept = "contextlib.redirect_stderr(io.StringIO()) as printed"
+        built = f"result = {self.build_source(*parts, **features)}"
+        with probes.generators_kept(), self.asking(), silence():
+            call.do(f"seed_all({seed})")
+            call.do(f"with {kept}:\n    {built}" if "progress" in self.given else built)
+        if "progress" in self.given:
+            run.printed = call.words("printed.getvalue()")
+        run.trained = call.names["result"]
+        run.value = call.see("[float(loss) for loss in result.train_loss or ()]")
+        run.places = call.words("places_of(model.state_dict(), [p.grad for p in model.parameters()])")
         return run
 
-    def waits_of_a_call(self) -> int:
+    def waits_of_a_call(self) -> Seen:
         """From epochs of two lengths: what comes before and after is no step."""
         moved = self.conventions.get("batches") == "moved"
         few, many = (
             self.waited(partial(self, sizes, mix_sizes=self.partners(sizes), on_cpu=moved))
             for sizes in ([2] * 3, [2] * 6)
         )
-        return round((many - few) / 3)
+        return Seen.of(round(float(many - few) / 3), "round((count_2 - count_1) / 3)", None)
 
     def ordinarily(self) -> Run:
         return self([2, 1], mix_sizes=self.partners([2, 1]))
 
     def shown_by(self, answer: Answer) -> dict[str, Any]:
         assert isinstance(answer, Run)
-        calls = [weight for call in answer.calls for weight in call.inputs.ravel()]
+        calls = answer.see("[weight for call in watch.calls for weight in call.inputs.ravel()]")
         return {"training losses of the epochs": answer.value, "inputs of the model": calls}
 
     def history(self, run: Run, name: str) -> Any:
         """A history of the run, (epochs,). Raises Unasked where it keeps none."""
-        kept = getattr(run.trained, name)
-        if kept is None:
+        if getattr(run.trained, name) is None:
             raise Unasked(f"keeps no {name}")
-        return np.asarray([float(value) for value in kept])
+        return run.see(f"[float(value) for value in result.{name}]")
 
     def mixed_losses(self, run: Run) -> list[tuple[Any, Any]]:
         """For each training call: each sample's loss (B,) and the gradient of their mean (K, F), for the
         mixture that the inputs show. Sample i of the epoch is known by its place."""
         results, place = [], 0
         total = sum(run.asked["sizes"])
-        for call in (call for call in run.calls if call.training):
+        for call in run.stepped:
             x = call.inputs
             z = x @ run.weights.T
             log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
@@ -263,8 +287,9 @@ class Loop(Subject):
         except (Raised, NotAsked) as error:
             raise NotUnderstood(f"an epoch of two batches: it {error}") from error
         kept = run.trained.train_loss
-        if not run.steps or (kept is not None and len(kept) != 1):
-            raise NotUnderstood(f"an epoch of two batches: {len(run.steps)} steps, {len(run.value)} epochs")
+        steps = len(run.watch.steps)
+        if not steps or (kept is not None and len(kept) != 1):
+            raise NotUnderstood(f"an epoch of two batches: {steps} steps, {len(run.value)} epochs")
         subject.features |= subject.features_said()
         return subject
 
@@ -278,18 +303,10 @@ class Loop(Subject):
         """Sizes of a second loader where there has to be one."""
         return None if "shuffle" in self.features else list(sizes)
 
-    def snippet(self, answers: list[Answer], broken: BaseException, headline: str) -> str:
-        """In words: the run is watched from inside, which takes a page of code."""
-        asked = answers[-1].asked
-        return f"# {headline}\n# a training run with {asked}\n# {broken}\n"
 
-
-def _loader(rows: Tensor, targets: Tensor, sizes: list[int]) -> Any:
-    """A DataLoader that gives batches of these sizes, in order."""
-    ends = np.cumsum([0, *sizes])
-    batches = [list(range(a, b)) for a, b in itertools.pairwise(ends)]
-    kind: Any = DataLoader if batches else probes.EmptyLoader
-    return kind(TensorDataset(rows, targets), batch_sampler=batches)
-
+_TOOLS = {each.__name__: each for each in (probes.seed_all, Watch, watched_training, places_of)} | {
+    "contextlib": contextlib,
+    "io": io,
+}
 
 SUBJECT = Loop

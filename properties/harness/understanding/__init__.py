@@ -18,7 +18,8 @@ from lawful.properties.harness.understanding.candidates import technique_of_name
 from lawful.properties.harness.understanding.forms import NeedsCuda, RaisesOnEveryCall, needs_cuda
 from lawful.properties.harness.understanding.signature import Callee, callee_of
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import LATE, NotUnderstood, Subject, global_state_kept
+from lawful.properties.subjects.failures import NotUnderstood
+from lawful.properties.subjects.subject import LATE, Subject, global_state_kept
 
 
 def understand_target(

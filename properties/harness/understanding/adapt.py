@@ -9,7 +9,8 @@ from typing import Any
 from lawful.impl.contracts import TECHNIQUES, Adapter
 from lawful.properties.harness.understanding.candidates import technique_of_name
 from lawful.properties.harness.understanding.signature import Callee, callee_of
-from lawful.properties.subjects.subject import NotUnderstood, Subject
+from lawful.properties.subjects.failures import NotUnderstood
+from lawful.properties.subjects.subject import Subject
 
 _LEFT_OUT = {"name", "build", "imports", "called_as", "shown_as", "library", "deviations", "loss"}
 

@@ -45,7 +45,7 @@ class Candidate:
 
 def candidates(path: Path) -> list[Candidate]:
     """Of one file, in the order in which they stand. Raises SyntaxError where it is not Python 3."""
-    return list(_of(path, path.read_text(errors="replace")))
+    return list(_of(path, path.read_text(encoding="utf-8", errors="replace")))
 
 
 def _of(path: Path, source: str) -> Iterator[Candidate]:

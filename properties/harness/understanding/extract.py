@@ -20,7 +20,7 @@ def taken_out(path: Path, name: str) -> str:
     Raises ValueError where the file defines no such name, SyntaxError where it is not Python.
     """
     root = name.split(".")[0]
-    if root not in _defined(ast.parse(path.read_text(errors="replace"))):
+    if root not in _defined(ast.parse(path.read_text(encoding="utf-8", errors="replace"))):
         raise ValueError(f"{path} defines no {root}")
     nodes = _with_all_it_needs(path.resolve(), {root}, set())
     there = set(vars(builtins))
@@ -54,7 +54,7 @@ _USUAL = {
 
 def _with_all_it_needs(path: Path, wanted: set[str], known: set[tuple[Path, str]]) -> list[ast.stmt]:
     """The statements of a file that define what is wanted, what they refer to before them."""
-    tree = ast.parse(path.read_text(errors="replace"))
+    tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
     defined = _defined(tree)
     found = [name for name in wanted if name in defined and (path, name) not in known]
     known |= {(path, name) for name in found}
@@ -120,7 +120,7 @@ _FOLDERS_ABOVE = 5
 
 def works_at_import(path: Path) -> bool:
     """Whether the file does more than define when it is imported: parse arguments, load, train."""
-    tree = ast.parse(path.read_text(errors="replace"))
+    tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
     return any(isinstance(node, ast.For | ast.While | ast.With) or _is_call(node) for node in tree.body)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from lawful.properties.harness.understanding.signature import Callee
-from lawful.properties.subjects.subject import NotUnderstood, first_line
+from lawful.properties.subjects.failures import NotUnderstood, first_line
 
 OWN_FAULTS = (NameError, UnboundLocalError, ModuleNotFoundError)
 """Errors that no way of calling brings about or avoids, where they come from the code's own lines."""

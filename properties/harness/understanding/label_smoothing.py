@@ -34,7 +34,8 @@ from lawful.properties.harness.understanding.signature import (
     switch_of,
 )
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import NotUnderstood, Subject, silence
+from lawful.properties.subjects.failures import NotUnderstood
+from lawful.properties.subjects.subject import Subject, silence
 from lawful.reference import label_smoothing as reference
 
 OPTIONS = {
@@ -295,7 +296,8 @@ def _source(callee: Callee, roles: Roles, form: Form) -> str:
             lines.append(f"    {criterion} = {made}")
             made = criterion
         if issubclass(callee.target, torch.nn.Module) and not callee.method:
-            made += ".to(logits.device)"
+            # torch 2.4 to 2.10 compile no call of Module.to
+            made = f"({made} if torch.compiler.is_compiling() else {made}.to(logits.device))"
         call = f"{made}{method}({', '.join(filter(None, [*pair, arguments(called)]))})"
     elif callee.kind == "object":
         moved = ".to(logits.device)" if isinstance(callee.target, torch.nn.Module) else ""

@@ -21,7 +21,8 @@ from lawful.properties import probes
 from lawful.properties.harness.understanding.forms import Trials, arguments, executed, parts
 from lawful.properties.harness.understanding.signature import OFF, Callee, first, parameters_of, required
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import NotUnderstood, Subject, silence
+from lawful.properties.subjects.failures import NotUnderstood
+from lawful.properties.subjects.subject import Subject, silence
 
 PARTS = {
     "model": ("model", "net", "network", "module", "learner", "classifier"),

@@ -33,7 +33,8 @@ from lawful.properties.harness.understanding.signature import (
     required,
 )
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import NotUnderstood, Subject, silence
+from lawful.properties.subjects.failures import NotUnderstood
+from lawful.properties.subjects.subject import Subject, silence
 
 BATCHES = {
     "two arguments": "",

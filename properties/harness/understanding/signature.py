@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lawful.properties.subjects.subject import NotUnderstood
+from lawful.properties.subjects.failures import NotUnderstood
 
 EPSILON = (
     "label_smoothing",

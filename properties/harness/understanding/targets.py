@@ -7,6 +7,7 @@ import atexit
 import importlib
 import importlib.util
 import inspect
+import os
 import shutil
 import sys
 import tempfile
@@ -17,13 +18,17 @@ from typing import Any
 
 from lawful.impl import native, notebook, thirdparty
 from lawful.impl.contracts import TECHNIQUES, Adapter
+from lawful.properties.harness.identity import Identity, defined, named
+from lawful.properties.harness.plan import SHIPPED
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.candidates import Candidate, candidates
-from lawful.properties.harness.understanding.extract import taken_out
+from lawful.properties.harness.understanding.extract import taken_out, works_at_import
 from lawful.properties.harness.understanding.forms import RaisesOnEveryCall
+from lawful.properties.harness.understanding.imports import Imports
 from lawful.properties.registry import did_you_mean
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import NotUnderstood, Subject, first_line, silence
+from lawful.properties.subjects.failures import NotUnderstood, first_line
+from lawful.properties.subjects.subject import Subject, silence
 
 
 class UsageError(Exception):
@@ -61,21 +66,28 @@ class Definition:
     """The class of which it is a method."""
 
 
-def shipped() -> list[str]:
-    return ["native", "notebook", *thirdparty.LIBRARIES, *thirdparty.MORE]
+def find(target: str, technique: str | None = None, unknown: bool = False) -> Found:
+    """``unknown``: a file that does more than define things when it is imported is not imported.
 
-
-def find(target: str, technique: str | None = None) -> Found:
-    """Raises UsageError where nothing is there, NotUnderstood where we cannot call what is."""
+    Raises UsageError where nothing is there, NotUnderstood where we cannot call what is.
+    """
     if technique is not None and technique not in TECHNIQUES:
         raise UsageError(did_you_mean("technique", technique, list(TECHNIQUES)))
-    named = target.replace("::", ":")
-    library, _, chosen = named.partition(".")
-    if library in shipped() and (not chosen or chosen in TECHNIQUES):
-        return _shipped(named, technique)
+    text = target.replace("::", ":")
+    library, _, chosen = text.partition(".")
+    if library in SHIPPED and (not chosen or chosen in TECHNIQUES):
+        return _shipped(text, technique)
     notes: list[str] = []
-    found = understood(_imported_or_alone(target, notes), target, technique)
-    return replace(found, notes=[*found.notes, *notes])
+    with Imports() as imports:
+        meant = _imported_or_alone(target, notes, unknown)
+        found = understood(meant, target, technique)
+        known = (named(f"{place_of(target)}:{meant.name}", os.getcwd()), defined(meant.value))
+    folders, identities = tuple(imports.path), tuple(filter(None, known))
+    own = [
+        replace(subject, imports=imports, folders=folders, identities=identities)
+        for subject in found.subjects
+    ]
+    return replace(found, subjects=own, notes=[*found.notes, *notes])
 
 
 def understood(found: Definition, target: str, technique: str | None) -> Found:
@@ -94,26 +106,36 @@ def understood(found: Definition, target: str, technique: str | None) -> Found:
     return Found([replace(subject, found_as=target)])
 
 
+def place_of(target: str) -> str:
+    """The file or the module that a target names."""
+    text = target.replace("::", ":")
+    place, _, _ = text.rpartition(":")
+    return place or (text if text.endswith((".py", ".ipynb")) else _split_dotted(text)[0])
+
+
 def definition(target: str) -> Definition:
     """What a target names, imported. Raises UsageError."""
     named = target.replace("::", ":")
     place, _, name = named.rpartition(":")
-    if not place:
-        if named.endswith(".py") or "/" in named:
-            place, name = named, _only_candidate(Path(named))
-        else:
-            place, name = _split_dotted(named)
+    if named.endswith(".py") or (not place and "/" in named):  # C:\losses.py has a colon, and no name
+        place, name = named, _only_candidate(Path(named))
+    elif not place:
+        place, name = _split_dotted(named)
     path = Path(place) if place.endswith(".py") else None
     return member(_module_of_file(path) if path else _module(place), name, place, path)
 
 
-def _imported_or_alone(target: str, notes: list[str]) -> Definition:
+def _imported_or_alone(target: str, notes: list[str], unknown: bool = False) -> Definition:
     """Where a file does not import because something is not installed: its definition, taken out of it."""
+    place, _, name = target.replace("::", ":").rpartition(":")
+    works = unknown and place.endswith(".py") and works_at_import(Path(place))
     try:
+        if works:
+            raise UsageError("its file does more than define when it is imported")
         return definition(target)
     except UsageError as error:
-        place, _, name = target.replace("::", ":").rpartition(":")
-        if not place.endswith(".py") or not isinstance(error.__cause__, ImportError):
+        wanting = unknown or isinstance(error.__cause__, ImportError)
+        if not place.endswith(".py") or not wanting:
             raise
         folder = Path(tempfile.mkdtemp(prefix="lawful-"))  # its source has to last as long as it is asked
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -127,7 +149,7 @@ def alone(path: Path, name: str, why: Exception, notes: list[str], folder: Path)
     except ValueError:
         raise why from None
     file = folder / f"{path.stem}_alone.py"
-    file.write_text(source)
+    file.write_text(source, encoding="utf-8")
     said = (str(why).strip().splitlines() or [type(why).__name__])[0]
     try:
         module = _of_lone_file(file)
@@ -186,8 +208,8 @@ def _split_dotted(named: str) -> tuple[str, str]:
         if there:
             return place, ".".join(parts[count:])
     raise UsageError(
-        did_you_mean("shipped adapter", named, shipped())
-        + f"; there are {', '.join(shipped())}; or name package.module:Name or file.py:Name"
+        did_you_mean("shipped adapter", named, list(SHIPPED))
+        + f"; there are {', '.join(SHIPPED)}; or name package.module:Name or file.py:Name"
     )
 
 
@@ -206,7 +228,8 @@ def _shipped(target: str, technique: str | None) -> Found:
     for adapter in adapters:
         try:
             with silence():
-                found.subjects.append(replace(understand(adapter), found_as=target))
+                subject = replace(understand(adapter), found_as=target)
+                found.subjects.append(replace(subject, identities=(Identity("", adapter.name),)))
         except ImportError as error:
             found.notes.append(f"{library}: does not import here: {first_line(error)}")
     return found
@@ -308,4 +331,4 @@ def import_folders(path: Path) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-__all__ = ["Found", "NotUnderstood", "Raising", "UsageError", "find", "shipped"]
+__all__ = ["Found", "NotUnderstood", "Raising", "UsageError", "find"]

@@ -9,7 +9,8 @@ from lawful.properties.harness.understanding.forms import Trials, arguments, exe
 from lawful.properties.harness.understanding.lr_finder import PARTS, _numbers
 from lawful.properties.harness.understanding.signature import ALPHA, OFF, Callee, first, required
 from lawful.properties.subjects import understand
-from lawful.properties.subjects.subject import NotUnderstood, Subject
+from lawful.properties.subjects.failures import NotUnderstood
+from lawful.properties.subjects.subject import Subject
 from lawful.properties.subjects.training import Loop
 
 TRAIN = ("train_loader", "trainloader", "train_dl", "train_dataloader", "train_iter", *PARTS["loader"])

@@ -21,7 +21,7 @@ def wrong(answer: Any, expected: Any, bound: Any) -> bool:
 
 
 def main(vectors_file: str, answers_file: str) -> int:
-    with open(vectors_file) as vectors, open(answers_file) as given:
+    with open(vectors_file, encoding="utf-8") as vectors, open(answers_file, encoding="utf-8") as given:
         known, answers = {each["id"]: each for each in json.load(vectors)["vectors"]}, json.load(given)
     failed = 0
     for name, answer in answers.items():

@@ -18,8 +18,9 @@ from lawful.impl.faulty import faults
 from lawful.properties import tolerances
 from lawful.properties.harness.vectors import Question, examples, small
 from lawful.properties.registry import WIDE_FLOATS, Law
+from lawful.properties.subjects.failures import LawBroken, Raised, Unasked
 from lawful.properties.subjects.label_smoothing import Loss
-from lawful.properties.subjects.subject import Answer, LawBroken, Raised, Unasked, silence
+from lawful.properties.subjects.subject import Answer, silence
 from lawful.reference import label_smoothing as reference
 
 ASKS = {
