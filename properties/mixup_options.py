@@ -75,7 +75,7 @@ def classes_of_places_are_mixed_alike(mix: Mix, size: int, alpha: float, seed: i
         _floats(mix, call, "inputs", probes.identity_batch(size))
         _whole(mix, call, "target", target)
 
-    answer = ask(mix, given, alpha, seed, classes)
+    answer = ask(mix, given, size, alpha, seed, classes)
     own, partner = np.diag(shown.value), probes.partners(shown.value)
     right = reference.mixed_targets(target, target[partner], own, classes)
     mixed_as(mix, answer, target, shown.value, right, 2 * mix.weight_error())
@@ -117,7 +117,7 @@ def values_are_mixed_as_inputs_are(mix: Mix, size: int, alpha: float, seed: int,
         _floats(mix, call, "inputs", probes.identity_batch(size))
         _floats(mix, call, "target", values)
 
-    answer = ask(mix, given, alpha, seed, None)
+    answer = ask(mix, given, size, alpha, seed, None)
     own, partner = np.diag(shown.value), probes.partners(shown.value)
     right = reference.mix(values, values[partner], own)
     bound = 2 * tolerances.mix_error(mix.precision, values, values[partner])
@@ -143,7 +143,7 @@ def several_inputs_share_lambda_and_partner(mix: Mix, size: int, alpha: float, s
         call.do('inputs = {"image": image, "table": table}')
         _whole(mix, call, "target", np.arange(size))
 
-    answer = ask(mix, given, alpha, seed, size)
+    answer = ask(mix, given, size, alpha, seed, size)
     weights = read(answer, 'result[0]["image"]', "first input")
     bound = tolerances.mix_error(mix.precision, table.max(), table.max())
     found = read(answer, 'result[0]["table"]', "second input")
@@ -172,7 +172,7 @@ def masks_are_joined(mix: Mix, size: int, alpha: float, seed: int, longest: int)
         call.do('inputs = {"sequence": sequence, "mask": mask}')
         _whole(mix, call, "target", np.arange(size))
 
-    answer = ask(mix, given, alpha, seed, size)
+    answer = ask(mix, given, size, alpha, seed, size)
     weights = read(answer, 'result[0]["sequence"][:, 0]', "mixed sequences")
     partner, own = probes.partners(weights), np.diag(weights)
     seen = np.flatnonzero(own < 1).tolist()

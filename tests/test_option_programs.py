@@ -2,13 +2,23 @@
 
 import pytest
 
-from lawful.impl.faulty import label_smoothing_options, lr_finder_options, mixup_options
+from lawful.impl.faulty import faults, label_smoothing_options, lr_finder_options, mixup_options
 from lawful.properties.harness.proof import Prover
 from lawful.properties.subjects import understand
 
 from .asked import QUICK, ask
 
-FAULTS = [*label_smoothing_options.FAULTS, *mixup_options.FAULTS, *lr_finder_options.FAULTS]
+OPTIONS = {
+    "label_smoothing": label_smoothing_options,
+    "mixup": mixup_options,
+    "lr_finder": lr_finder_options,
+}
+FAULTS = [
+    fault
+    for technique, module in OPTIONS.items()
+    for fault in faults(technique)
+    if fault.id in {own.id for own in module.FAULTS}
+]
 
 
 @pytest.fixture(scope="module")

@@ -173,8 +173,6 @@ def of_wide(
             build,
             features=_OFFERS,
             documented=documented,
-            imports=f"from lawful.impl.faulty.lr_finder_options import {kind.__name__}",
-            called_as=LRFinder.call.replace("build", f"{kind.__name__}()", 1),
             linear=linear,
         )
         kind.fault = Fault(id, statement, source, adapter, caught_by, code=kind)  # type: ignore[attr-defined]

@@ -91,7 +91,9 @@ class Loss(Subject):
         ``scale`` multiplies the result before its gradient is taken, ``backwards`` times over; ``earlier``
         calls the same object so often with another batch of that shape first.
         """
-        answer = Answer({"logits": logits, "target": target, "epsilon": epsilon, "features": features})
+        asked = {"logits": logits, "target": target, "epsilon": epsilon, "features": features}
+        asked |= {"with_gradient": with_gradient, "along": along, "way": way, "layout": layout}
+        answer = Answer({**asked, "scale": scale, "backwards": backwards, "earlier": earlier})
         self.answers.append(answer)
         call = self.calling(answer, places_of=places_of, dtype_name=dtype_name, **UNDER)
         call.tensor("logits", logits, self.dtype, self.logits(logits))

@@ -15,10 +15,12 @@ from lawful.properties.subjects.program import Call, Seen, literal
 from lawful.properties.subjects.subject import Answer
 
 
-def ask(mix: Mix, given: Callable[[Call], None], alpha: float, seed: int, num_classes: int | None) -> Answer:
-    """One seeded call; ``given`` gives it ``inputs`` and ``target``, and what else is asked of, and
-    ``num_classes`` None says that the targets are values. ``result`` and ``labels`` are what came back."""
-    answer = Answer({"alpha": alpha, "num_classes": num_classes, "seed": seed})
+def ask(
+    mix: Mix, given: Callable[[Call], None], size: int, alpha: float, seed: int, num_classes: int | None
+) -> Answer:
+    """One seeded call with ``size`` samples: ``given`` gives ``inputs`` and ``target`` their values;
+    ``num_classes`` None says that targets are values. What came back is ``result``, its target ``labels``."""
+    answer = Answer({"size": size, "alpha": alpha, "num_classes": num_classes, "seed": seed})
     mix.answers.append(answer)
     call = mix.calling(answer, seed_all=probes.seed_all)
     given(call)
