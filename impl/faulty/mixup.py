@@ -1164,14 +1164,14 @@ FAULTS = (
         FirstChannelOfThePartner,
         "the partner's first channel is mixed into all",
         _PLAUSIBLE,
-        "any_rank",
+        "one_mixture_for_all_of_a_sample",
     ),
     _fault(
         "XM55",
         FirstRowOfThePartner,
         "the partner's first row is mixed into all",
         _PLAUSIBLE,
-        "any_rank",
+        "one_mixture_for_all_of_a_sample",
     ),
     _fault(
         "XM56",
