@@ -114,7 +114,7 @@ def fault(
         adapter = Mixup(
             id,
             of or code,
-            features=Mixup.known_features - set(without),
+            features=Mixup.usual_features - set(without),
             ranks=(2, 1, 3, 4, 5),
             loss=code if of else None,
             documented=documented or {},
@@ -995,7 +995,7 @@ class RowsReadAsTheyLie(TargetReadAsItLies):
     "XM54",
     "the partner's first channel is mixed into all",
     _PLAUSIBLE,
-    "any_rank",
+    "one_mixture_for_all_of_a_sample",
     change="Mix all channels with those of the partner: inputs[partner], and not inputs[partner, :1].",
 )
 class FirstChannelOfThePartner(Right):
@@ -1010,7 +1010,7 @@ class FirstChannelOfThePartner(Right):
     "XM55",
     "the partner's first row is mixed into all",
     _PLAUSIBLE,
-    "any_rank",
+    "one_mixture_for_all_of_a_sample",
     change="Mix all rows with those of the partner: inputs[partner], and not its first row.",
 )
 class FirstRowOfThePartner(FirstChannelOfThePartner):
@@ -1039,12 +1039,12 @@ class FirstRowsAlone(Right):
 
 _ARGUMENTS = (
     arguments.late(
-        Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),
+        Mixup("right", _checked, features=Mixup.usual_features, ranks=(2, 1, 3, 4, 5)),
         "XMA5",
         scope=Argument("sample", values=("sample", "batch")),
     ),
     *arguments.faults_of(
-        Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),
+        Mixup("right", _checked, features=Mixup.usual_features, ranks=(2, 1, 3, 4, 5)),
         "XMA{}",
         "scope",
         Argument("sample", values=("sample", "batch")),
