@@ -167,7 +167,7 @@ def test_a_right_loss_exits_0_with_a_report_of_schema_2(tmp_path):
     held = [row for row in one["results"] if row["verdict"] == "holds"]
     few = ("matches_reference_under_", "large_batches_", "scaled_loss_", "earlier_batches_")
     assert all(row["examples"] >= 25 or row["property"].startswith(few) for row in held)
-    assert f"83 cases: {one['counts']['holds']} holds, 0 broken" in done.stdout
+    assert f"89 cases: {one['counts']['holds']} holds, 0 broken" in done.stdout
 
 
 def test_a_wrong_loss_exits_1_and_shows_the_smallest_input(tmp_path):
