@@ -207,7 +207,7 @@ class Loss(Subject):
         """An index to ignore near the one drawn: some can ignore a class alone, as padding is one. Where the
         code has one of its own, which is no class, -100 stands for it, and so does one that it refuses."""
         own = self.adapter.ignored
-        if own is not None and not 0 <= own < max(CLASS_COUNTS):
+        if own is not None and not 0 <= own <= max(CLASS_COUNTS):
             return own if index == -100 or not self._ignores(index) else index
         in_range = self.conventions.get("ignored_index") == "in_range"
         return -index % 2 if in_range and index < 0 else index
@@ -421,7 +421,9 @@ class Loss(Subject):
 
     def _refused_classes(self) -> dict[int, str]:
         """Few, where more are taken: a formula divides by K - 1, or by K - 2, say."""
-        refused = {}
+        refused: dict[int, str] = {}
+        if self.adapter.documented.get("errors") == "named":
+            return refused  # its errors are promised, and asked
         for classes in (1, 2):
             try:
                 self([[0.0] * classes] * 2, [0, classes - 1], self.allowed(0.1, 3))
