@@ -322,6 +322,31 @@ def what_trained_alone(model, optimizer, criterion, loader, start_lr, end_lr, nu
     return {name: value for name, value in kept.items() if name not in ("lrs", "losses")}
 
 
+class LossOfItsOwn:
+    """It keeps what it trains on, too."""
+
+    def __init__(self, model, loader, optimizer, initial_lr=1e-8, final_lr=10.0):
+        self.model, self.loader, self.optimizer = model, loader, optimizer
+        self.initial_lr, self.final_lr = initial_lr, final_lr
+        self.losses, self.lrs = [], []
+
+    def find(self):
+        factor = (self.final_lr / self.initial_lr) ** (1 / (len(self.loader) - 1))
+        for step, (x, y) in enumerate(self.loader):
+            lr = self.optimizer.param_groups[0]["lr"] = self.initial_lr * factor**step
+            self.optimizer.zero_grad()
+            loss = F.cross_entropy(self.model(x), y)
+            loss.backward()
+            self.optimizer.step()
+            self.losses.append(loss.item())
+            self.lrs.append(lr)
+
+
+def test_what_is_trained_on_is_no_history():
+    adapter = understood(LossOfItsOwn, "lr_finder").adapter
+    assert "lrs = finder.lrs, losses = finder.losses" in adapter.shown_as
+
+
 def test_a_weight_or_a_state_is_no_history():
     adapter = understood(what_trained, "lr_finder").adapter
     assert "lrs = result['lrs'], losses = result['losses']" in adapter.shown_as

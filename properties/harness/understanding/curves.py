@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from lawful.properties.harness.understanding.forms import attributes, is_scalar, parts
 
@@ -26,6 +27,8 @@ SUGGESTS = (
     "best_lr",
     "optimal_lr",
 )
+_FAR = 0.5
+"""A mean relative error of losses at which they are hardly those of the script."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,10 @@ def read(result: Any, holder: Any, used: Any, losses: list[float]) -> Curve:
     others = [(_off(row, np.asarray(losses)), path, one) for path, row, one in rows if path != lrs]
     if not others:
         return Curve(suggestion=suggestion)
-    _, path, one = min(others, key=lambda each: each[0])
+    off, path, one = min(others, key=lambda each: each[0])
+    if off > _FAR:  # its loss may be its own
+        named = (each for each in others if "loss" in each[1].lower())
+        off, path, one = next(named, (off, path, one))
     return Curve(lrs, path, rate.format("lr"), one.format("loss"), suggestion)
 
 
@@ -96,8 +102,8 @@ def sequences(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _trains(value: Any) -> bool:
-    """Whether it is a model, an optimizer, a weight or a state of one of them: none holds a history."""
-    if isinstance(value, torch.nn.Module | torch.nn.Parameter | torch.optim.Optimizer):
+    """Whether it is what is trained, or trained on, or a state of it: none holds a history."""
+    if isinstance(value, torch.nn.Module | torch.nn.Parameter | torch.optim.Optimizer | DataLoader | Dataset):
         return True
     of_optimizer = isinstance(value, Mapping) and {"state", "param_groups"} <= value.keys()
     return of_optimizer or hasattr(value, "_metadata")  # which a module's state has
