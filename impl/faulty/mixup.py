@@ -995,7 +995,7 @@ class RowsReadAsTheyLie(TargetReadAsItLies):
     "XM54",
     "the partner's first channel is mixed into all",
     _PLAUSIBLE,
-    "any_rank",
+    "one_mixture_for_all_of_a_sample",
     change="Mix all channels with those of the partner: inputs[partner], and not inputs[partner, :1].",
 )
 class FirstChannelOfThePartner(Right):
@@ -1010,7 +1010,7 @@ class FirstChannelOfThePartner(Right):
     "XM55",
     "the partner's first row is mixed into all",
     _PLAUSIBLE,
-    "any_rank",
+    "one_mixture_for_all_of_a_sample",
     change="Mix all rows with those of the partner: inputs[partner], and not its first row.",
 )
 class FirstRowOfThePartner(FirstChannelOfThePartner):
