@@ -18,7 +18,7 @@ Info = Mapping[str, Any]
 
 
 def markdown(info: Info) -> str:
-    """A table for a README: a row an implementation."""
+    """A table for a README: a row an implementation; below it, why what is wrong is wrong."""
     lines = [
         "| implementation | technique | laws | known deviations | broken |",
         "| --- | --- | --- | --- | --- |",
@@ -34,7 +34,13 @@ def markdown(info: Info) -> str:
             f"| {each['name']}{version} | {each['technique']} | {verdicts.count('holds')} hold "
             f"| {named['deviates'] or 'none'} | {named['broken'] or 'none'} |"
         )
-    return "\n".join(lines) + "\n"
+    told = [
+        f"- `{each['name']}`, `{finding['property']}`: {finding['diagnosis']}"
+        for each in info["implementations"]
+        for finding in each["findings"]
+        if finding.get("diagnosis")
+    ]
+    return "\n".join([*lines, *(["", *told] if told else [])]) + "\n"
 
 
 def badge(info: Info) -> dict[str, Any]:

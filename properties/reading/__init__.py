@@ -62,7 +62,7 @@ def _of_a_fault(subject: Subject, rows: Sequence[Broken]) -> Diagnosis | None:
     with contextlib.suppress(*REFUSED, Exception):  # a law may fail on what it was not written for
         fault = answering_alike(subject, rows)
         if fault is not None:
-            return Diagnosis(_said(subject, fault, _names(rows)), fault.id, _seen(fault.source))
+            return Diagnosis(_said(subject, fault, _names(rows)), fault.id, place_of(fault.source))
     return None
 
 
@@ -124,10 +124,10 @@ def _severity(subject: Subject, name: str) -> int:
 
 def _of(subject: Subject, off: Off) -> Diagnosis:
     fault = None if off.fault is None else known(subject.technique, off.fault)
-    return Diagnosis(f"It {off.text}", off.fault, None if fault is None else _seen(fault.source))
+    return Diagnosis(f"It {off.text}", off.fault, None if fault is None else place_of(fault.source))
 
 
-def _seen(source: str) -> str | None:
+def place_of(source: str) -> str | None:
     """Where a fault was seen: an address, an issue, or a version of a library; None of what is ours alone."""
     parts = [part.removesuffix(", reproduced") for part in source.split("; ") if _PLACE.fullmatch(part)]
     return " and ".join(parts) or None
