@@ -411,7 +411,7 @@ def shared_lambda_preserves_batch_mean(mix: Mix, batch: Samples, alpha: float, s
     source=f"{_ZHANG}, equation 1",
     dtypes=SINGLE,
     severity="wrong",
-    rests_on=("seeded_runs_repeat",),
+    rests_on=("seeded_runs_repeat", "inputs_and_targets_share_lambda_and_partner"),
 )
 @draws(rank=one_of(4, 3, 5), size=sizes(), alpha=alphas(), seed=seeds())
 def one_mixture_for_all_of_a_sample(mix: Mix, rank: int, size: int, alpha: float, seed: int) -> None:
