@@ -227,7 +227,7 @@ def _stopped_by_it(read: Read) -> bool:
     n = runs[0].asked["num_iter"]
     if not all(run.steps < run.asked["num_iter"] for run in runs):
         return False
-    return read.finder([0.25**i for i in range(n)]).steps == n
+    return bool(read.finder([0.25**i for i in range(n)]).steps == n)
 
 
 def _negative(read: Read) -> None:
