@@ -366,9 +366,9 @@ def reductions_agree(
     loss: Loss, batch: Batch, epsilon: float, weight: list[float], ignored: list[bool], beside: str
 ) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
-    taken = [name for name in ("none", "sum", "mean") if loss.takes(reduction=name)]
+    taken = loss.reductions()
     if len(taken) < 2:
-        raise Unasked("it refuses all reductions but one")
+        raise Unasked("it refuses all reductions but one, or knows no other")
     target, features = beside_others(loss, beside, batch.target, ignored, weight[: batch.num_classes])
     if features and taken[:2] == ["none", "sum"]:  # a mean beside them is a convention
         each, total = (loss(batch.logits, target, epsilon, reduction=name, **features) for name in taken[:2])
@@ -715,7 +715,7 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
         target[1:] = [features["ignore_index"]] * (size - 1)
     elif beside == "class weights":
         features["weight"] = [0.5 + k % 4 for k in range(num_classes)]
-    elif beside in ("none", "sum") and loss.takes(reduction=beside):
+    elif beside in ("none", "sum") and beside in loss.reductions():
         features["reduction"] = beside
     scale, times = 2.0 if beside in ("none", "a slope") else 1.0, 2 if beside == "a second backward" else 1
     # PyTorch's own derivative of many classes is off by a thousand roundings: of their loss alone

@@ -276,12 +276,14 @@ NARROW = {
     "MoreThanTwoClasses": {"matches_reference"},
     "sample_weights": {"matches_reference"},
     "IgnoresItsOwn": {"ignored_targets_do_not_count"},
+    "MeanOrSum": {"reductions_agree"},
 }
 
 
 @pytest.mark.parametrize("name", NARROW)
 def test_what_it_does_not_take_narrows_the_question(name):
-    asked = {"only": ["matches_reference", "ignored_targets_do_not_count", "inputs_not_modified"]}
+    laws = ["matches_reference", "ignored_targets_do_not_count", "reductions_agree", "inputs_not_modified"]
+    asked = {"only": laws}
     right = check(getattr(narrow_losses, name), **asked)
     assert right.counts()["broken"] == right.counts()["error"] == 0
     twin = next(n for n in (f"{name}Wrong", f"{name}_wrong") if hasattr(narrow_losses, n))
@@ -300,6 +302,11 @@ def test_weights_of_samples_are_no_class_weights():
     assert "weight" not in understood(narrow_losses.SampleWeights).features
     wrong = check(narrow_losses.class_weights_wrong, only=["class_weights_follow_convention"])
     assert {f.severity for f in wrong.findings()} == {"wrong"}
+
+
+def test_a_reduction_that_changes_nothing_is_wrong():
+    report = check(narrow_losses.ReductionWithoutEffect, only=["reductions_agree"])
+    assert {f.severity for f in report.findings()} == {"wrong"}
 
 
 def test_what_code_ignores_by_default_is_asked():

@@ -39,6 +39,7 @@ from lawful.properties.subjects.subject import (
 from lawful.properties.ways import UNDER, UNDER_WAY
 from lawful.reference import label_smoothing as reference
 
+_UNKNOWN = "no such reduction"
 _PROBE_LOGITS = [[1.5, -0.5, 0.25], [0.5, 2.0, -1.0]]
 _PROBE_TARGET = [0, 2]
 
@@ -76,6 +77,8 @@ class Loss(Subject):
     """By features: whether a call with them is refused."""
     ignorables: dict[int, bool] = field(default_factory=dict)
     """By index: whether it can be ignored."""
+    known_reductions: list[str] | None = None
+    """None until it was looked at."""
     taken: dict[tuple[float, int], float] = field(default_factory=dict)
     """By epsilon and number of classes: the epsilon that is asked in its place."""
 
@@ -409,6 +412,30 @@ class Loss(Subject):
                 self.refusals[key] = False
             self.answers.pop()
         return not self.refusals[key]
+
+    def reductions(self) -> list[str]:
+        """The words that it takes for a reduction, and knows: one that gives what any unknown word gives, and
+        another reduction than it says, is none. Where all do, the option changes nothing: that is a fault."""
+        if self.known_reductions is None:
+            self.known_reductions = self._known_reductions()
+        return self.known_reductions
+
+    def _known_reductions(self) -> list[str]:
+        words = [word for word in ("none", "sum", "mean") if self.takes(reduction=word)]
+        if len(words) < 2 or not self.takes(reduction=_UNKNOWN):
+            return words
+        found = {}
+        for word in (*words, _UNKNOWN):
+            found[word] = np.asarray(
+                self(_PROBE_LOGITS, _PROBE_TARGET, self.allowed(0.25, 3), reduction=word).value
+            )
+            self.answers.pop()
+        fallen = [word for word in words if np.array_equal(found[word], found[_UNKNOWN])]
+        if len(fallen) == len(words):
+            return words
+        by_sample = found[_UNKNOWN].shape == (len(_PROBE_TARGET),)
+        meant = "none" if by_sample else "mean" if "mean" in fallen else "sum"
+        return [word for word in words if word not in fallen or word == meant]
 
     def _takes(self, epsilon: float, num_classes: int) -> bool:
         if self.adapter.fixed_epsilon not in (None, epsilon):

@@ -81,3 +81,32 @@ class IgnoresItsOwnWrong(IgnoresItsOwn):
 
     def kept(self, losses, target):
         return losses
+
+
+class MeanOrSum(nn.Module):
+    """Whatever else its reduction is called, it is the mean."""
+
+    def __init__(self, smoothing=0.1, reduction="mean"):
+        super().__init__()
+        self.smoothing, self.reduction = smoothing, reduction
+
+    def total(self, losses):
+        return losses.sum()
+
+    def forward(self, logits, target):
+        losses = F.cross_entropy(logits, target, label_smoothing=self.smoothing, reduction="none")
+        return self.total(losses) if self.reduction == "sum" else losses.mean()
+
+
+class MeanOrSumWrong(MeanOrSum):
+    """The sum is that of half of the samples."""
+
+    def total(self, losses):
+        return losses.sum() / 2
+
+
+class ReductionWithoutEffect(MeanOrSum):
+    """A mean, whatever is asked."""
+
+    def total(self, losses):
+        return losses.mean()
