@@ -431,7 +431,7 @@ class Mix(Subject):
         call.tensor("logits", logits, self.dtype, self.tensor(logits))
         with self.asking():
             call.do("accuracy = its_own_accuracy(logits, labels)")
-        return call.see("accuracy")
+        return answer.part("accuracy")
 
     def stream(self, size: int, alpha: float, seed: int, calls: int) -> Mixed:
         """The identity batch mixed again and again by one object, seeded once: ``looks`` (calls, N, N)."""
