@@ -132,8 +132,14 @@ def _must_be_mixup(callee: Callee, roles: Roles, trials: Trials) -> None:
     other = another_technique(callee.name, "mixup")
     if other and not filled(callee.everything, NEUTRAL):
         raise AnotherTechnique(f"its parts are no mixup's, and it is named after another technique: {other}")
+    if callee.near and not _SAYS.search(callee.near + callee.name):
+        raise AnotherTechnique("its parts are no mixup's, and none of its lines mixes, draws or shuffles")
     if unknown := [name for name in roles.guessed if not is_flag(callee.everything[name])]:
         raise trials.none_fits(f"called as {told(callee, roles)}, it is no mixup", unknown)
+
+
+_SAYS = re.compile(r"mix|beta|dirichlet|uniform|perm|shuffl|roll|flip|blend|interpol", re.IGNORECASE)
+"""What the lines of a mixup have at least one of."""
 
 
 def _variants(callee: Callee, roles: Roles) -> Iterator[Roles]:
@@ -142,12 +148,19 @@ def _variants(callee: Callee, roles: Roles) -> Iterator[Roles]:
     is guessed."""
     found = [roles]
     if roles.lam:
-        found.append(replace(roles, alpha=roles.lam, lam=None))
+        drawn = source.arguments_of_beta(source.parsed(callee.near))
+        named = any(roles.lam in both for both in drawn) or (not drawn and _bounds(roles.lam) is None)
+        found.append(replace(roles, alpha=roles.lam if named else None, lam=None))
     if roles.order == ("xy", "xy2"):
         found.append(replace(roles, order=("x", "x2")))
     for each in found:
         for given in guesses(_missing(callee, each), callee.everything):
             yield replace(each, guessed=given)
+
+
+def _bounds(name: str) -> re.Match[str] | None:
+    """Whether a name says that lambda is no more, or no less, than this."""
+    return re.search(r"(^|_)(max|min|low|high|upper|lower)(_|$)", name.lower())
 
 
 def _roles(callee: Callee) -> Roles:
