@@ -93,7 +93,7 @@ def test_what_is_new_is_passed_over(report):
     newer = copy.deepcopy(report)
     (implementation,) = newer["implementations"]
     for part in (newer, implementation, implementation["results"][0], implementation["findings"][0]):
-        part["diagnosis"] = {"of": "a later release"}
+        part["a_later_name"] = {"of": "a later release"}
     fits(newer)
 
 
@@ -101,7 +101,7 @@ def test_a_scan_and_a_merged_report_fit_too(report):
     row = {"path": "losses.py", "line": 3, "name": "smooth", "technique": "label_smoothing"}
     rows = [
         {**row, "status": "not asked", "words": "the run ended without a word on it"},
-        {**row, "status": "asked", "words": "nothing broken", "notes": [], "severities": ["edge"]},
+        {**row, "status": "asked", "words": "no problem found", "notes": [], "severities": ["edge"]},
     ]
     fits(Scan([], rows).to_json("lawful scan .", "quick", 0))
     other = copy.deepcopy(report)

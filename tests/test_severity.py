@@ -57,8 +57,9 @@ def test_dtypes_with_one_cause_are_one_finding_and_others_are_not():
 def test_the_most_severe_comes_first_and_words_count():
     found = findings([row("a", "guard"), row("b", "edge"), row("c", "guard"), row("d")])
     assert [f.property for f in found] == ["d", "b", "a", "c"]
-    assert severity_words(found) == "1 wrong result; 1 at the edges; 2 bad inputs taken"
-    assert severity_words([]) == "nothing broken"
+    counted = "1 wrong result, 1 problem at the edges of the range, 2 kinds of invalid input accepted without"
+    assert severity_words(found) == f"{counted} an error"
+    assert severity_words([]) == "no problem found"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import keyword
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -85,8 +86,10 @@ def check_subject(subject: Subject, *, profile: str, seed: int) -> Report:
 
 
 def _asked(plan: Plan, found: Found) -> Report:
+    started = time.monotonic()
     report, planned = plan_report(plan, found)
     report.results += Asked(planned, plan).rows(planned)
+    report.seconds = time.monotonic() - started
     return report
 
 
@@ -269,6 +272,9 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
                 dict(subject.conventions),
                 target=subject.found_as,
                 identity=subject.identities[0].shown(plan.folder) if subject.identities else adapter.name,
+                defined_at=next(
+                    filter(None, (i.place(plan.folder) for i in reversed(subject.identities))), ""
+                ),
                 remarks=tuple(subject.remarks()),
             )
         )
@@ -315,7 +321,7 @@ def available_devices(wanted: str) -> tuple[list[str], list[str]]:
     }
     if wanted == "auto":
         absent = [name for name, here in there.items() if not here]
-        notes = [f"not available here, so not asked: {', '.join(absent)}"] if absent else []
+        notes = [f"not tested: {', '.join(absent)} (not on this machine)"] if absent else []
         if twin.known_absence():
             notes.append(f"the stand-in accelerator, twin, is not there: {twin.known_absence()}")
         return [name for name, here in there.items() if here], notes

@@ -73,7 +73,9 @@ Database = Annotated[
     str | None,
     typer.Option(metavar="redis://..", help="where the deep profile keeps failing examples, else a folder"),
 ]
-Workers = Annotated[str, typer.Option("-n", help="processes that ask, or auto")]
+Workers = Annotated[str, typer.Option("-n", help="processes that run tests, or auto")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="print the last line alone")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="print every finding and every test")]
 
 
 def _print_version(asked: bool) -> None:
@@ -143,6 +145,8 @@ class _Asking:
     time_limit: TimeLimit = None
     database: Database = None
     n: Workers = "auto"
+    quiet: Quiet = False
+    verbose: Verbose = False
 
     def plan(self, targets: list[str], **more: Any) -> Any:
         """Raises Refused."""
@@ -217,7 +221,7 @@ def matrix(
     """Test shipped adapters against the laws: of the libraries named, or of those of the first command."""
     from lawful.impl.thirdparty import LIBRARIES
 
-    _ask(library or list(LIBRARIES), asking)
+    _ask(library or list(LIBRARIES), asking, in_lines=True)
 
 
 @app.command()
@@ -375,6 +379,44 @@ def replay(
 
 
 @app.command()
+def show(
+    number: Annotated[
+        int | None, typer.Argument(metavar="[N]", help="the number of a finding; all are listed without it")
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Argument(metavar="[REPORT]", help="a JSON report; else the last run in this folder"),
+    ] = None,
+) -> None:
+    """Print the program that shows finding N, of the last run in this folder or of a report."""
+    from lawful.properties.harness import last, summary
+    from lawful.properties.harness.children import Refused
+
+    file = report or last.place(".")
+    try:
+        if report is None and not file.exists():
+            raise Refused("there was no run in this folder yet: lawful check TARGET, or lawful show N REPORT")
+        found = [one for one in summary.told(_stored(file)) if one.number]
+        if number is None:
+            for one in found:
+                typer.echo(f"{one.number:3}  {one.implementation['name']}: {one.heading}: {one.short}")
+            return
+        chosen = next((one for one in found if one.number == number), None)
+        if chosen is None:
+            there = f"1 to {len(found)}" if found else "none, as nothing failed"
+            raise Refused(f"there is no finding {number}; the report has {there}")
+    except Refused as error:
+        _refuse(error)
+    where = chosen.implementation.get("defined_at") or chosen.implementation["name"]
+    typer.echo(f"# {where}: {chosen.reason}")
+    program = chosen.row["reproduce"]
+    if not program:
+        typer.echo(f"lawful: no program can show this: {chosen.message}", err=True)
+        raise typer.Exit(1)
+    typer.echo(program, nl=False)
+
+
+@app.command()
 def report(
     file: Annotated[Path, typer.Argument(metavar="REPORT", help="a JSON report of check or matrix")],
     html: HtmlFile = None,
@@ -382,9 +424,11 @@ def report(
     badge: BadgeFile = None,
     junit: JunitFile = None,
     format: Format = "text",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Write a stored report as something else, or say what came of it. Nothing is asked again."""
-    _retell(_Outputs(None, html, markdown, badge, junit, format), lambda: _stored(file))
+    """Print a stored report, and write it in other formats. Nothing is tested again."""
+    _retell(_Outputs(None, html, markdown, badge, junit, format), lambda: _stored(file), quiet, verbose)
 
 
 @app.command()
@@ -396,26 +440,30 @@ def merge(
     badge: BadgeFile = None,
     junit: JunitFile = None,
     format: Format = "text",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Join reports, of several environments say, into one. Nothing is asked again."""
+    """Join reports, of several environments say, into one. Nothing is tested again."""
     from lawful.properties.harness.outputs import merged
 
     outputs = _Outputs(json, html, markdown, badge, junit, format)
-    _retell(outputs, lambda: merged([_stored(file) for file in files]))
+    _retell(outputs, lambda: merged([_stored(file) for file in files]), quiet, verbose)
 
 
-def _retell(outputs: _Outputs, read: Callable[[], dict[str, Any]]) -> None:
-    """Says in a sentence each what stands in a report, and writes it as asked."""
+def _retell(outputs: _Outputs, read: Callable[[], dict[str, Any]], quiet: bool, verbose: bool) -> None:
+    """Prints a report as the run that made it did, and writes it as asked."""
     from lawful.properties.harness.children import Refused
-    from lawful.properties.harness.page import sentences
+    from lawful.properties.harness.terminal import show, show_matrix
 
     try:
         outputs.check()
         info = read()
     except (Refused, ValueError) as error:
         _refuse(error)
-    for name, words in sentences(info["implementations"]):
-        typer.echo(f"{name}: {words}")
+    if len(info["implementations"]) > 1 and not (quiet or verbose):
+        show_matrix(info, _console())
+    else:
+        show(info, _console(), quiet=quiet, verbose=verbose)
     outputs.write(info)
 
 
@@ -438,9 +486,9 @@ def issue(
         _refuse(error)
     text = written(report.to_json())
     if not text:
-        from lawful.properties.harness.terminal import summary
+        from lawful.properties.harness.summary import verdict
 
-        typer.echo(f"{target} does not break {law}: {summary(report)}", err=True)
+        typer.echo(f"{target} does not break {law}: {verdict(report.to_json())}", err=True)
         raise typer.Exit(1)
     typer.echo(text, nl=False)
 
@@ -631,9 +679,11 @@ class _Outputs:
                 typer.echo(line)
 
 
-def _ask(targets: list[str], asking: _Asking, write_known: bool = False, reason: str = "") -> NoReturn:
-    from rich.console import Console
-
+def _ask(
+    targets: list[str], asking: _Asking, write_known: bool = False, reason: str = "", in_lines: bool = False
+) -> NoReturn:
+    """``in_lines``: a line a library comes first."""
+    from lawful.properties.harness import last, terminal
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.processes import ask
 
@@ -644,9 +694,13 @@ def _ask(targets: list[str], asking: _Asking, write_known: bool = False, reason:
         report = ask(plan, asking.n)
     except Refused as error:
         _refuse(error)
-    console = Console()
-    report.print(console if console.is_terminal else Console(width=120))
-    outputs.write(report.to_json())
+    info = report.to_json()
+    last.keep(info, plan.folder)
+    if in_lines and not (asking.quiet or asking.verbose):
+        terminal.show_matrix(info, _console())
+    else:
+        terminal.show(info, _console(), quiet=asking.quiet, verbose=asking.verbose)
+    outputs.write(info)
     if write_known:
         from lawful.properties.harness.known import write_known as write
 
@@ -656,6 +710,13 @@ def _ask(targets: list[str], asking: _Asking, write_known: bool = False, reason:
     if not report.implementations:
         raise typer.Exit(2)
     raise typer.Exit(report.exit_status)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
 
 
 def _split(text: str | None) -> list[str] | None:

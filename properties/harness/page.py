@@ -43,6 +43,38 @@ def page(info: Mapping[str, Any], fragment: bool = False) -> str:
     return environment.from_string(template).render(**view(info), fragment=fragment)
 
 
+def folded(info: Mapping[str, Any]) -> str:
+    """For a notebook: the lines of the terminal, where each finding unfolds its program, the pictures, and
+    the page to unfold."""
+    from lawful.properties.harness import summary
+
+    found = summary.told(info)
+    failing = [one for one in found if one.fails]
+    parts = []
+    for each in info["implementations"]:
+        lines = [summary.header(each), *summary.remarks(each)]
+        parts += [f"<div><strong>{escape(lines[0])}</strong></div>", *map(_line, lines[1:])]
+        for one in failing:
+            if one.implementation is each:
+                head, *more = one.lines(numbered=False)
+                program = one.row.get("reproduce") or "no program can show this"
+                inside = "".join(_line(line.strip()) for line in more)
+                parts.append(
+                    f'<div class="broken">{escape(head)}</div>{inside}<details><summary>a program that shows '
+                    f"it</summary><pre>{escape(program)}</pre></details>"
+                )
+        parts.append(picture(each["name"], each.get("pictured") or {}))
+    parts += map(_line, summary.ending(info, hints=False))
+    whole = page(info, fragment=True)
+    return (
+        f'<div class="lawful">{"".join(parts)}<details><summary>every test</summary>{whole}</details></div>'
+    )
+
+
+def _line(text: str) -> str:
+    return f"<div>{escape(text)}</div>"
+
+
 def view(info: Mapping[str, Any]) -> dict[str, Any]:
     names = Counter(each["name"] for each in info["implementations"])
     shown = [_implementation(info, each, names) for each in info["implementations"]]
@@ -71,7 +103,7 @@ def library_of(implementation: Mapping[str, Any]) -> str:
 
 
 def sentences(implementations: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """What came of each library, in words: ("timm 1.0.31", "37 laws hold, 6 known deviations, ...")."""
+    """What came of each library, in words: ("timm 1.0.31", "37 laws pass, 6 known failures, ...")."""
     grouped: dict[str, list[Mapping[str, Any]]] = {}
     for each in implementations:
         grouped.setdefault(library_of(each), []).append(each)
@@ -81,12 +113,12 @@ def sentences(implementations: Iterable[Mapping[str, Any]]) -> list[tuple[str, s
         verdicts = [verdict for each in group for verdict in by_law(each["results"]).values()]
         deviations = sum(f["verdict"] == "deviates" for each in group for f in each["findings"])
         broken = [f["severity"] for each in group for f in each["findings"] if f["verdict"] == "broken"]
-        parts = [_counted(verdicts.count("holds"), "law holds", "laws hold")]
+        parts = [_counted(verdicts.count("holds"), "law passes", "laws pass")]
         if deviations:
-            parts.append(_counted(deviations, "known deviation", "known deviations"))
-        parts += severity.counted(broken) or ["nothing broken"]
+            parts.append(_counted(deviations, "known failure", "known failures"))
+        parts += severity.counted(broken) or ["no problem found"]
         if verdicts.count("error"):
-            parts.append(_counted(verdicts.count("error"), "case not asked", "cases not asked"))
+            parts.append(_counted(verdicts.count("error"), "could not be tested", "could not be tested"))
         found.append((f"{library} {version}" if version else library, ", ".join(parts)))
     return found
 

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from lawful.properties.harness.report import Implementation, Report, Result
 
 def ask(plan: Plan, workers: str = "auto") -> Report:
     """Every case of the plan, with its verdict. Raises Refused."""
+    started = time.monotonic()
     count = number_of(workers)
     with Team() as team:
         understood = _understood(team, plan, count)
@@ -35,7 +37,7 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
                 task = Task("ask", (plan, target, case_id), seconds, target, _kin(row), home)
                 planned[task], examples[task] = row, each["examples"][row["property"]]
         rows: dict[Task, dict[str, Any]] = {}
-        with progress("asking", len(planned)) as shown:
+        with progress("testing", len(planned)) as shown:
             # an accelerator has one child: a device-side assertion ruins the context of its process
             for few, devices in ((count, ("cpu", "twin")), (1, ("cuda", "mps"))):
                 # a law that takes long is asked few examples: begun last, it would be waited for alone
@@ -67,6 +69,7 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
             for row in (*(Result(**required) for required in each["requirements"]), *own[target]):
                 if (row.implementation, row.technique) == (one["name"], one["technique"]):
                     report.results.append(replace(row, implementation=name))
+    report.seconds = time.monotonic() - started
     return report
 
 
@@ -265,6 +268,6 @@ def progress(what: str, total: int) -> Iterator[Callable[..., None]]:
 
         def shown(verdict: str = "") -> None:
             seen[verdict] += 1
-            bar.update(task, advance=1, broken=f"{seen['broken']} broken" if seen["broken"] else "")
+            bar.update(task, advance=1, broken=f"{seen['broken']} fail" if seen["broken"] else "")
 
         yield shown

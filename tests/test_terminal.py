@@ -1,0 +1,52 @@
+"""What ``lawful`` prints, whole: files in ``tests/golden/`` that ``python -m tests.test_terminal`` writes."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from . import command
+
+GOLDEN = Path(__file__).parent / "golden"
+QUICK = ("--profile", "quick", "--device", "cpu")
+FEW = ("--only", "matches_reference,affine_in_epsilon,rejects_bad_epsilon", "--dtype", "float32")
+WRONG = ("check", "losses.py:HalfSmoothCE", *QUICK)
+COMMANDS = {
+    "right": [("check", "losses.py:SmoothCE", *QUICK)],
+    "wrong": [WRONG],
+    "wrong_then_show": [(*WRONG, *FEW, "-q"), ("show",), ("show", "1"), ("show", "7")],
+    "two_findings": [("check", "losses.py:ShiftsInPlaceCE", *QUICK)],
+    "everything": [(*WRONG, *FEW, "-v")],
+    "several": [("check", "losses.py:HalfSmoothCE", "losses.py:SmoothCE", *QUICK, *FEW)],
+    "not_understood": [("check", "losses.py:smooth_words", *QUICK)],
+    "typo": [("check", "losses.py:SmothCE")],
+}
+
+
+def printed(name):
+    """What the commands print, with what differs from run to run taken out."""
+    text = ""
+    for arguments in COMMANDS[name]:
+        done = command.lawful(*arguments, cwd=GOLDEN)
+        text += f"$ lawful {' '.join(arguments)}\n{done.stdout}{done.stderr}exit status {done.returncode}\n"
+    text = re.sub(r"\b[\d.]+ s\b", "N s", text)  # how long it took
+    lines, table = [], re.search(r"(?m)^law  .*(?=error/bound)", text)
+    for line in text.splitlines():
+        if table and " cpu " in line:  # its errors are another machine's own
+            line = line[: len(table.group())]
+        lines.append(line.rstrip() + "\n")
+    return "".join(lines)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_terminal_says_what_is_written_down(name):
+    assert printed(name) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def test_every_file_that_is_written_down_is_compared():
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == set(COMMANDS)
+
+
+if __name__ == "__main__":
+    for each in COMMANDS:
+        (GOLDEN / f"{each}.txt").write_text(printed(each), encoding="utf-8")
