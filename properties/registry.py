@@ -180,6 +180,14 @@ def laws_of(technique: str) -> list[Law]:
     ]
 
 
+def resting(technique: str, *names: str) -> frozenset[str]:
+    """The laws of these names, and those that rest on them."""
+    found, laws = set(names), laws_of(technique)
+    while more := {law.name for law in laws if found & set(law.rests_on)} - found:
+        found |= more
+    return frozenset(found)
+
+
 _of_any: dict[tuple[str, int], Law] = {}
 
 

@@ -71,6 +71,13 @@ def test_every_fault_says_what_and_whence():
     assert len({(fault.adapter.technique, fault.id) for fault in FAULTS}) == len(FAULTS)
 
 
+def test_a_record_stands_on_the_code_that_is_wrong_and_is_none_of_its_program():
+    assert all(fault.code.fault.id == fault.id for fault in FAULTS if fault.code is not None)
+    program = "\n".join(understand(faults("label_smoothing")[0].adapter).start())
+    assert "@fault" not in program
+    assert "lawful" not in program
+
+
 @pytest.mark.parametrize("adapter", null.LABEL_SMOOTHING, ids=lambda adapter: adapter.name)
 def test_no_value_law_holds_of_a_loss_that_does_nothing(adapter):
     """Invariances hold of a constant; that is why they are not enough."""

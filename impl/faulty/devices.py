@@ -6,18 +6,27 @@ Each is a few lines on top of our own implementation, which is right on any devi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lawful.impl.contracts import LabelSmoothing, LRFinder, Mixup, Swept
-from lawful.impl.faulty import Fault
+from lawful.impl import faulty
+from lawful.impl.contracts import Adapter, LabelSmoothing, LRFinder, Mixup, Swept
+from lawful.impl.faulty import recorded
 from lawful.impl.native import label_smoothed_cross_entropy, lr_range_test, mixup
 
 _PLAUSIBLE = "plausible, no public report known"
 _Loss = Callable[[Tensor, Tensor], Tensor]
+_STAYS, _WAITS, _SAID = "stays_on_its_device", "waits_for_device", "waits_as_documented"
+Code = TypeVar("Code", bound=Callable[..., Any])
+
+
+def fault(
+    kind: type[Adapter], id: str, statement: str, *caught_by: str, **said: Any
+) -> Callable[[Code], Code]:
+    return faulty.fault(kind, id, statement, _PLAUSIBLE, *caught_by, device="twin", **said)
 
 
 def _smoothed(logits: Tensor, onehot: Tensor, epsilon: float) -> Tensor:
@@ -25,6 +34,7 @@ def _smoothed(logits: Tensor, onehot: Tensor, epsilon: float) -> Tensor:
     return -(q * logits.log_softmax(1).masked_fill(q == 0, 0)).sum(1).mean()
 
 
+@fault(LabelSmoothing, "D01", "the one-hot rows are made on the CPU", _STAYS)
 def one_hot_on_the_cpu(epsilon: float) -> _Loss:
     def loss(logits: Tensor, target: Tensor) -> Tensor:
         onehot = torch.zeros(logits.shape).scatter_(1, target[:, None], 1)
@@ -33,6 +43,7 @@ def one_hot_on_the_cpu(epsilon: float) -> _Loss:
     return loss
 
 
+@fault(LabelSmoothing, "D02", "a mask is made by torch.arange on the CPU", _STAYS)
 def mask_on_the_cpu(epsilon: float) -> _Loss:
     def loss(logits: Tensor, target: Tensor) -> Tensor:
         return _smoothed(logits, torch.arange(logits.shape[1]) == target[:, None], epsilon)
@@ -52,6 +63,7 @@ class _WeightLeftBehind(torch.nn.Module):
         return label_smoothed_cross_entropy(logits * self.ones.to(logits.dtype), target, epsilon=self.epsilon)
 
 
+@fault(LabelSmoothing, "D03", "a tensor that is no buffer stays behind", _STAYS)
 def buffer_left_behind(epsilon: float) -> _Loss:
     made: Any = _WeightLeftBehind(epsilon)
 
@@ -62,6 +74,7 @@ def buffer_left_behind(epsilon: float) -> _Loss:
     return loss
 
 
+@fault(LabelSmoothing, "D04", "the loss comes back on the CPU", _STAYS)
 def loss_on_the_cpu(epsilon: float) -> _Loss:
     def loss(logits: Tensor, target: Tensor) -> Tensor:
         return label_smoothed_cross_entropy(logits, target, epsilon=epsilon).cpu()
@@ -69,6 +82,7 @@ def loss_on_the_cpu(epsilon: float) -> _Loss:
     return loss
 
 
+@fault(LabelSmoothing, "D05", ".item() for every sample", _WAITS)
 def item_of_every_sample(epsilon: float) -> _Loss:
     def loss(logits: Tensor, target: Tensor) -> Tensor:
         losses = [
@@ -81,6 +95,54 @@ def item_of_every_sample(epsilon: float) -> _Loss:
     return loss
 
 
+@fault(
+    LabelSmoothing,
+    "D06",
+    "documented not to wait, and the loss is looked at",
+    _SAID,
+    documented={"waits": "0"},
+)
+def item_of_the_loss(epsilon: float) -> _Loss:
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        found = label_smoothed_cross_entropy(logits, target, epsilon=epsilon)
+        if found.item() != found.item():
+            raise ValueError("the loss is NaN")
+        return found
+
+    return loss
+
+
+@fault(
+    LabelSmoothing,
+    "D07",
+    "documented to check targets on any device, it does on the CPU alone",
+    "rejects_bad_target_on_any_device",
+    documented={"targets_checked": "on_any_device"},
+)
+def classes_checked_on_the_cpu(epsilon: float) -> _Loss:
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        return label_smoothed_cross_entropy(logits, target, epsilon=epsilon)
+
+    return loss
+
+
+@fault(
+    LabelSmoothing,
+    "D08",
+    "documented to check targets on any device, it takes the nearest class where that is none",
+    "rejects_bad_target_on_any_device",
+    documented={"targets_checked": "on_any_device"},
+)
+def classes_clamped_on_a_device(epsilon: float) -> _Loss:
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        if logits.device.type != "cpu" and target.ndim == 1:
+            target = target.clamp(0, logits.shape[1] - 1)
+        return label_smoothed_cross_entropy(logits, target, epsilon=epsilon)
+
+    return loss
+
+
+@fault(Mixup, "D11", "the lambdas are drawn on the CPU", _STAYS)
 def lambda_on_the_cpu(alpha: float, num_classes: int) -> Any:
     def mix(inputs: Tensor, target: Tensor) -> Any:
         size = len(inputs)
@@ -93,6 +155,7 @@ def lambda_on_the_cpu(alpha: float, num_classes: int) -> Any:
     return mix
 
 
+@fault(Mixup, "D12", "the soft targets come back on the CPU", _STAYS, features=frozenset({"num_classes"}))
 def soft_targets_on_the_cpu(alpha: float, num_classes: int) -> Any:
     def mix(inputs: Tensor, target: Tensor) -> Any:
         mixed, soft = mixup(inputs, target, alpha=alpha, num_classes=num_classes)
@@ -102,6 +165,7 @@ def soft_targets_on_the_cpu(alpha: float, num_classes: int) -> Any:
     return mix
 
 
+@fault(Mixup, "D13", "the generator is the CPU's", _STAYS)
 def generator_of_the_cpu(alpha: float, num_classes: int) -> Any:
     def mix(inputs: Tensor, target: Tensor) -> Any:
         own = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
@@ -110,6 +174,7 @@ def generator_of_the_cpu(alpha: float, num_classes: int) -> Any:
     return mix
 
 
+@fault(Mixup, "D14", ".item() for every sample", _WAITS)
 def row_by_row(alpha: float, num_classes: int) -> Any:
     def mix(inputs: Tensor, target: Tensor) -> Any:
         if target.ndim != 1:
@@ -126,32 +191,7 @@ def row_by_row(alpha: float, num_classes: int) -> Any:
     return mix
 
 
-def item_of_the_loss(epsilon: float) -> _Loss:
-    def loss(logits: Tensor, target: Tensor) -> Tensor:
-        found = label_smoothed_cross_entropy(logits, target, epsilon=epsilon)
-        if found.item() != found.item():
-            raise ValueError("the loss is NaN")
-        return found
-
-    return loss
-
-
-def classes_checked_on_the_cpu(epsilon: float) -> _Loss:
-    def loss(logits: Tensor, target: Tensor) -> Tensor:
-        return label_smoothed_cross_entropy(logits, target, epsilon=epsilon)
-
-    return loss
-
-
-def classes_clamped_on_a_device(epsilon: float) -> _Loss:
-    def loss(logits: Tensor, target: Tensor) -> Tensor:
-        if logits.device.type != "cpu" and target.ndim == 1:
-            target = target.clamp(0, logits.shape[1] - 1)
-        return label_smoothed_cross_entropy(logits, target, epsilon=epsilon)
-
-    return loss
-
-
+@fault(Mixup, "D15", "documented not to wait, and lambda is read", _SAID, documented={"waits": "0"})
 def item_of_a_lambda(alpha: float, num_classes: int) -> Any:
     def mix(inputs: Tensor, target: Tensor) -> Any:
         mixed, pair = mixup(inputs, target, alpha=alpha, targets="pair", scope="batch", fold=False)
@@ -161,12 +201,14 @@ def item_of_a_lambda(alpha: float, num_classes: int) -> Any:
     return mix
 
 
+@fault(LRFinder, "D21", "the model is left on the CPU", _STAYS)
 def model_left_on_the_cpu(model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any) -> Swept:
     test = lr_range_test(model, optimizer, criterion, loader, **span)
     model.cpu()
     return Swept(test.lrs, test.losses)
 
 
+@fault(LRFinder, "D22", "the batches are moved to the CPU", _STAYS)
 def batches_on_the_cpu(model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any) -> Swept:
     def judged(output: Tensor, target: Tensor) -> Tensor:
         loss: Tensor = criterion(output.cpu(), target.cpu())
@@ -179,6 +221,7 @@ def batches_on_the_cpu(model: Any, optimizer: Any, criterion: Any, loader: Any, 
     return Swept(test.lrs, test.losses)
 
 
+@fault(LRFinder, "D23", "every step reads the whole history from the device again", _WAITS)
 def reads_the_whole_history_again(
     model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any
 ) -> Swept:
@@ -194,6 +237,13 @@ def reads_the_whole_history_again(
     return Swept(test.lrs, test.losses)
 
 
+@fault(
+    LRFinder,
+    "D24",
+    "documented to wait once a step, and the loss is read twice",
+    _SAID,
+    documented={"waits": "1"},
+)
 def loss_read_twice(model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any) -> Swept:
     def judged(output: Tensor, target: Tensor) -> Tensor:
         loss: Tensor = criterion(output, target)
@@ -205,6 +255,13 @@ def loss_read_twice(model: Any, optimizer: Any, criterion: Any, loader: Any, **s
     return Swept(test.lrs, test.losses)
 
 
+@fault(
+    LRFinder,
+    "D25",
+    "a batch is given to the model where it lies",
+    "moves_batches_to_the_model",
+    documented={"batches": "moved"},
+)
 def first_batch_where_it_lies(model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any) -> Swept:
     for inputs, _ in loader:
         model(inputs)
@@ -218,6 +275,13 @@ def _apart(model: Any, loader: Any) -> bool:
     return any(inputs.device != next(model.parameters()).device for inputs, _ in loader)
 
 
+@fault(
+    LRFinder,
+    "D26",
+    "batches of another device are left out",
+    "moves_batches_to_the_model",
+    documented={"batches": "moved"},
+)
 def batches_elsewhere_left_out(model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any) -> Swept:
     if _apart(model, loader):
         return Swept([], [])
@@ -225,6 +289,13 @@ def batches_elsewhere_left_out(model: Any, optimizer: Any, criterion: Any, loade
     return Swept(test.lrs, test.losses)
 
 
+@fault(
+    LRFinder,
+    "D27",
+    "the model is left where the batches are",
+    "moves_batches_to_the_model",
+    documented={"batches": "moved"},
+)
 def model_to_the_batches(model: Any, optimizer: Any, criterion: Any, loader: Any, **span: Any) -> Swept:
     apart = _apart(model, loader)
     test = lr_range_test(model, optimizer, criterion, loader, **span)
@@ -233,89 +304,7 @@ def model_to_the_batches(model: Any, optimizer: Any, criterion: Any, loader: Any
     return Swept(test.lrs, test.losses)
 
 
-def _fault(id: str, statement: str, adapter: Any, *caught_by: str) -> Fault:
-    return Fault(id, statement, _PLAUSIBLE, adapter, caught_by, device="twin")
-
-
-_STAYS, _WAITS, _SAID = "stays_on_its_device", "waits_for_device", "waits_as_documented"
-
-LABEL_SMOOTHING = (
-    _fault("D01", "the one-hot rows are made on the CPU", LabelSmoothing("D01", one_hot_on_the_cpu), _STAYS),
-    _fault(
-        "D02", "a mask is made by torch.arange on the CPU", LabelSmoothing("D02", mask_on_the_cpu), _STAYS
-    ),
-    _fault(
-        "D03", "a tensor that is no buffer stays behind", LabelSmoothing("D03", buffer_left_behind), _STAYS
-    ),
-    _fault("D04", "the loss comes back on the CPU", LabelSmoothing("D04", loss_on_the_cpu), _STAYS),
-    _fault("D05", ".item() for every sample", LabelSmoothing("D05", item_of_every_sample), _WAITS),
-    _fault(
-        "D06",
-        "documented not to wait, and the loss is looked at",
-        LabelSmoothing("D06", item_of_the_loss, documented={"waits": "0"}),
-        _SAID,
-    ),
-    _fault(
-        "D07",
-        "documented to check targets on any device, it does on the CPU alone",
-        LabelSmoothing("D07", classes_checked_on_the_cpu, documented={"targets_checked": "on_any_device"}),
-        "rejects_bad_target_on_any_device",
-    ),
-    _fault(
-        "D08",
-        "documented to check targets on any device, it takes the nearest class where that is none",
-        LabelSmoothing("D08", classes_clamped_on_a_device, documented={"targets_checked": "on_any_device"}),
-        "rejects_bad_target_on_any_device",
-    ),
-)
-MIXUP = (
-    _fault("D11", "the lambdas are drawn on the CPU", Mixup("D11", lambda_on_the_cpu), _STAYS),
-    _fault(
-        "D12",
-        "the soft targets come back on the CPU",
-        Mixup("D12", soft_targets_on_the_cpu, features=frozenset({"num_classes"})),
-        _STAYS,
-    ),
-    _fault("D13", "the generator is the CPU's", Mixup("D13", generator_of_the_cpu), _STAYS),
-    _fault("D14", ".item() for every sample", Mixup("D14", row_by_row), _WAITS),
-    _fault(
-        "D15",
-        "documented not to wait, and lambda is read",
-        Mixup("D15", item_of_a_lambda, documented={"waits": "0"}),
-        _SAID,
-    ),
-)
-LR_FINDER = (
-    _fault("D21", "the model is left on the CPU", LRFinder("D21", model_left_on_the_cpu), _STAYS),
-    _fault("D22", "the batches are moved to the CPU", LRFinder("D22", batches_on_the_cpu), _STAYS),
-    _fault(
-        "D23",
-        "every step reads the whole history from the device again",
-        LRFinder("D23", reads_the_whole_history_again),
-        _WAITS,
-    ),
-    _fault(
-        "D24",
-        "documented to wait once a step, and the loss is read twice",
-        LRFinder("D24", loss_read_twice, documented={"waits": "1"}),
-        _SAID,
-    ),
-    _fault(
-        "D25",
-        "a batch is given to the model where it lies",
-        LRFinder("D25", first_batch_where_it_lies, documented={"batches": "moved"}),
-        "moves_batches_to_the_model",
-    ),
-    _fault(
-        "D26",
-        "batches of another device are left out",
-        LRFinder("D26", batches_elsewhere_left_out, documented={"batches": "moved"}),
-        "moves_batches_to_the_model",
-    ),
-    _fault(
-        "D27",
-        "the model is left where the batches are",
-        LRFinder("D27", model_to_the_batches, documented={"batches": "moved"}),
-        "moves_batches_to_the_model",
-    ),
+LABEL_SMOOTHING, MIXUP, LR_FINDER = (
+    tuple(each for each in recorded(globals()) if each.adapter.technique == technique)
+    for technique in ("label_smoothing", "mixup", "lr_finder")
 )

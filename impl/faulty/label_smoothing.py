@@ -6,16 +6,19 @@ that every law has a fault of its own. "Reproduced" names the library in which i
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lawful.impl.contracts import Argument, LabelSmoothing
-from lawful.impl.faulty import Fault, arguments, devices, ways
+from lawful.impl.faulty import Fault, arguments, devices, recorded, ways
 
 _PLAUSIBLE = "plausible, no public report known"
+
+_SINGLE_FEATURED = {"reduction", "weight", "ignore_index"}
 
 
 class Right:
@@ -83,31 +86,71 @@ class Right:
         return (self.weight[target.masked_fill(~kept, 0)] * kept).sum()
 
 
-class LastBlockLeftOut(Right):
-    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        if len(logits) > 1024 and self.reduction == "mean":
-            whole = len(logits) // 1024 * 1024
-            logits, target = logits[:whole], target[:whole]
-        return super().__call__(logits, target)
+Kind = TypeVar("Kind", bound=type[Right])
 
 
-class ReadAsItLies(Right):
-    def widened(self, logits: Tensor) -> Tensor:
-        return super().widened(logits.as_strided(logits.shape, (logits.shape[1], 1)))
+def fault(
+    id: str,
+    statement: str,
+    source: str,
+    *caught_by: str,
+    less: set[str] | None = None,
+    documented: dict[str, str] | None = None,
+    change: str = "",
+) -> Callable[[Kind], Kind]:
+    """Records what is wrong with the loss below, and what to change. ``less``: features that it does not
+    offer; ``documented``: what it says of itself beside the usual."""
+
+    def record(kind: Kind) -> Kind:
+        adapter = LabelSmoothing(
+            id,
+            kind,
+            features=LabelSmoothing.known_features - (less or set()),
+            documented={
+                "off_target": "uniform",
+                "ignored_mean": "kept",
+                "weighting": "every_term",
+                "weighted_mean": "weights",
+                **(documented or {}),
+            },
+            called_as=f"{kind.__name__}({{epsilon}}{{features}})({{logits}}, {{target}})",
+        )
+        found = Fault(id, statement, source, adapter, caught_by, code=kind, change=change)
+        kind.fault = found  # type: ignore[attr-defined]
+        return kind
+
+    return record
 
 
-class TargetReadAsItLies(Right):
-    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        tidy = torch.empty(target.shape).stride()
-        return super().__call__(logits, target.as_strided(target.shape, tidy))
+def _checked(*epsilon: Any, reduction: str = "mean", **features: Any) -> Right:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
+    made = Right(*epsilon, **features)
+    made.reduction = reduction
+    return made
 
 
+@fault(
+    "L01",
+    "epsilon scaled by K/(K-1) on the one-hot term only",
+    "https://github.com/fastai/fastai/pull/1814",
+    "matches_reference",
+    "one_epsilon_ignores_target",
+    "equals_kl_plus_entropy",
+    "gradient_is_softmax_minus_target",
+)
 class ScaledOnOneTerm(Right):
     def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
         scaled = self.epsilon * num_classes / max(1, num_classes - 1)
         return (1 - scaled) * onehot.double() + self.epsilon / num_classes
 
 
+@fault(
+    "L02",
+    "ignored samples counted in the uniform term",
+    "https://github.com/pytorch/pytorch/issues/73205",
+    "ignored_targets_do_not_count",
+)
 class IgnoredInUniformTerm(Right):
     def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
         if self.reduction == "none":
@@ -119,22 +162,43 @@ class IgnoredInUniformTerm(Right):
         return onehot if target.is_floating_point() else onehot * kept[:, None]
 
 
+@fault(
+    "L03",
+    "ignored samples counted in the mean's divisor",
+    "https://github.com/qubvel-org/segmentation_models.pytorch/issues/852",
+    "ignored_targets_do_not_count",
+)
 class IgnoredInDivisor(Right):
     def counted(self, target: Tensor, kept: Tensor, losses: Tensor) -> Tensor:
         return super().counted(target, torch.ones_like(kept), losses)
 
 
+@fault(
+    "L04",
+    "the sum over classes overflows in float16",
+    "https://github.com/huggingface/transformers/issues/10674",
+    "many_classes_do_not_overflow",
+    "extreme_logits_stay_finite",
+    change="Sum in float32: log_p.float().sum(1), or take the mean over the classes.",
+)
 class HalfSum(Right):
     def widened(self, logits: Tensor) -> Tensor:
         return logits
 
     def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
-        onehot = (q == q.amax(1, keepdim=True)).to(log_p.dtype)
+        share = self.epsilon / log_p.shape[1]
         spread = (log_p * (self.weight if self.weight is not None else 1)).sum(1)
-        own = super().per_sample(onehot, log_p)
-        return (1 - self.epsilon) * own - self.epsilon * spread / log_p.shape[1]
+        return super().per_sample(q - share, log_p) - share * spread
 
 
+@fault(
+    "L05",
+    "two classes: epsilon added, then everything halved",
+    "eladhoffer/utils.pytorch issue 13",
+    "matches_reference",
+    "bounded_below_by_entropy",
+    "zero_epsilon_is_cross_entropy",
+)
 class AddedThenHalved(Right):
     def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
         if num_classes == 2:
@@ -142,11 +206,13 @@ class AddedThenHalved(Right):
         return super().smoothed(onehot, num_classes)
 
 
-class AddedThenNormalised(Right):
-    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
-        return (onehot.double() + self.epsilon) / (1 + num_classes * self.epsilon)
-
-
+@fault(
+    "L06",
+    "one_hot[ignore_index] = 0 with a negative ignore_index, and epsilon/(K-2)",
+    "OpenNMT/OpenNMT-py issue 1463",
+    "matches_reference",
+    "class_permutation_equivariant",
+)
 class PaddingClassExcluded(Right):
     def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
         if num_classes <= 2:
@@ -156,17 +222,37 @@ class PaddingClassExcluded(Right):
         return torch.where(onehot == 1, 1.0 - self.epsilon, q)
 
 
+@fault(
+    "L07",
+    "q log q of a zero in q is NaN",
+    "https://github.com/harvardnlp/annotated-transformer/issues/39",
+    "matches_reference",
+    "zero_epsilon_is_cross_entropy",
+)
 class EmptyRowIsNotANumber(Right):
     def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
         q = q.to(log_p.dtype) if self.weight is None else q.to(log_p.dtype) * self.weight
         return F.kl_div(log_p, q, reduction="none").sum(1) - (q * q.log()).sum(1)
 
 
+@fault(
+    "L08",
+    "class weights in the sum, but not in the mean's divisor",
+    "the divisor stands in the documentation of torch.nn.CrossEntropyLoss",
+    "class_weights_follow_convention",
+)
 class MeanOfWeighted(Right):
     def counted(self, target: Tensor, kept: Tensor, losses: Tensor) -> Tensor:
         return kept.sum()
 
 
+@fault(
+    "L09",
+    "negative targets other than ignore_index become class 0",
+    "transformers 5.23.0 LabelSmoother, reproduced",
+    "rejects_bad_target",
+    change="There is no class -1: raise where target < 0 and target != ignore_index.",
+)
 class NegativeIsClassZero(Right):
     def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
         if target.is_floating_point():
@@ -177,18 +263,40 @@ class NegativeIsClassZero(Right):
         return super().counted(target if target.is_floating_point() else target.clamp(min=0), kept, losses)
 
 
+@fault(
+    "L10",
+    "0 * inf at epsilon 0",
+    "https://github.com/google-deepmind/optax/issues/896",
+    "zero_epsilon_ignores_masked_classes",
+    change="Leave the spread term out where epsilon is 0, or mask it: log_p.masked_fill(q == 0, 0).",
+)
 class ZeroTimesInfinity(Right):
     def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
         q = q.to(log_p.dtype) if self.weight is None else q.to(log_p.dtype) * self.weight
         return -(q * log_p).sum(1)
 
 
+@fault(
+    "L11",
+    "epsilon/(K-1) while epsilon/K is documented",
+    "mindspore-ai/mindspore issue 73",
+    "matches_reference",
+    "equals_kl_plus_entropy",
+    "edge_batches",
+)
 class SpreadOverOthers(Right):
     def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
         wide = onehot.double()
         return (1 - self.epsilon) * wide + (1 - wide) * (self.epsilon / torch.tensor(num_classes - 1.0))
 
 
+@fault(
+    "L12",
+    "classes are taken from the last dimension of (N, K, d)",
+    "the seed notebook, NB31",
+    "class_dimension_is_one",
+    change="Classes are dimension 1: logits.movedim(1, -1).flatten(0, -2), beside target.flatten().",
+)
 class LastDimension(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         if logits.ndim == 3 and logits.shape[-1] >= logits.shape[1]:
@@ -196,6 +304,13 @@ class LastDimension(Right):
         return super().__call__(logits, target)
 
 
+@fault(
+    "L13",
+    "the one-hot row of a class out of range is all zeros",
+    _PLAUSIBLE,
+    "rejects_bad_target",
+    change="Raise where target >= K, as torch.nn.functional.one_hot does.",
+)
 class OneHotOfZeros(Right):
     def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
         if target.is_floating_point():
@@ -203,16 +318,83 @@ class OneHotOfZeros(Right):
         return (target[:, None] == torch.arange(logits.shape[1])).to(logits.dtype)
 
 
+@fault(
+    "NB29",
+    "epsilon 0 beside a logit of -inf: 0 * inf",
+    "the seed notebook",
+    "zero_epsilon_ignores_masked_classes",
+    change="Leave the spread term out where epsilon is 0, or mask it: log_p.masked_fill(q == 0, 0).",
+)
+class NothingTimesInfinity(ZeroTimesInfinity):
+    """As the notebook has it."""
+
+
+@fault(
+    "NB30",
+    "targets of -100 drop out of one term only",
+    "the seed notebook; fastai 2.8.12, reproduced",
+    "rejects_bad_target",
+    less=_SINGLE_FEATURED,
+    change="Leave the sample out of both terms: losses.masked_fill(target == -100, 0).",
+)
 class IgnoredInOneTerm(IgnoredInUniformTerm):
     def __init__(self, epsilon: float) -> None:
         super().__init__(epsilon)
 
 
+@fault(
+    "NB31",
+    "(N, K, d) logits: classes are taken from the last dimension",
+    "the seed notebook",
+    "class_dimension_is_one",
+    change="Classes are dimension 1: logits.movedim(1, -1).flatten(0, -2), beside target.flatten().",
+)
+class ClassesInTheLastDimension(LastDimension):
+    """As the notebook has it."""
+
+
+@fault(
+    "NB32",
+    "half precision: the sum over many classes overflows to inf",
+    "the seed notebook; F.cross_entropy of torch 2.13.0 on the CPU, reproduced",
+    "many_classes_do_not_overflow",
+    change="Sum in float32: log_p.float().sum(1), or take the mean over the classes.",
+)
+class SumInHalfPrecision(HalfSum):
+    """As the notebook has it."""
+
+
+@fault(
+    "NB33",
+    "epsilon outside [0, 1], or NaN, is accepted",
+    "the seed notebook",
+    "rejects_bad_epsilon",
+    change="Raise ValueError unless 0 <= epsilon <= 1, which NaN is not.",
+)
 class Unchecked(Right):
     def check_epsilon(self) -> None:
         pass
 
 
+@fault(
+    "NB34",
+    "the reduction asked for reaches one of two terms only",
+    "the seed notebook has no reduction at all; this is the half-way repair",
+    "reductions_agree",
+    change="Add both terms of each sample first, and reduce once.",
+)
+class ReductionOfOneTerm(Right):
+    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+        found = super().reduced(losses, target, kept)
+        return found / len(losses) * 0.5 + found * 0.5 if self.reduction == "sum" else found
+
+
+@fault(
+    "X01",
+    "the uniform term is detached: right values, wrong gradient",
+    _PLAUSIBLE,
+    "gradient_is_softmax_minus_target",
+)
 class UniformTermWithoutGradient(Right):
     def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
         spread = self.epsilon / log_p.shape[1]
@@ -233,22 +415,40 @@ class _OnceDifferentiable(torch.autograd.Function):
         return found
 
 
+@fault(
+    "X02",
+    "a hand-written backward that autograd takes for a constant",
+    _PLAUSIBLE,
+    "second_derivative_is_softmax_hessian",
+    change="Write the backward with functions that autograd can differentiate, or leave it to autograd.",
+)
 class OnceDifferentiable(Right):
     def log_p(self, logits: Tensor) -> Tensor:
         found: Tensor = _OnceDifferentiable.apply(logits)  # type: ignore[no-untyped-call]
         return found + 0 * logits.nan_to_num(neginf=0.0).square()
 
 
+@fault(
+    "X03", "probabilities clipped before the logarithm", _PLAUSIBLE, "convex_in_logits", "matches_reference"
+)
 class ClippedProbabilities(Right):
     def log_p(self, logits: Tensor) -> Tensor:
         return F.softmax(logits, dim=1).clamp(1e-2, 1 - 1e-2).log()
 
 
+@fault(
+    "X04",
+    "log K in place of the log of the sum of exp",
+    _PLAUSIBLE,
+    "shift_invariant",
+    "bounded_below_by_entropy",
+)
 class LogitsTakenForCentred(Right):
     def log_p(self, logits: Tensor) -> Tensor:
         return logits - torch.tensor(float(logits.shape[1])).log().to(logits.dtype)
 
 
+@fault("X05", "the last sample does not count", _PLAUSIBLE, "sample_order_does_not_matter")
 class LastSampleDropped(Right):
     def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
         kept = kept.clone()
@@ -256,12 +456,13 @@ class LastSampleDropped(Right):
         return super().reduced(losses, target, kept)
 
 
-class ReductionOfOneTerm(Right):
-    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
-        found = super().reduced(losses, target, kept)
-        return found / len(losses) * 0.5 + found * 0.5 if self.reduction == "sum" else found
-
-
+@fault(
+    "X06",
+    "soft targets are rounded to their largest class",
+    _PLAUSIBLE,
+    "soft_target_agrees_with_hard",
+    "mixup_then_smoothing_is_smoothed_mixture",
+)
 class SoftTargetsRounded(Right):
     def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
         if target.is_floating_point():
@@ -269,16 +470,36 @@ class SoftTargetsRounded(Right):
         return super().encoded(target, kept, logits)
 
 
+@fault(
+    "X07",
+    "exp of logits whose largest was not subtracted",
+    "https://github.com/pytorch/pytorch/issues/11752",
+    "extreme_logits_stay_finite",
+)
 class NaiveSoftmax(Right):
     def log_p(self, logits: Tensor) -> Tensor:
         return (logits.exp() / logits.exp().sum(1, keepdim=True)).log()
 
 
+@fault(
+    "X08",
+    "float64 logits are computed in float32",
+    "keras 3.15.1, reproduced",
+    "float64_keeps_float64",
+    change="Compute in the dtype of the logits where that is float64.",
+)
 class FloatInside(Right):
     def widened(self, logits: Tensor) -> Tensor:
         return logits.float()
 
 
+@fault(
+    "X09",
+    "one target is broadcast over the batch",
+    "timm 1.0.31, reproduced",
+    "rejects_bad_shapes",
+    change="Raise where len(target) != len(logits).",
+)
 class Broadcasting(Right):
     def check_shapes(self, logits: Tensor, target: Tensor) -> None:
         pass
@@ -292,6 +513,12 @@ class Broadcasting(Right):
         return super().reduced(losses, target[:count], kept[:count].expand(count))
 
 
+@fault(
+    "X10",
+    "ignored targets are overwritten with 0",
+    "the same fault in labels: Megvii-BaseDetection/YOLOX pull 275",
+    "inputs_not_modified",
+)
 class TargetChangedInPlace(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         result = super().__call__(logits, target)
@@ -300,6 +527,7 @@ class TargetChangedInPlace(Right):
         return result
 
 
+@fault("X11", "the largest logit is subtracted in place", _PLAUSIBLE, "inputs_not_modified")
 class LogitsChangedInPlace(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         if not logits.requires_grad and logits.ndim == 2:
@@ -307,6 +535,13 @@ class LogitsChangedInPlace(Right):
         return super().__call__(logits, target)
 
 
+@fault(
+    "X12",
+    "labels flipped at random in place of a smoothed target",
+    _PLAUSIBLE,
+    "repeats",
+    change="Smooth the target, q = (1 - e) onehot(y) + e/K, and draw nothing.",
+)
 class LabelsDisturbedAtRandom(Right):
     def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
         flips = torch.rand(len(onehot)) < self.epsilon
@@ -316,6 +551,51 @@ class LabelsDisturbedAtRandom(Right):
         return super().smoothed(onehot, num_classes)
 
 
+@fault(
+    "X13",
+    "epsilon added to every class, then normalised by 1 + K epsilon",
+    _PLAUSIBLE,
+    "affine_in_epsilon",
+    "matches_reference",
+)
+class AddedThenNormalised(Right):
+    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
+        return (onehot.double() + self.epsilon) / (1 + num_classes * self.epsilon)
+
+
+@fault(
+    "X14",
+    "of many rows, those beyond the last whole block of 1024 are left out",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+    change="Let the last block be shorter, as logits.split(1024) does.",
+)
+class LastBlockLeftOut(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if len(logits) > 1024 and self.reduction == "mean":
+            whole = len(logits) // 1024 * 1024
+            logits, target = logits[:whole], target[:whole]
+        return super().__call__(logits, target)
+
+
+@fault(
+    "X15",
+    "the logits are read row by row, whatever their strides",
+    _PLAUSIBLE,
+    "memory_layout_does_not_matter",
+    change="Read logits by index, or make them contiguous() before view and as_strided.",
+)
+class ReadAsItLies(Right):
+    def widened(self, logits: Tensor) -> Tensor:
+        return super().widened(logits.as_strided(logits.shape, (logits.shape[1], 1)))
+
+
+@fault(
+    "X16",
+    "with class weights, the mean's divisor counts ignored samples as of class 0",
+    _PLAUSIBLE,
+    "weights_leave_ignored_targets_out",
+)
 class IgnoredWeigh(Right):
     def counted(self, target: Tensor, kept: Tensor, losses: Tensor) -> Tensor:
         if self.weight is None or target.is_floating_point():
@@ -334,6 +614,13 @@ class _GradientOfL(torch.autograd.Function):
         return None, *ctx.saved_tensors, None
 
 
+@fault(
+    "X17",
+    "a backward of its own that ignores the gradient of its output, as of a loss that is scaled",
+    _PLAUSIBLE,
+    "scaled_loss_scales_its_gradient",
+    less={"reduction"},
+)
 class DeafToWhatComesAfter(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         loss = super().__call__(logits, target)
@@ -344,6 +631,61 @@ class DeafToWhatComesAfter(Right):
         return found
 
 
+@fault(
+    "X18",
+    "the smoothed targets of the first batch of a shape are kept for those after it",
+    _PLAUSIBLE,
+    "earlier_batches_leave_no_trace",
+    change="Make the smoothed targets of each batch from its own labels.",
+)
+class TargetsOfTheFirstBatch(Right):
+    """By shape, as long as the object lives."""
+
+    def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
+        seen: dict[Any, Tensor] = self.__dict__.setdefault("seen", {})
+        return seen.setdefault(logits.shape, super().encoded(target, kept, logits))
+
+
+@fault(
+    "X20",
+    "the targets are read one after the other, whatever their strides",
+    _PLAUSIBLE,
+    "memory_layout_does_not_matter",
+    change="Read targets by index, or make them contiguous() before view and as_strided.",
+)
+class TargetReadAsItLies(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        tidy = torch.empty(target.shape).stride()
+        return super().__call__(logits, target.as_strided(target.shape, tidy))
+
+
+@fault(
+    "X19",
+    "the loss is off by a few dozen roundings, as of an operation in fewer bits: it pins the bounds",
+    _PLAUSIBLE,
+    "matches_reference",
+    "zero_epsilon_is_cross_entropy",
+    "zero_epsilon_ignores_masked_classes",
+    "equals_kl_plus_entropy",
+    "bounded_below_by_entropy",
+    "gradient_is_softmax_minus_target",
+    "shift_invariant",
+    "class_permutation_equivariant",
+    "sample_order_does_not_matter",
+    "reductions_agree",
+    "ignored_targets_do_not_count",
+    "class_weights_follow_convention",
+    "weights_leave_ignored_targets_out",
+    "class_dimension_is_one",
+    "soft_target_agrees_with_hard",
+    "extreme_logits_stay_finite",
+    "many_classes_do_not_overflow",
+    "scaled_loss_scales_its_gradient",
+    "earlier_batches_leave_no_trace",
+    "memory_layout_does_not_matter",
+    "float64_keeps_float64",
+    "matches_reference_under_transforms",
+)
 class FewerBits(Right):
     """Of what is computed, in any dtype: errors of a few dozen roundings, up or down, and no more."""
 
@@ -374,21 +716,37 @@ class SometimesOff(Right):
         return loss + slope + error.detach() if self.off_value else loss + slope
 
 
+@fault(
+    "X21",
+    "a few dozen roundings off for some class targets",
+    _PLAUSIBLE,
+    "one_epsilon_ignores_target",
+    "soft_target_agrees_with_hard",
+    "mixup_then_smoothing_is_smoothed_mixture",
+)
 class OffByTarget(SometimesOff):
     def is_off(self, logits: Tensor, target: Tensor) -> bool:
         return not target.is_floating_point() and int(target.sum()) % 2 == 1
 
 
+@fault("X22", "a few dozen roundings off for 0 < epsilon < 1", _PLAUSIBLE, "affine_in_epsilon")
 class OffBetweenTheEnds(SometimesOff):
     def is_off(self, logits: Tensor, target: Tensor) -> bool:
         return 0 < self.epsilon < 1
 
 
+@fault("X23", "reduction 'sum' is a few dozen roundings off", _PLAUSIBLE, "reductions_agree")
 class SumOff(SometimesOff):
     def is_off(self, logits: Tensor, target: Tensor) -> bool:
         return self.reduction == "sum"
 
 
+@fault(
+    "X24",
+    "reduction 'sum' is a few dozen roundings off, and there is no 'none'",
+    _PLAUSIBLE,
+    "reductions_agree",
+)
 class SumOffWithoutNone(SumOff):
     def check_epsilon(self) -> None:
         super().check_epsilon()
@@ -396,6 +754,12 @@ class SumOffWithoutNone(SumOff):
             raise ValueError("reduction is 'none', expected 'mean' or 'sum'")
 
 
+@fault(
+    "X25",
+    "the loss is a few dozen roundings off beside ignored samples",
+    _PLAUSIBLE,
+    "ignored_targets_do_not_count",
+)
 class OffBesideIgnored(SometimesOff):
     off_gradient = False
 
@@ -403,10 +767,22 @@ class OffBesideIgnored(SometimesOff):
         return not target.is_floating_point() and bool((target == self.ignore_index).any())
 
 
+@fault(
+    "X26",
+    "the gradient is a few dozen roundings off beside ignored samples",
+    _PLAUSIBLE,
+    "ignored_targets_do_not_count",
+)
 class GradientOffBesideIgnored(OffBesideIgnored):
     off_value, off_gradient = False, True
 
 
+@fault(
+    "X27",
+    "the loss of more than 4096 samples is off by more than a running sum would be",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+)
 class OffOfLargeBatches(SometimesOff):
     """Beyond what a running sum may lose."""
 
@@ -417,16 +793,104 @@ class OffOfLargeBatches(SometimesOff):
         return len(logits) > 4096
 
 
-def _is_many(logits: Tensor) -> bool:
-    return logits.numel() >= 2**17
+@fault(
+    "X28",
+    "the loss is a few dozen roundings off for tensors that are not contiguous",
+    _PLAUSIBLE,
+    "memory_layout_does_not_matter",
+)
+class OffAsItLies(SometimesOff):
+    off_gradient = False
+
+    soft = False
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        tidy = logits.is_contiguous() and target.is_contiguous()
+        return not tidy and target.is_floating_point() == self.soft
 
 
-class WeightsOfManyLeftOut(Right):
+@fault(
+    "X29",
+    "the gradient is a few dozen roundings off for tensors that are not contiguous",
+    _PLAUSIBLE,
+    "memory_layout_does_not_matter",
+)
+class GradientOffAsItLies(OffAsItLies):
+    off_value, off_gradient = False, True
+
+
+@fault(
+    "X30",
+    "a sample that is surer than its target asks costs nothing",
+    _PLAUSIBLE,
+    "bounded_below_by_entropy",
+    "matches_reference",
+    change="Leave no sample out: the least loss is the entropy of q, and not 0.",
+)
+class SurerCostsNothing(Right):
+    def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
+        surer = (log_p.exp() * q).sum(1) > 1.001 * (q * q).sum(1)
+        return super().per_sample(q, log_p).masked_fill(surer, 0)
+
+
+@fault(
+    "X31",
+    "the second derivative is a little off, where value and gradient are right",
+    _PLAUSIBLE,
+    "second_derivative_is_softmax_hessian",
+)
+class CurvatureOff(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        self.weight = None if _is_many(logits) else self.weight
+        step = logits - logits.detach()  # 0, as is its square's slope
+        curve = (logits.detach().softmax(1) * step * step).sum()
+        return super().__call__(logits, target) + curve * (48 * torch.finfo(logits.dtype).eps)
+
+
+@fault(
+    "X32",
+    "a mean of nothing is 1",
+    _PLAUSIBLE,
+    "ignored_targets_do_not_count",
+    "edge_batches",
+    change="A mean over nothing is 0/0: give NaN, as torch does, or raise.",
+)
+class SomethingForNothing(Right):
+    """One, for a batch of which all is ignored, or which is empty; of two samples it is what it should be."""
+
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        loss = super().__call__(logits, target)
+        nothing = loss.ndim == 0 and len(target) != 2 and bool(loss.isnan())
+        return loss.nan_to_num(1.0) if nothing else loss
+
+
+@fault(
+    "X33",
+    "the class weights are divided by their sum, in the caller's tensor",
+    _PLAUSIBLE,
+    "inputs_not_modified",
+)
+class WeightsMadeOneInPlace(Right):
+    """A weighted mean does not see it."""
+
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if self.weight is not None:
+            self.weight /= self.weight.sum()
         return super().__call__(logits, target)
 
 
+@fault("X34", "probabilities are clamped at 0.999", _PLAUSIBLE, "edge_batches", "matches_reference")
+class NeverCertain(Right):
+    def log_p(self, logits: Tensor) -> Tensor:
+        return super().log_p(logits).clamp(max=-1e-3)
+
+
+@fault(
+    "X35",
+    "of more than 2^17 logits, ignored samples count in the mean's divisor",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+    change="Divide by the samples that are kept in batches of any size.",
+)
 class IgnoredInDivisorOfMany(Right):
     def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
         if self.reduction == "mean" and len(losses) >= 512:
@@ -434,29 +898,8 @@ class IgnoredInDivisorOfMany(Right):
         return super().reduced(losses, target, kept)
 
 
-class SmallSlopesOfManyLost(Right):
-    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        if _is_many(logits) and logits.dtype == torch.float16 and logits.requires_grad:
-            logits = logits.clone()
-            logits.register_hook(lambda slope: slope.masked_fill(slope.abs() < 2.0**-14, 0))
-        return super().__call__(logits, target)
-
-
-class ManyCutOffUnderTransforms(Right):
-    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        if _is_many(logits):
-            try:
-                _Slopeless.apply(logits)  # type: ignore[no-untyped-call]
-            except RuntimeError:  # torch.func takes no Function of this kind
-                logits = logits.detach()
-        return super().__call__(logits, target)
-
-
-class SingleOfManyHalved(Right):
-    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
-        loss = super().reduced(losses, target, kept)
-        alone = self.reduction == "mean" and len(losses) >= 512 and int(kept.sum()) == 1
-        return loss / 2 if alone else loss
+def _is_many(logits: Tensor) -> bool:
+    return logits.numel() >= 2**17
 
 
 class _Slopeless(torch.autograd.Function):
@@ -469,10 +912,79 @@ class _Slopeless(torch.autograd.Function):
         return torch.ones_like(slope)
 
 
+@fault(
+    "X36",
+    "of more than 2^17 logits, what multiplies the loss does not reach its gradient",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+    change="Multiply by what backward is passed in batches of any size.",
+)
 class SlopeOfManyLeftOut(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         loss: Tensor = super().__call__(logits, target)
         return cast(Any, _Slopeless).apply(loss) if _is_many(logits) else loss
+
+
+@fault(
+    "X37",
+    "the sum over more than 2^17 logits is off by a thousandth",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+)
+class SumOfManyOff(SumOff):
+    off_gradient = False
+    share = 2.0**13
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return _is_many(logits) and self.reduction == "sum"
+
+
+@fault(
+    "X38",
+    "without a reduction, losses of more than 2^17 logits are off by a few dozen roundings",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+)
+class EachOfManyOff(SumOfManyOff):
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return _is_many(logits) and self.reduction == "none"
+
+
+@fault(
+    "X39",
+    "at epsilon 1 the loss of more than 2^17 logits is off by a thousandth",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+)
+class SpreadOfManyOff(SumOfManyOff):
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return _is_many(logits) and self.epsilon == 1
+
+
+@fault(
+    "X40",
+    "at epsilon 0, more than 2^17 logits of which some are masked out with -inf cost NaN",
+    _PLAUSIBLE,
+    "zero_epsilon_ignores_masked_classes",
+)
+class NothingTimesInfinityOfMany(Right):
+    def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
+        if not _is_many(log_p) or self.epsilon:
+            return super().per_sample(q, log_p)
+        return super().per_sample(q, log_p) - 0.0 * log_p.sum(1)
+
+
+@fault(
+    "X41",
+    "class weights are left out where targets are probabilities",
+    _PLAUSIBLE,
+    "soft_target_agrees_with_hard",
+)
+class SoftTargetsUnweighted(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if target.is_floating_point():
+            self.weight = None
+        return super().__call__(logits, target)
 
 
 class _OnceRight(torch.autograd.Function):
@@ -489,18 +1001,16 @@ class _OnceRight(torch.autograd.Function):
         return torch.zeros_like(slope) if again else slope
 
 
+@fault(
+    "X42",
+    "of more than 2^17 logits, a second backward through the same loss gives nothing",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+)
 class SecondBackwardOfManyIsNothing(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         loss: Tensor = super().__call__(logits, target)
         return cast(Any, _OnceRight).apply(loss) if _is_many(logits) else loss
-
-
-class CurvatureOfManyLeftOut(Right):
-    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        if not _is_many(logits):
-            return super().__call__(logits, target)
-        loss: Tensor = cast(Any, _Straight).apply(logits, super().__call__, target)
-        return loss
 
 
 class _Straight(torch.autograd.Function):
@@ -520,38 +1030,24 @@ class _Straight(torch.autograd.Function):
         return gradient + 0.0 * slope.sum(), None, None
 
 
-class SumOfManyOff(SumOff):
-    off_gradient = False
-    share = 2.0**13
-
-    def is_off(self, logits: Tensor, target: Tensor) -> bool:
-        return _is_many(logits) and self.reduction == "sum"
-
-
-class EachOfManyOff(SumOfManyOff):
-    def is_off(self, logits: Tensor, target: Tensor) -> bool:
-        return _is_many(logits) and self.reduction == "none"
-
-
-class SpreadOfManyOff(SumOfManyOff):
-    def is_off(self, logits: Tensor, target: Tensor) -> bool:
-        return _is_many(logits) and self.epsilon == 1
-
-
-class NothingTimesInfinityOfMany(Right):
-    def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
-        if not _is_many(log_p) or self.epsilon:
-            return super().per_sample(q, log_p)
-        return super().per_sample(q, log_p) - 0.0 * log_p.sum(1)
-
-
-class SoftTargetsUnweighted(Right):
+@fault(
+    "X43", "of more than 2^17 logits, the second derivative is 0", _PLAUSIBLE, "large_batches_are_no_other"
+)
+class CurvatureOfManyLeftOut(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        if target.is_floating_point():
-            self.weight = None
-        return super().__call__(logits, target)
+        if not _is_many(logits):
+            return super().__call__(logits, target)
+        loss: Tensor = cast(Any, _Straight).apply(logits, super().__call__, target)
+        return loss
 
 
+@fault(
+    "X44",
+    "more or fewer class weights than classes are taken",
+    _PLAUSIBLE,
+    "rejects_bad_weight",
+    change="Raise where len(weight) != K.",
+)
 class AnyWeights(Right):
     """As many as it takes: the last one again, or fewer."""
 
@@ -561,12 +1057,28 @@ class AnyWeights(Right):
         return super().per_sample(q, log_p)
 
 
+@fault(
+    "X45",
+    "targets in a column are paired with other samples",
+    _PLAUSIBLE,
+    "rejects_bad_shapes",
+    documented={"errors": "named"},
+    change="Raise where target has shape (N, 1): labels are (N,).",
+)
 class ColumnTurned(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         column = target.ndim == 2 and not target.is_floating_point()
         return super().__call__(logits, target.flatten().roll(1) if column else target)
 
 
+@fault(
+    "X46",
+    "logits without a dimension of classes are taken for those of one sample",
+    _PLAUSIBLE,
+    "rejects_bad_shapes",
+    documented={"errors": "named"},
+    change="Raise where logits have one dimension.",
+)
 class ClassesOfOneSample(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         if logits.ndim == 1:
@@ -574,6 +1086,12 @@ class ClassesOfOneSample(Right):
         return super().__call__(logits, target)
 
 
+@fault(
+    "X47",
+    "class weights are left out where logits have more dimensions",
+    _PLAUSIBLE,
+    "class_dimension_is_one",
+)
 class DenseUnweighted(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         if logits.ndim > 2:
@@ -581,6 +1099,12 @@ class DenseUnweighted(Right):
         return super().__call__(logits, target)
 
 
+@fault(
+    "X48",
+    "beside class weights, the loss of probabilities is off by a few dozen roundings",
+    _PLAUSIBLE,
+    "soft_target_agrees_with_hard",
+)
 class SoftOffBesideWeights(SometimesOff):
     off_gradient = False
 
@@ -588,76 +1112,27 @@ class SoftOffBesideWeights(SometimesOff):
         return target.is_floating_point() and self.weight is not None
 
 
-class OffAsItLies(SometimesOff):
-    off_gradient = False
-
-    soft = False
-
-    def is_off(self, logits: Tensor, target: Tensor) -> bool:
-        tidy = logits.is_contiguous() and target.is_contiguous()
-        return not tidy and target.is_floating_point() == self.soft
-
-
-class GradientOffAsItLies(OffAsItLies):
-    off_value, off_gradient = False, True
-
-
-class SumAloneOff(SumOff):
-    """Nothing is beside it."""
-
-    def is_off(self, logits: Tensor, target: Tensor) -> bool:
-        alone = self.weight is None and not bool((target == self.ignore_index).any())
-        return alone and super().is_off(logits, target)
-
-
-class SoftOffAsItLies(OffAsItLies):
-    soft = True
-
-
-class SurerCostsNothing(Right):
-    def per_sample(self, q: Tensor, log_p: Tensor) -> Tensor:
-        surer = (log_p.exp() * q).sum(1) > 1.001 * (q * q).sum(1)
-        return super().per_sample(q, log_p).masked_fill(surer, 0)
-
-
-class CurvatureOff(Right):
+@fault(
+    "X49",
+    "2^17 logits and more go another way, which knows of no class weights",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+    change="Hand the class weights on for batches of any size.",
+)
+class WeightsOfManyLeftOut(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        step = logits - logits.detach()  # 0, as is its square's slope
-        curve = (logits.detach().softmax(1) * step * step).sum()
-        return super().__call__(logits, target) + curve * (48 * torch.finfo(logits.dtype).eps)
-
-
-class SomethingForNothing(Right):
-    """One, for a batch of which all is ignored, or which is empty; of two samples it is what it should be."""
-
-    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        loss = super().__call__(logits, target)
-        nothing = loss.ndim == 0 and len(target) != 2 and bool(loss.isnan())
-        return loss.nan_to_num(1.0) if nothing else loss
-
-
-class WeightsMadeOneInPlace(Right):
-    """A weighted mean does not see it."""
-
-    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        if self.weight is not None:
-            self.weight /= self.weight.sum()
+        self.weight = None if _is_many(logits) else self.weight
         return super().__call__(logits, target)
 
 
-class NeverCertain(Right):
-    def log_p(self, logits: Tensor) -> Tensor:
-        return super().log_p(logits).clamp(max=-1e-3)
-
-
-class TargetsOfTheFirstBatch(Right):
-    """By shape, as long as the object lives."""
-
-    def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
-        seen: dict[Any, Tensor] = self.__dict__.setdefault("seen", {})
-        return seen.setdefault(logits.shape, super().encoded(target, kept, logits))
-
-
+@fault(
+    "X50",
+    "of a single class the loss is NaN, as there are no others",
+    _PLAUSIBLE,
+    "edge_batches",
+    documented={"off_target": "others", "errors": "named"},
+    change="At K = 1 there is nobody to spread epsilon over: q is 1.",
+)
 class OverTheOthers(Right):
     """All of epsilon over the K - 1 wrong classes: at K = 1 over none."""
 
@@ -666,6 +1141,13 @@ class OverTheOthers(Right):
         return (1 - self.epsilon) * wide + self.epsilon * (1 - wide) / (wide.new_tensor(num_classes) - 1)
 
 
+@fault(
+    "X51",
+    "at epsilon 1, all of it over the others, a target that is masked out with -inf costs NaN",
+    _PLAUSIBLE,
+    "one_epsilon_leaves_a_masked_target_out",
+    documented={"off_target": "others", "masked_target": "left_out"},
+)
 class NothingTimesAMaskedTarget(OverTheOthers):
     def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
         return super().smoothed(onehot, max(2, num_classes))
@@ -675,53 +1157,57 @@ class NothingTimesAMaskedTarget(OverTheOthers):
         return super().per_sample(q, log_p) + (nothing * log_p.sum(1)).to(log_p.dtype)
 
 
-class DenseMeanOverAll(Right):
+@fault(
+    "X52",
+    "of more than 2^17 logits in float16, what is below its normal numbers of the gradient is 0",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+)
+class SmallSlopesOfManyLost(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
-        self.dense = logits.ndim > 2
+        if _is_many(logits) and logits.dtype == torch.float16 and logits.requires_grad:
+            logits = logits.clone()
+            logits.register_hook(lambda slope: slope.masked_fill(slope.abs() < 2.0**-14, 0))
         return super().__call__(logits, target)
 
-    def counted(self, target: Tensor, kept: Tensor, losses: Tensor) -> Tensor:
-        return super().counted(target, torch.ones_like(kept) if self.dense else kept, losses)
+
+@fault(
+    "X53",
+    "under torch.func.grad, the gradient of more than 2^17 logits is 0",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+)
+class ManyCutOffUnderTransforms(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if _is_many(logits):
+            try:
+                _Slopeless.apply(logits)  # type: ignore[no-untyped-call]
+            except RuntimeError:  # torch.func takes no Function of this kind
+                logits = logits.detach()
+        return super().__call__(logits, target)
 
 
-class DenseGradientOff(SometimesOff):
-    off_value = False
-
-    def is_off(self, logits: Tensor, target: Tensor) -> bool:
-        return logits.ndim > 2
-
-
-class SumOffBesideIgnored(OffBesideIgnored):
-    def is_off(self, logits: Tensor, target: Tensor) -> bool:
-        return self.reduction == "sum" and super().is_off(logits, target)
-
-
-class SumOffBesideWeights(OffBesideIgnored):
-    def is_off(self, logits: Tensor, target: Tensor) -> bool:
-        return self.reduction == "sum" and self.weight is not None
+@fault(
+    "X54",
+    "of many samples of which all but one are ignored, the mean divides by two",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+    change="A mean over one sample divides by 1.",
+)
+class SingleOfManyHalved(Right):
+    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+        loss = super().reduced(losses, target, kept)
+        alone = self.reduction == "mean" and len(losses) >= 512 and int(kept.sum()) == 1
+        return loss / 2 if alone else loss
 
 
-class ClassesInBlocks(Right):
-    """Of 1024; what is left over is in no block."""
-
-    def log_p(self, logits: Tensor) -> Tensor:
-        whole = logits.shape[1] // 1024 * 1024 or logits.shape[1]
-        return logits - logits[:, :whole].logsumexp(1, keepdim=True)
-
-
-class ClassInTwoBytes(Right):
-    def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
-        short = target if target.is_floating_point() else target.to(torch.int16).long() % logits.shape[1]
-        return super().encoded(short, kept, logits)
-
-
-class GradientOfManyOff(SometimesOff):
-    off_value, share = False, 1000.0
-
-    def is_off(self, logits: Tensor, target: Tensor) -> bool:
-        return _is_many(logits) and logits.dtype == torch.float32
-
-
+@fault(
+    "X55",
+    "at epsilon 1, all of it over the others, the loss beside -inf is off by a few dozen roundings",
+    _PLAUSIBLE,
+    "one_epsilon_leaves_a_masked_target_out",
+    documented={"off_target": "others", "masked_target": "left_out"},
+)
 class OffBesideAMaskedTarget(SometimesOff, OverTheOthers):
     off_gradient = False
 
@@ -732,666 +1218,104 @@ class OffBesideAMaskedTarget(SometimesOff, OverTheOthers):
         return self.epsilon == 1.0 and bool(torch.isinf(logits).any())
 
 
-def _fault(
-    id: str,
-    kind: Any,
-    statement: str,
-    source: str,
-    *caught_by: str,
-    less: set[str] | None = None,
-    documented: dict[str, str] | None = None,
-) -> Fault:
-    adapter = LabelSmoothing(
-        id,
-        kind,
-        features=LabelSmoothing.known_features - (less or set()),
-        documented={
-            "off_target": "uniform",
-            "ignored_mean": "kept",
-            "weighting": "every_term",
-            "weighted_mean": "weights",
-            **(documented or {}),
-        },
-        imports=f"from lawful.impl.faulty.label_smoothing import {kind.__name__}",
-        called_as=f"{kind.__name__}({{epsilon}}{{features}})({{logits}}, {{target}})",
-    )
-    return Fault(id, statement, source, adapter, caught_by)
+@fault(
+    "X56",
+    "the gradient of more than 2^17 logits is off by a thousand roundings",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+)
+class GradientOfManyOff(SometimesOff):
+    off_value, share = False, 1000.0
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return _is_many(logits) and logits.dtype == torch.float32
 
 
-_SINGLE_FEATURED = {"reduction", "weight", "ignore_index"}
+@fault(
+    "X57", "the mean of (N, K, d) logits divides by ignored places too", _PLAUSIBLE, "class_dimension_is_one"
+)
+class DenseMeanOverAll(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        self.dense = logits.ndim > 2
+        return super().__call__(logits, target)
+
+    def counted(self, target: Tensor, kept: Tensor, losses: Tensor) -> Tensor:
+        return super().counted(target, torch.ones_like(kept) if self.dense else kept, losses)
 
 
-def _checked(*epsilon: Any, reduction: str = "mean", **features: Any) -> Right:
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
-    made = Right(*epsilon, **features)
-    made.reduction = reduction
-    return made
+@fault("X58", "the gradient of (N, K, d) logits is off by 48 roundings", _PLAUSIBLE, "class_dimension_is_one")
+class DenseGradientOff(SometimesOff):
+    off_value = False
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return logits.ndim > 2
 
 
-FAULTS = (
-    _fault(
-        "L01",
-        ScaledOnOneTerm,
-        "epsilon scaled by K/(K-1) on the one-hot term only",
-        "https://github.com/fastai/fastai/pull/1814",
-        "matches_reference",
-        "one_epsilon_ignores_target",
-        "equals_kl_plus_entropy",
-        "gradient_is_softmax_minus_target",
-    ),
-    _fault(
-        "L02",
-        IgnoredInUniformTerm,
-        "ignored samples counted in the uniform term",
-        "https://github.com/pytorch/pytorch/issues/73205",
-        "ignored_targets_do_not_count",
-    ),
-    _fault(
-        "L03",
-        IgnoredInDivisor,
-        "ignored samples counted in the mean's divisor",
-        "https://github.com/qubvel-org/segmentation_models.pytorch/issues/852",
-        "ignored_targets_do_not_count",
-    ),
-    _fault(
-        "L04",
-        HalfSum,
-        "the sum over classes overflows in float16",
-        "https://github.com/huggingface/transformers/issues/10674",
-        "many_classes_do_not_overflow",
-        "extreme_logits_stay_finite",
-    ),
-    _fault(
-        "L05",
-        AddedThenHalved,
-        "two classes: epsilon added, then everything halved",
-        "eladhoffer/utils.pytorch issue 13",
-        "matches_reference",
-        "bounded_below_by_entropy",
-        "zero_epsilon_is_cross_entropy",
-    ),
-    _fault(
-        "L06",
-        PaddingClassExcluded,
-        "one_hot[ignore_index] = 0 with a negative ignore_index, and epsilon/(K-2)",
-        "OpenNMT/OpenNMT-py issue 1463",
-        "matches_reference",
-        "class_permutation_equivariant",
-    ),
-    _fault(
-        "L07",
-        EmptyRowIsNotANumber,
-        "q log q of a zero in q is NaN",
-        "https://github.com/harvardnlp/annotated-transformer/issues/39",
-        "matches_reference",
-        "zero_epsilon_is_cross_entropy",
-    ),
-    _fault(
-        "L08",
-        MeanOfWeighted,
-        "class weights in the sum, but not in the mean's divisor",
-        "the divisor stands in the documentation of torch.nn.CrossEntropyLoss",
-        "class_weights_follow_convention",
-    ),
-    _fault(
-        "L09",
-        NegativeIsClassZero,
-        "negative targets other than ignore_index become class 0",
-        "transformers 5.23.0 LabelSmoother, reproduced",
-        "rejects_bad_target",
-    ),
-    _fault(
-        "L10",
-        ZeroTimesInfinity,
-        "0 * inf at epsilon 0",
-        "https://github.com/google-deepmind/optax/issues/896",
-        "zero_epsilon_ignores_masked_classes",
-    ),
-    _fault(
-        "L11",
-        SpreadOverOthers,
-        "epsilon/(K-1) while epsilon/K is documented",
-        "mindspore-ai/mindspore issue 73",
-        "matches_reference",
-        "equals_kl_plus_entropy",
-        "edge_batches",
-    ),
-    _fault(
-        "L12",
-        LastDimension,
-        "classes are taken from the last dimension of (N, K, d)",
-        "the seed notebook, NB31",
-        "class_dimension_is_one",
-    ),
-    _fault(
-        "L13",
-        OneHotOfZeros,
-        "the one-hot row of a class out of range is all zeros",
-        _PLAUSIBLE,
-        "rejects_bad_target",
-    ),
-    _fault(
-        "NB29",
-        ZeroTimesInfinity,
-        "epsilon 0 beside a logit of -inf: 0 * inf",
-        "the seed notebook",
-        "zero_epsilon_ignores_masked_classes",
-    ),
-    _fault(
-        "NB30",
-        IgnoredInOneTerm,
-        "targets of -100 drop out of one term only",
-        "the seed notebook; fastai 2.8.12, reproduced",
-        "rejects_bad_target",
-        less=_SINGLE_FEATURED,
-    ),
-    _fault(
-        "NB31",
-        LastDimension,
-        "(N, K, d) logits: classes are taken from the last dimension",
-        "the seed notebook",
-        "class_dimension_is_one",
-    ),
-    _fault(
-        "NB32",
-        HalfSum,
-        "half precision: the sum over many classes overflows to inf",
-        "the seed notebook; F.cross_entropy of torch 2.13.0 on the CPU, reproduced",
-        "many_classes_do_not_overflow",
-    ),
-    _fault(
-        "NB33",
-        Unchecked,
-        "epsilon outside [0, 1], or NaN, is accepted",
-        "the seed notebook",
-        "rejects_bad_epsilon",
-    ),
-    _fault(
-        "NB34",
-        ReductionOfOneTerm,
-        "the reduction asked for reaches one of two terms only",
-        "the seed notebook has no reduction at all; this is the half-way repair",
-        "reductions_agree",
-    ),
-    _fault(
-        "X01",
-        UniformTermWithoutGradient,
-        "the uniform term is detached: right values, wrong gradient",
-        _PLAUSIBLE,
-        "gradient_is_softmax_minus_target",
-    ),
-    _fault(
-        "X02",
-        OnceDifferentiable,
-        "a hand-written backward that autograd takes for a constant",
-        _PLAUSIBLE,
-        "second_derivative_is_softmax_hessian",
-    ),
-    _fault(
-        "X03",
-        ClippedProbabilities,
-        "probabilities clipped before the logarithm",
-        _PLAUSIBLE,
-        "convex_in_logits",
-        "matches_reference",
-    ),
-    _fault(
-        "X04",
-        LogitsTakenForCentred,
-        "log K in place of the log of the sum of exp",
-        _PLAUSIBLE,
-        "shift_invariant",
-        "bounded_below_by_entropy",
-    ),
-    _fault(
-        "X05",
-        LastSampleDropped,
-        "the last sample does not count",
-        _PLAUSIBLE,
-        "sample_order_does_not_matter",
-    ),
-    _fault(
-        "X06",
-        SoftTargetsRounded,
-        "soft targets are rounded to their largest class",
-        _PLAUSIBLE,
-        "soft_target_agrees_with_hard",
-        "mixup_then_smoothing_is_smoothed_mixture",
-    ),
-    _fault(
-        "X07",
-        NaiveSoftmax,
-        "exp of logits whose largest was not subtracted",
-        "https://github.com/pytorch/pytorch/issues/11752",
-        "extreme_logits_stay_finite",
-    ),
-    _fault(
-        "X08",
-        FloatInside,
-        "float64 logits are computed in float32",
-        "keras 3.15.1, reproduced",
-        "float64_keeps_float64",
-    ),
-    _fault(
-        "X09",
-        Broadcasting,
-        "one target is broadcast over the batch",
-        "timm 1.0.31, reproduced",
-        "rejects_bad_shapes",
-    ),
-    _fault(
-        "X10",
-        TargetChangedInPlace,
-        "ignored targets are overwritten with 0",
-        "the same fault in labels: Megvii-BaseDetection/YOLOX pull 275",
-        "inputs_not_modified",
-    ),
-    _fault(
-        "X11",
-        LogitsChangedInPlace,
-        "the largest logit is subtracted in place",
-        _PLAUSIBLE,
-        "inputs_not_modified",
-    ),
-    _fault(
-        "X12",
-        LabelsDisturbedAtRandom,
-        "labels flipped at random in place of a smoothed target",
-        _PLAUSIBLE,
-        "repeats",
-    ),
-    _fault(
-        "X13",
-        AddedThenNormalised,
-        "epsilon added to every class, then normalised by 1 + K epsilon",
-        _PLAUSIBLE,
-        "affine_in_epsilon",
-        "matches_reference",
-    ),
-    _fault(
-        "X14",
-        LastBlockLeftOut,
-        "of many rows, those beyond the last whole block of 1024 are left out",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X15",
-        ReadAsItLies,
-        "the logits are read row by row, whatever their strides",
-        _PLAUSIBLE,
-        "memory_layout_does_not_matter",
-    ),
-    _fault(
-        "X16",
-        IgnoredWeigh,
-        "with class weights, the mean's divisor counts ignored samples as of class 0",
-        _PLAUSIBLE,
-        "weights_leave_ignored_targets_out",
-    ),
-    _fault(
-        "X17",
-        DeafToWhatComesAfter,
-        "a backward of its own that ignores the gradient of its output, as of a loss that is scaled",
-        _PLAUSIBLE,
-        "scaled_loss_scales_its_gradient",
-        less={"reduction"},
-    ),
-    _fault(
-        "X18",
-        TargetsOfTheFirstBatch,
-        "the smoothed targets of the first batch of a shape are kept for those after it",
-        _PLAUSIBLE,
-        "earlier_batches_leave_no_trace",
-    ),
-    _fault(
-        "X20",
-        TargetReadAsItLies,
-        "the targets are read one after the other, whatever their strides",
-        _PLAUSIBLE,
-        "memory_layout_does_not_matter",
-    ),
-    _fault(
-        "X19",
-        FewerBits,
-        "the loss is off by a few dozen roundings, as of an operation in fewer bits: it pins the bounds",
-        _PLAUSIBLE,
-        "matches_reference",
-        "zero_epsilon_is_cross_entropy",
-        "zero_epsilon_ignores_masked_classes",
-        "equals_kl_plus_entropy",
-        "bounded_below_by_entropy",
-        "gradient_is_softmax_minus_target",
-        "shift_invariant",
-        "class_permutation_equivariant",
-        "sample_order_does_not_matter",
-        "reductions_agree",
-        "ignored_targets_do_not_count",
-        "class_weights_follow_convention",
-        "weights_leave_ignored_targets_out",
-        "class_dimension_is_one",
-        "soft_target_agrees_with_hard",
-        "extreme_logits_stay_finite",
-        "many_classes_do_not_overflow",
-        "scaled_loss_scales_its_gradient",
-        "earlier_batches_leave_no_trace",
-        "memory_layout_does_not_matter",
-        "float64_keeps_float64",
-        "matches_reference_under_transforms",
-    ),
-    _fault(
-        "X21",
-        OffByTarget,
-        "a few dozen roundings off for some class targets",
-        _PLAUSIBLE,
-        "one_epsilon_ignores_target",
-        "soft_target_agrees_with_hard",
-        "mixup_then_smoothing_is_smoothed_mixture",
-    ),
-    _fault(
-        "X22",
-        OffBetweenTheEnds,
-        "a few dozen roundings off for 0 < epsilon < 1",
-        _PLAUSIBLE,
-        "affine_in_epsilon",
-    ),
-    _fault("X23", SumOff, "reduction 'sum' is a few dozen roundings off", _PLAUSIBLE, "reductions_agree"),
-    _fault(
-        "X24",
-        SumOffWithoutNone,
-        "reduction 'sum' is a few dozen roundings off, and there is no 'none'",
-        _PLAUSIBLE,
-        "reductions_agree",
-    ),
-    _fault(
-        "X25",
-        OffBesideIgnored,
-        "the loss is a few dozen roundings off beside ignored samples",
-        _PLAUSIBLE,
-        "ignored_targets_do_not_count",
-    ),
-    _fault(
-        "X26",
-        GradientOffBesideIgnored,
-        "the gradient is a few dozen roundings off beside ignored samples",
-        _PLAUSIBLE,
-        "ignored_targets_do_not_count",
-    ),
-    _fault(
-        "X27",
-        OffOfLargeBatches,
-        "the loss of more than 4096 samples is off by more than a running sum would be",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X28",
-        OffAsItLies,
-        "the loss is a few dozen roundings off for tensors that are not contiguous",
-        _PLAUSIBLE,
-        "memory_layout_does_not_matter",
-    ),
-    _fault(
-        "X29",
-        GradientOffAsItLies,
-        "the gradient is a few dozen roundings off for tensors that are not contiguous",
-        _PLAUSIBLE,
-        "memory_layout_does_not_matter",
-    ),
-    _fault(
-        "X30",
-        SurerCostsNothing,
-        "a sample that is surer than its target asks costs nothing",
-        _PLAUSIBLE,
-        "bounded_below_by_entropy",
-        "matches_reference",
-    ),
-    _fault(
-        "X31",
-        CurvatureOff,
-        "the second derivative is a little off, where value and gradient are right",
-        _PLAUSIBLE,
-        "second_derivative_is_softmax_hessian",
-    ),
-    _fault(
-        "X32",
-        SomethingForNothing,
-        "a mean of nothing is 1",
-        _PLAUSIBLE,
-        "ignored_targets_do_not_count",
-        "edge_batches",
-    ),
-    _fault(
-        "X33",
-        WeightsMadeOneInPlace,
-        "the class weights are divided by their sum, in the caller's tensor",
-        _PLAUSIBLE,
-        "inputs_not_modified",
-    ),
-    _fault(
-        "X34",
-        NeverCertain,
-        "probabilities are clamped at 0.999",
-        _PLAUSIBLE,
-        "edge_batches",
-        "matches_reference",
-    ),
-    _fault(
-        "X35",
-        IgnoredInDivisorOfMany,
-        "of more than 2^17 logits, ignored samples count in the mean's divisor",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X36",
-        SlopeOfManyLeftOut,
-        "of more than 2^17 logits, what multiplies the loss does not reach its gradient",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X37",
-        SumOfManyOff,
-        "the sum over more than 2^17 logits is off by a thousandth",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X38",
-        EachOfManyOff,
-        "without a reduction, losses of more than 2^17 logits are off by a few dozen roundings",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X39",
-        SpreadOfManyOff,
-        "at epsilon 1 the loss of more than 2^17 logits is off by a thousandth",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X40",
-        NothingTimesInfinityOfMany,
-        "at epsilon 0, more than 2^17 logits of which some are masked out with -inf cost NaN",
-        _PLAUSIBLE,
-        "zero_epsilon_ignores_masked_classes",
-    ),
-    _fault(
-        "X41",
-        SoftTargetsUnweighted,
-        "class weights are left out where targets are probabilities",
-        _PLAUSIBLE,
-        "soft_target_agrees_with_hard",
-    ),
-    _fault(
-        "X42",
-        SecondBackwardOfManyIsNothing,
-        "of more than 2^17 logits, a second backward through the same loss gives nothing",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X43",
-        CurvatureOfManyLeftOut,
-        "of more than 2^17 logits, the second derivative is 0",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X44",
-        AnyWeights,
-        "more or fewer class weights than classes are taken",
-        _PLAUSIBLE,
-        "rejects_bad_weight",
-    ),
-    _fault(
-        "X45",
-        ColumnTurned,
-        "targets in a column are paired with other samples",
-        _PLAUSIBLE,
-        "rejects_bad_shapes",
-        documented={"errors": "named"},
-    ),
-    _fault(
-        "X46",
-        ClassesOfOneSample,
-        "logits without a dimension of classes are taken for those of one sample",
-        _PLAUSIBLE,
-        "rejects_bad_shapes",
-        documented={"errors": "named"},
-    ),
-    _fault(
-        "X47",
-        DenseUnweighted,
-        "class weights are left out where logits have more dimensions",
-        _PLAUSIBLE,
-        "class_dimension_is_one",
-    ),
-    _fault(
-        "X48",
-        SoftOffBesideWeights,
-        "beside class weights, the loss of probabilities is off by a few dozen roundings",
-        _PLAUSIBLE,
-        "soft_target_agrees_with_hard",
-    ),
-    _fault(
-        "X49",
-        WeightsOfManyLeftOut,
-        "2^17 logits and more go another way, which knows of no class weights",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X50",
-        OverTheOthers,
-        "of a single class the loss is NaN, as there are no others",
-        _PLAUSIBLE,
-        "edge_batches",
-        documented={"off_target": "others", "errors": "named"},
-    ),
-    _fault(
-        "X51",
-        NothingTimesAMaskedTarget,
-        "at epsilon 1, all of it over the others, a target that is masked out with -inf costs NaN",
-        _PLAUSIBLE,
-        "one_epsilon_leaves_a_masked_target_out",
-        documented={"off_target": "others", "masked_target": "left_out"},
-    ),
-    _fault(
-        "X52",
-        SmallSlopesOfManyLost,
-        "of more than 2^17 logits in float16, what is below its normal numbers of the gradient is 0",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X53",
-        ManyCutOffUnderTransforms,
-        "under torch.func.grad, the gradient of more than 2^17 logits is 0",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X54",
-        SingleOfManyHalved,
-        "of many samples of which all but one are ignored, the mean divides by two",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X55",
-        OffBesideAMaskedTarget,
-        "at epsilon 1, all of it over the others, the loss beside -inf is off by a few dozen roundings",
-        _PLAUSIBLE,
-        "one_epsilon_leaves_a_masked_target_out",
-        documented={"off_target": "others", "masked_target": "left_out"},
-    ),
-    _fault(
-        "X56",
-        GradientOfManyOff,
-        "the gradient of more than 2^17 logits is off by a thousand roundings",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X57",
-        DenseMeanOverAll,
-        "the mean of (N, K, d) logits divides by ignored places too",
-        _PLAUSIBLE,
-        "class_dimension_is_one",
-    ),
-    _fault(
-        "X58",
-        DenseGradientOff,
-        "the gradient of (N, K, d) logits is off by 48 roundings",
-        _PLAUSIBLE,
-        "class_dimension_is_one",
-    ),
-    _fault(
-        "X59",
-        SumOffBesideIgnored,
-        "the sum beside ignored samples is off by 48 roundings",
-        _PLAUSIBLE,
-        "reductions_agree",
-    ),
-    _fault(
-        "X60",
-        SumOffBesideWeights,
-        "the sum with class weights is off by 48 roundings",
-        _PLAUSIBLE,
-        "reductions_agree",
-    ),
-    _fault(
-        "X61",
-        SoftOffAsItLies,
-        "the loss of soft targets that are not contiguous is off by 48 roundings",
-        _PLAUSIBLE,
-        "memory_layout_does_not_matter",
-    ),
-    _fault(
-        "X62",
-        SumAloneOff,
-        "the sum is off by 48 roundings where no class has a weight and no sample is ignored",
-        _PLAUSIBLE,
-        "reductions_agree",
-    ),
-    _fault(
-        "X63",
-        ClassesInBlocks,
-        "classes are summed in blocks of 1024, and the rest is left out",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
-    _fault(
-        "X64",
-        ClassInTwoBytes,
-        "a class is kept in two bytes",
-        _PLAUSIBLE,
-        "large_batches_are_no_other",
-    ),
+@fault("X59", "the sum beside ignored samples is off by 48 roundings", _PLAUSIBLE, "reductions_agree")
+class SumOffBesideIgnored(OffBesideIgnored):
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return self.reduction == "sum" and super().is_off(logits, target)
+
+
+@fault("X60", "the sum with class weights is off by 48 roundings", _PLAUSIBLE, "reductions_agree")
+class SumOffBesideWeights(OffBesideIgnored):
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        return self.reduction == "sum" and self.weight is not None
+
+
+@fault(
+    "X61",
+    "the loss of soft targets that are not contiguous is off by 48 roundings",
+    _PLAUSIBLE,
+    "memory_layout_does_not_matter",
+)
+class SoftOffAsItLies(OffAsItLies):
+    soft = True
+
+
+@fault(
+    "X62",
+    "the sum is off by 48 roundings where no class has a weight and no sample is ignored",
+    _PLAUSIBLE,
+    "reductions_agree",
+)
+class SumAloneOff(SumOff):
+    """Nothing is beside it."""
+
+    def is_off(self, logits: Tensor, target: Tensor) -> bool:
+        alone = self.weight is None and not bool((target == self.ignore_index).any())
+        return alone and super().is_off(logits, target)
+
+
+@fault(
+    "X63",
+    "classes are summed in blocks of 1024, and the rest is left out",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+    change="Let the last block of classes be shorter: logits.logsumexp(1) takes them all.",
+)
+class ClassesInBlocks(Right):
+    """Of 1024; what is left over is in no block."""
+
+    def log_p(self, logits: Tensor) -> Tensor:
+        whole = logits.shape[1] // 1024 * 1024 or logits.shape[1]
+        return logits - logits[:, :whole].logsumexp(1, keepdim=True)
+
+
+@fault(
+    "X64",
+    "a class is kept in two bytes",
+    _PLAUSIBLE,
+    "large_batches_are_no_other",
+    change="Keep classes in int64.",
+)
+class ClassInTwoBytes(Right):
+    def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
+        short = target if target.is_floating_point() else target.to(torch.int16).long() % logits.shape[1]
+        return super().encoded(short, kept, logits)
+
+
+_ARGUMENTS = (
     arguments.late(
         LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),
         "XA5",
@@ -1409,6 +1333,6 @@ FAULTS = (
         "rejects_bad_target",
         "rejects_bad_shapes",
     ),
-    *devices.LABEL_SMOOTHING,
-    *ways.LABEL_SMOOTHING,
 )
+
+FAULTS = (*recorded(globals()), *devices.LABEL_SMOOTHING, *ways.LABEL_SMOOTHING)

@@ -12,17 +12,20 @@ import math
 import random
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lawful.impl.contracts import Argument, LRFinder, Swept
-from lawful.impl.faulty import Fault, arguments, devices
+from lawful.impl.faulty import Fault, arguments, devices, recorded
 
 _PLAUSIBLE = "plausible, no public report known"
+
 _NOTEBOOK = "the seed notebook"
+
+_PULL_42 = "https://github.com/davidtvs/pytorch-lr-finder/pull/42"
 
 
 class Right:
@@ -215,16 +218,75 @@ class Right:
         return low - 0.2 * room, first + 0.6 * room
 
 
+Kind = TypeVar("Kind", bound=type[Right])
+
+
+def fault(
+    id: str, statement: str, source: str, *caught_by: str, change: str = "", **documented: str
+) -> Callable[[Kind], Kind]:
+    """Records what is wrong with the range test below. ``documented``: what it says of itself beside the
+    usual."""
+    promised = {
+        "random_state": "restored",
+        "restores": "automatically",
+        "suggestion": "steepest",
+        "explosion": "recorded",
+    }
+
+    def record(kind: Kind) -> Kind:
+        def build(*parts: Any, **options: Any) -> Swept:
+            return kind()(*parts, **options)
+
+        said = {**promised, **documented}
+        adapter = LRFinder(id, build, features=LRFinder.known_features, documented=said)
+        found = Fault(id, statement, source, adapter, caught_by, code=kind, change=change)
+        kind.fault = found  # type: ignore[attr-defined]
+        return kind
+
+    return record
+
+
+def _checked(*parts: Any, divergence: float = 4.0, **options: Any) -> Swept:
+    if not divergence > 1:
+        raise ValueError(f"divergence is {divergence}, expected a number above 1")
+    return Right()(*parts, divergence=divergence, **options)
+
+
+def _progressing(*parts: Any, progress: bool | None = None, **options: Any) -> Swept:
+    if progress:
+        print(f"{options['num_iter']}/{options['num_iter']}", file=sys.stderr)
+    return Right()(*parts, **options)
+
+
+@fault(
+    "R01",
+    "the first step is twice as wide: r = (i+1)/n with i = 0 special-cased",
+    "https://github.com/Lightning-AI/pytorch-lightning/pull/21931; 2.6.6, reproduced",
+    "schedule_is_geometric",
+)
 class FirstStepTwiceAsWide(Right):
     def lr(self, step: int, start: float, end: float, n: int) -> float:
         return float(start * (end / start) ** ((step + 1) / n)) if step else start
 
 
+@fault(
+    "R02",
+    "the end is never reached: i/n in place of i/(n-1)",
+    f"{_PULL_42}; fastai 2.8.12, reproduced",
+    "schedule_hits_both_ends",
+)
 class EndNeverReached(Right):
     def lr(self, step: int, start: float, end: float, n: int) -> float:
         return float(start * (end / start) ** (step / n))
 
 
+@fault(
+    "R03",
+    "the first rate is skipped, the last used twice, in n+1 steps",
+    "pytorch-ignite 0.5.5, reproduced",
+    "takes_the_steps_asked",
+    "schedule_hits_both_ends",
+)
 class OneStepMore(Right):
     def steps(self, num_iter: int) -> range:
         return range(num_iter + 1)
@@ -233,33 +295,70 @@ class OneStepMore(Right):
         return float(start * (end / start) ** (min(step + 1, n) / n))
 
 
+@fault(
+    "R04",
+    "the recorded rate is the next step's",
+    "https://github.com/bentrevett/pytorch-image-classification/pull/4",
+    "history_records_lr_used",
+)
 class NextRateRecorded(Right):
     def recorded_lr(self, step: int, lr: float, start: float, end: float, n: int) -> float:
         return self.lr(step + 1, start, end, n)
 
 
+@fault(
+    "R05",
+    "the model is not restored",
+    "https://github.com/davidtvs/pytorch-lr-finder/issues/11",
+    "restores_model",
+)
 class ModelNotRestored(Right):
     def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
         optimizer.load_state_dict(saved[1])
         self.restore_rest(model, *saved[2:])
 
 
+@fault(
+    "R06",
+    "the optimizer's state is not restored",
+    "https://github.com/fastai/fastai/issues/2892",
+    "restores_optimizer",
+)
 class OptimizerNotRestored(Right):
     def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
         model.load_state_dict(saved[0])
         self.restore_rest(model, *saved[2:])
 
 
+@fault(
+    "R07",
+    "the rate is stuck after the second step",
+    "https://github.com/flairNLP/flair/issues/986",
+    "schedule_is_geometric",
+    "schedule_hits_both_ends",
+)
 class StuckAfterTheSecondStep(Right):
     def lr(self, step: int, start: float, end: float, n: int) -> float:
         return super().lr(min(step, 1), start, end, n)
 
 
+@fault(
+    "R08",
+    "the slope is taken per lr, not per log lr",
+    "https://github.com/Lightning-AI/pytorch-lightning/issues/21141",
+    "suggestion_is_steepest",
+)
 class SlopePerRate(Right):
     def slopes(self, lrs: Any, losses: Any) -> Any:
         return np.gradient(losses, lrs)
 
 
+@fault(
+    "R09",
+    "bias correction off by one: the first record is about half the first loss",
+    "lightning 2.6.6, reproduced",
+    "history_records_loss",
+)
 class CorrectionOffByOne(Right):
     """(1 - b^(i+2)) for (1 - b^(i+1)): the first record is about half the first loss."""
 
@@ -272,19 +371,12 @@ class CorrectionOffByOne(Right):
         return self.raw / (1 - self.smoothing ** (len(losses) + 2))
 
 
-class AverageStopsLate(Right):
-    """At twice the limit."""
-
-    raw = 0.0
-
-    def average(self, losses: list[float], value: float) -> float:
-        self.raw = self.smoothing * (self.raw if losses else 0.0) + (1 - self.smoothing) * value
-        return self.raw / (1 - self.smoothing ** (len(losses) + 1))
-
-    def diverged(self, loss: float, best: float, step: int) -> bool:
-        return super().diverged(loss, 2 * best if self.smoothing else best, step)
-
-
+@fault(
+    "R10",
+    "a NaN loss never stops the run",
+    "https://github.com/pytorch/ignite/issues/1482",
+    "stops_on_nonfinite",
+)
 class NeverStopsOnNaN(Right):
     def ends(self, value: float) -> bool:
         return False
@@ -293,21 +385,30 @@ class NeverStopsOnNaN(Right):
         return loss if step == 0 or loss < best else best
 
 
+@fault(
+    "R11",
+    "a short loader ends the run early",
+    "https://github.com/pytorch/ignite/issues/1357",
+    "short_loader_is_cycled",
+)
 class NotCycled(Right):
     def batches(self, loader: Any) -> Iterator[Any]:
         return iter(loader)
 
 
+@fault(
+    "R12",
+    "fewer points than the trim: an empty curve",
+    "https://github.com/davidtvs/pytorch-lr-finder/issues/52",
+    "too_few_points_is_loud",
+    change="Trim in the plot alone, or only where enough points are left.",
+)
 class TrimmedToNothing(Right):
     def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
         return (lrs, losses) if len(lrs) > 5 else ([], [])
 
 
-class TrimmedInAJump(Right):
-    def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
-        return (lrs[10:-5], losses[10:-5]) if len(lrs) > 20 else (lrs, losses)
-
-
+@fault("R13", "n = 1 divides by zero", _PULL_42, "rejects_bad_range", change="Raise where num_iter < 2.")
 class OnePointDividesByZero(Right):
     def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
         super().check(start_lr, end_lr, max(2, num_iter), loader)
@@ -316,63 +417,75 @@ class OnePointDividesByZero(Right):
         return super().lr(step, start, end, n) if n > 1 else float("nan")
 
 
+@fault(
+    "R14",
+    "random state is consumed, so the training that follows differs",
+    "https://github.com/fastai/fastai/issues/3013",
+    "restores_random_state",
+    change="Keep the states of random, NumPy and torch, and set them again in the end.",
+)
 class RandomStateConsumed(Right):
     def restore_seeds(self, seeds: Any) -> None:
         torch.rand(1)
 
 
-class NumPysStateConsumed(Right):
-    def restore_seeds(self, seeds: Any) -> None:
-        random.setstate(seeds[0])
-        torch.set_rng_state(seeds[2])
-
-
-class PythonsStateConsumed(Right):
-    def restore_seeds(self, seeds: Any) -> None:
-        np.random.set_state(seeds[1])
-        torch.set_rng_state(seeds[2])
-
-
+@fault("R15", "only the first param group is swept", _NOTEBOOK, "sweeps_every_param_group")
 class FirstGroupOnly(Right):
     def set_lr(self, optimizer: Any, lr: float) -> None:
         optimizer.param_groups[0]["lr"] = lr
 
 
+@fault("R16", "zero_grad is forgotten", _PLAUSIBLE, "gradients_do_not_accumulate")
 class GradientsAccumulate(Right):
     def zero_grad(self, optimizer: Any) -> None:
         pass
 
 
+@fault("R17", "a linear ramp called exponential", _PLAUSIBLE, "schedule_is_geometric")
 class LinearRamp(Right):
     def lr(self, step: int, start: float, end: float, n: int) -> float:
         return start + (end - start) * step / (n - 1)
 
 
+@fault(
+    "NB18",
+    "a loader of one batch gives one step (in the notebook, a division by zero)",
+    _NOTEBOOK,
+    "short_loader_is_cycled",
+)
 class LoaderFixesTheSteps(NotCycled):
     def steps(self, num_iter: int) -> range:
         return range(10**6)
 
 
+@fault(
+    "NB19",
+    "NaN: every comparison is false, and a NaN first loss is the best for ever",
+    _NOTEBOOK,
+    "stops_on_nonfinite",
+)
+class NaNIsTheBestForEver(NeverStopsOnNaN):
+    """As the notebook has it."""
+
+
+@fault(
+    "NB20",
+    "negative losses: loss > 4 * best is true at once",
+    f"{_NOTEBOOK}; https://github.com/fastai/fastai/issues/962",
+    "negative_losses_do_not_stop_it",
+)
 class FourTimesBest(Right):
     def diverged(self, loss: float, best: float, step: int) -> bool:
         return step > 0 and loss > self.divergence * best
 
 
-class NothingRestored(Right):
-    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
-        pass
-
-
-class ModeLeftAsItWas(Right):
-    def set_mode(self, model: Any) -> None:
-        pass
-
-
-class ExplosionNotRecorded(Right):
-    def record_explosion(self, lrs: list[float], losses: list[float], lr: float, loss: float) -> None:
-        pass
-
-
+@fault(
+    "NB21",
+    "best_loss keeps a tensor with its graph alive",
+    _NOTEBOOK,
+    "frees_each_graph",
+    change="Keep loss.item(): the tensor holds the graph of its step.",
+)
 class BestKeepsItsGraph(Right):
     """The first loss is kept as a tensor."""
 
@@ -384,16 +497,88 @@ class BestKeepsItsGraph(Right):
         self.kept.append(loss)
 
 
+@fault(
+    "NB24",
+    "what is recorded is not the rate (in the notebook, log_lrs is named after the logarithms)",
+    _NOTEBOOK,
+    "history_records_lr_used",
+)
 class LogarithmsForRates(Right):
     def recorded_lr(self, step: int, lr: float, start: float, end: float, n: int) -> float:
         return lr * 10
 
 
+@fault(
+    "NB22",
+    "weights, optimizer state, lr and mode are left as the sweep left them",
+    _NOTEBOOK,
+    "restores_model",
+    "restores_optimizer",
+    "restores_mode_and_grads",
+)
+class NothingRestored(Right):
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        pass
+
+
+@fault("NB23", "only param_groups[0] is swept", _NOTEBOOK, "sweeps_every_param_group")
+class OtherGroupsLeftBehind(FirstGroupOnly):
+    """As the notebook has it."""
+
+
+@fault(
+    "NB25",
+    "trimming jumps: 20 points give 20, 21 points give 6",
+    _NOTEBOOK,
+    "more_steps_give_no_fewer_records",
+    change="Give all records back, and trim in the plot.",
+)
+class TrimmedInAJump(Right):
+    def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+        return (lrs[10:-5], losses[10:-5]) if len(lrs) > 20 else (lrs, losses)
+
+
+@fault("NB26", "the model is not put into training mode", _NOTEBOOK, "trains_in_training_mode")
+class ModeLeftAsItWas(Right):
+    def set_mode(self, model: Any) -> None:
+        pass
+
+
+@fault(
+    "NB27",
+    "the exploding point is not recorded",
+    _NOTEBOOK,
+    "explosion_is_recorded",
+    change="Record first, and stop then.",
+)
+class ExplosionNotRecorded(Right):
+    def record_explosion(self, lrs: list[float], losses: list[float], lr: float, loss: float) -> None:
+        pass
+
+
+@fault(
+    "NB28",
+    "the loader's length fixes the number of steps: no more, no fewer",
+    _NOTEBOOK,
+    "takes_the_steps_asked",
+)
+class AsManyStepsAsBatches(LoaderFixesTheSteps):
+    """As the notebook has it."""
+
+
+@fault("XR01", "an explosion is sat through", _PLAUSIBLE, "stops_on_divergence")
 class NeverStops(Right):
     def diverged(self, loss: float, best: float, step: int) -> bool:
         return False
 
 
+@fault(
+    "XR02",
+    "nothing is put back where a step raises",
+    _PLAUSIBLE,
+    "restores_after_error",
+    change="Put all back in a finally block.",
+)
 class NotRestoredAfterAnError(Right):
     def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
         import sys
@@ -402,6 +587,13 @@ class NotRestoredAfterAnError(Right):
             super().restore(model, optimizer, saved)
 
 
+@fault(
+    "XR13",
+    "nothing is put back where an interrupt from the keyboard ends it",
+    _PLAUSIBLE,
+    "restores_after_interrupt",
+    change="Put all back in a finally block, through which an interrupt goes too.",
+)
 class NotRestoredAfterAnInterrupt(Right):
     """As by ``except Exception``, restored and raised again."""
 
@@ -413,6 +605,13 @@ class NotRestoredAfterAnInterrupt(Right):
             super().restore(model, optimizer, saved)
 
 
+@fault(
+    "XR14",
+    "a module that was in evaluation mode is put into the model's",
+    _PLAUSIBLE,
+    "restores_any_model",
+    change="Put back the mode of each module, and not of the whole: model.train(mode) sets all.",
+)
 class ModeOfTheWhole(Right):
     """The model's own mode is put back, with those of all its children."""
 
@@ -421,12 +620,26 @@ class ModeOfTheWhole(Right):
         model.train(modes[0])
 
 
+@fault(
+    "XR15",
+    "frozen parameters are trained, and stay unfrozen",
+    _PLAUSIBLE,
+    "restores_any_model",
+    change="Leave requires_grad as it is.",
+)
 class Unfreezes(Right):
     def set_mode(self, model: Any) -> None:
         super().set_mode(model)
         model.requires_grad_(True)
 
 
+@fault(
+    "XR16",
+    "an optimizer that was unused keeps the momentum of the test",
+    _PLAUSIBLE,
+    "restores_any_model",
+    change="Load the optimizer's state_dict also where its state was empty.",
+)
 class UnusedOptimizerKept(Right):
     """Where there was no state, none is put back."""
 
@@ -437,11 +650,19 @@ class UnusedOptimizerKept(Right):
         super().restore(model, optimizer, (weights, state, *rest))
 
 
+@fault("XR03", "a threshold in units of the loss", _PLAUSIBLE, "scale_invariant")
 class AbsoluteThreshold(Right):
     def diverged(self, loss: float, best: float, step: int) -> bool:
         return loss > best + 12.0
 
 
+@fault(
+    "XR04",
+    "the largest rate is suggested, doubled",
+    _PLAUSIBLE,
+    "suggestion_in_range",
+    "suggestion_precedes_minimum",
+)
 class SuggestsTheEnd(Right):
     """The largest rate, doubled: as if more were always better."""
 
@@ -449,6 +670,13 @@ class SuggestsTheEnd(Right):
         return 2 * lrs[-1]
 
 
+@fault(
+    "XR06",
+    "the steepest difference of two neighbours is suggested, noise or not",
+    _PLAUSIBLE,
+    "suggestion_survives_noise",
+    change="Average the slope over neighbours, or fit it: one noisy batch makes the steepest jump.",
+)
 class FollowsOneJump(Right):
     """The steepest difference of neighbours, over the whole curve."""
 
@@ -459,22 +687,26 @@ class FollowsOneJump(Right):
         return 1.0 * np.append(np.diff(losses) / np.diff(np.log(lrs)), 0.0)
 
 
+@fault(
+    "XR07", "a loss is compared with the one before it, not with the best", _PLAUSIBLE, "stops_on_slow_climb"
+)
 class ComparedWithTheLast(Right):
     def best(self, best: float, loss: float, step: int) -> float:
         return loss
 
 
+@fault("XR08", "next(iter(loader)) at each step", _PLAUSIBLE, "every_batch_is_used")
 class AlwaysTheFirstBatch(Right):
     def batches(self, loader: Any) -> Iterator[Any]:
         while True:
             yield next(iter(loader))
 
 
+@fault("XR09", "a second test's history holds the first's", _PLAUSIBLE, "second_call_starts_afresh")
 class HistoryOfTheClass(Right):
     """Kept between tests: the default argument that is a list, the attribute of the class."""
 
-    def __init__(self, kept: tuple[list[float], list[float]]) -> None:
-        self.kept = kept
+    kept: ClassVar[tuple[list[float], list[float]]] = ([], [])
 
     def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
         self.kept[0].extend(lrs)
@@ -482,33 +714,64 @@ class HistoryOfTheClass(Right):
         return list(self.kept[0]), list(self.kept[1])
 
 
+@fault("XR10", "negative losses are recorded as 0", _PLAUSIBLE, "history_records_negative_losses")
+class ClippedAtZero(Right):
+    def average(self, losses: list[float], value: float) -> float:
+        return max(0.0, value)
+
+
+@fault(
+    "XR11",
+    "the step is made from the loader's length less one: a loader of one batch divides by zero",
+    f"{_NOTEBOOK}, NB18",
+    "one_batch_or_step_is_no_crash",
+    change="Make the step from the number of steps: (end/start)^(1/(num_iter - 1)).",
+)
 class ShortLoaderCrashes(Right):
     def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
         super().check(start_lr, end_lr, num_iter, loader)
         self.share = 1 / (len(loader) - 1)
 
 
+@fault(
+    "XR12", "a threshold of 1.1 times the best: losses that wander end it", _PLAUSIBLE, "does_not_stop_early"
+)
 class StopsTooSoon(Right):
     def diverged(self, loss: float, best: float, step: int) -> bool:
         return step > 0 and loss > 1.1 * best
 
 
-class ClippedAtZero(Right):
-    def average(self, losses: list[float], value: float) -> float:
-        return max(0.0, value)
-
-
+@fault(
+    "XR05",
+    "any range is taken",
+    _PLAUSIBLE,
+    "rejects_bad_range",
+    change="Raise unless 0 < start_lr < end_lr and num_iter >= 2.",
+)
 class SuggestsAnything(Right):
     def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
         if num_iter < 1:
             raise ValueError(f"num_iter is {num_iter}")
 
 
+@fault(
+    "XR17",
+    "of more than six steps one is taken",
+    _PLAUSIBLE,
+    "takes_the_steps_asked",
+    "history_records_lr_used",
+    "every_batch_is_used",
+    "sweeps_every_param_group",
+    "gradients_do_not_accumulate",
+    "trains_in_training_mode",
+    "frees_each_graph",
+)
 class OneStepOfMany(Right):
     def steps(self, num_iter: int) -> range:
         return range(num_iter if num_iter <= 6 else 1)
 
 
+@fault("XR18", "the last step is not taken", _PLAUSIBLE, "takes_the_steps_asked")
 class LastStepNotTaken(Right):
     """Nothing is learnt at the last rate, whose loss is known before the step."""
 
@@ -529,21 +792,37 @@ class LastStepNotTaken(Right):
             del optimizer.step
 
 
+@fault("XR19", "one loss more than rates", _PLAUSIBLE, "takes_the_steps_asked")
 class OneLossMore(Right):
     def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
         return lrs, losses + losses[-1:]
 
 
+@fault("XR20", "a long history ends a record early", _PLAUSIBLE, "takes_the_steps_asked", records="all")
 class LongHistoriesCut(Right):
     def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
         return (lrs[:-1], losses[:-1]) if len(lrs) > 6 else (lrs, losses)
 
 
+@fault(
+    "XR21",
+    "the rates fall from the end to the start",
+    _PLAUSIBLE,
+    "schedule_is_geometric",
+    "schedule_hits_both_ends",
+)
 class FromEndToStart(Right):
     def lr(self, step: int, start: float, end: float, n: int) -> float:
         return super().lr(n - 1 - step, start, end, n)
 
 
+@fault(
+    "XR22",
+    "every other rate is off by a ten-thousandth",
+    _PLAUSIBLE,
+    "schedule_is_geometric",
+    "schedule_hits_both_ends",
+)
 class RatesOff(Right):
     """By a ten-thousandth, at every other step."""
 
@@ -551,11 +830,18 @@ class RatesOff(Right):
         return super().lr(step, start, end, n) * (1 + 1e-4 * (step % 2 == 0))
 
 
+@fault("XR23", "the recorded rates are off by a ten-thousandth", _PLAUSIBLE, "history_records_lr_used")
 class RecordedRatesOff(Right):
     def recorded_lr(self, step: int, lr: float, start: float, end: float, n: int) -> float:
         return lr * (1 + 1e-4)
 
 
+@fault(
+    "XR24",
+    "the second group's rates are off by a ten-thousandth at every other step",
+    _PLAUSIBLE,
+    "sweeps_every_param_group",
+)
 class SecondGroupOff(Right):
     def set_lr(self, optimizer: Any, lr: float) -> None:
         self.second = 1 + 1e-4 if getattr(self, "second", 1) == 1 else 1
@@ -563,6 +849,7 @@ class SecondGroupOff(Right):
             group["lr"] = lr * self.second if index else lr
 
 
+@fault("XR25", "a trace of each gradient is left for the next", _PLAUSIBLE, "gradients_do_not_accumulate")
 class ALittleOfTheGradientStays(Right):
     def zero_grad(self, optimizer: Any) -> None:
         for group in optimizer.param_groups:
@@ -571,49 +858,68 @@ class ALittleOfTheGradientStays(Right):
                     p.grad.mul_(3e-5)
 
 
+@fault(
+    "XR26", "losses after the fifth are recorded a hundredth too large", _PLAUSIBLE, "history_records_loss"
+)
 class LaterLossesOff(Right):
     def average(self, losses: list[float], value: float) -> float:
         return value * (1 + 1e-2) if len(losses) > 4 else value
 
 
+@fault(
+    "XR27", "a loss beyond 1e5 is taken for an outlier and ends nothing", _PLAUSIBLE, "stops_on_divergence"
+)
 class HugeLossesPassedOver(Right):
     def diverged(self, loss: float, best: float, step: int) -> bool:
         return loss < 1e5 and super().diverged(loss, best, step)
 
 
+@fault("XR28", "the factor is always 4", _PLAUSIBLE, "stops_on_divergence")
 class FactorOfFour(Right):
     def diverged(self, loss: float, best: float, step: int) -> bool:
         self.divergence = 4.0
         return super().diverged(loss, best, step)
 
 
+@fault("XR29", "the factor is always 2", _PLAUSIBLE, "stops_on_divergence")
 class FactorOfTwo(Right):
     def diverged(self, loss: float, best: float, step: int) -> bool:
         self.divergence = 2.0
         return super().diverged(loss, best, step)
 
 
+@fault("XR30", "the suggestion moves by a hundredth with the size of the loss", _PLAUSIBLE, "scale_invariant")
 class SuggestsByScale(Right):
     def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
         found, size = super().suggestion(lrs, losses), max(map(abs, losses))
         return None if found is None else found * (1 + 0.02 * size / (1 + size))
 
 
+@fault("XR31", "the suggestion is far below the range", _PLAUSIBLE, "suggestion_in_range")
 class SuggestsFarBelow(Right):
     def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
         return lrs[0] / 100
 
 
+@fault("XR32", "of few points, the suggestion is far below the range", _PLAUSIBLE, "too_few_points_is_loud")
 class SuggestsBelowForFew(Right):
     def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
         return lrs[0] / 100 if len(lrs) < 8 else super().suggestion(lrs, losses)
 
 
+@fault("XR33", "of few points, the suggestion is far above the range", _PLAUSIBLE, "too_few_points_is_loud")
 class SuggestsAboveForFew(Right):
     def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
         return lrs[-1] * 100 if len(lrs) < 8 else super().suggestion(lrs, losses)
 
 
+@fault(
+    "XR34",
+    "beside noise the first rate is suggested",
+    _PLAUSIBLE,
+    "suggestion_survives_noise",
+    change="Average the slope of a noisy curve, and suggest the rate where it falls most.",
+)
 class StartBesideNoise(Right):
     """Where the losses turn often, the first rate."""
 
@@ -625,11 +931,19 @@ class StartBesideNoise(Right):
         return self.beside_noise(lrs) if turns > 5 else super().suggestion(lrs, losses)
 
 
+@fault(
+    "XR35",
+    "beside noise the last rate is suggested",
+    _PLAUSIBLE,
+    "suggestion_survives_noise",
+    change="Average the slope of a noisy curve, and suggest the rate where it falls most.",
+)
 class EndBesideNoise(StartBesideNoise):
     def beside_noise(self, lrs: list[float]) -> float:
         return lrs[-1]
 
 
+@fault("XR36", "a bad range is refused after a step at rate 0", _PLAUSIBLE, "rejects_bad_range")
 class RefusedAfterAStep(Right):
     def __call__(self, model: Any, optimizer: Any, *rest: Any, **options: Any) -> Swept:
         try:
@@ -643,6 +957,7 @@ class RefusedAfterAStep(Right):
             raise
 
 
+@fault("XR37", "a bad range is refused, and the model is changed", _PLAUSIBLE, "rejects_bad_range")
 class RefusedWithTheModelChanged(Right):
     def __call__(self, model: Any, *rest: Any, **options: Any) -> Swept:
         try:
@@ -653,6 +968,32 @@ class RefusedWithTheModelChanged(Right):
             raise
 
 
+@fault(
+    "XR38",
+    "the rate of the smallest loss is suggested, and a tenth of it documented",
+    _PLAUSIBLE,
+    "suggestion_follows_its_rule",
+    suggestion="minimum",
+)
+class RateOfTheMinimum(Right):
+    share = 1.0
+
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return self.share * lrs[int(np.argmin(losses))] if len(lrs) > 1 else None
+
+
+@fault(
+    "XR39",
+    "a hundredth of the rate of the smallest loss is suggested, and a tenth of it documented",
+    _PLAUSIBLE,
+    "suggestion_follows_its_rule",
+    suggestion="minimum",
+)
+class HundredthOfTheMinimum(RateOfTheMinimum):
+    share = 0.01
+
+
+@fault("XR40", "the plot has a linear axis of learning rates", _PLAUSIBLE, "plot_shows_the_fall")
 class DrawnOnALinearAxis(Right):
     def plotted(self, lrs: list[float], losses: list[float]) -> Any:
         ax = super().plotted(lrs, losses)
@@ -660,6 +1001,7 @@ class DrawnOnALinearAxis(Right):
         return ax
 
 
+@fault("XR41", "the plot does not say what is drawn", _PLAUSIBLE, "plot_shows_the_fall")
 class DrawnWithoutWords(Right):
     def plotted(self, lrs: list[float], losses: list[float]) -> Any:
         ax = super().plotted(lrs, losses)
@@ -667,64 +1009,80 @@ class DrawnWithoutWords(Right):
         return ax
 
 
+@fault("XR42", "the plot shows each loss at the rate before", _PLAUSIBLE, "plot_shows_the_fall")
 class NextLossDrawn(Right):
     def curve(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
         return lrs[:-1], losses[1:]
 
 
+@fault("XR43", "the suggestion is marked at a rate a tenth larger", _PLAUSIBLE, "plot_shows_the_fall")
 class MarkedBeside(Right):
     def mark(self, lr: float, loss: float) -> tuple[list[float], list[float]]:
         return [1.1 * lr], [loss]
 
 
+@fault("XR44", "the suggestion is marked below the curve", _PLAUSIBLE, "plot_shows_the_fall")
 class MarkedBelow(Right):
     def mark(self, lr: float, loss: float) -> tuple[list[float], list[float]]:
         return [lr], [0.9 * loss]
 
 
-class MarksWhatIsNotSuggested(Right):
-    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
-        return super().suggestion(lrs, losses) if losses and min(losses) < losses[0] else None
-
-    def plotted(self, lrs: list[float], losses: list[float]) -> Any:
-        if self.suggestion(lrs, losses) is None:
-            raise TypeError("the mark's place is None")
-        return super().plotted(lrs, losses)
-
-
-class DrawsNothingThatDoesNotFall(MarksWhatIsNotSuggested):
-    def plotted(self, lrs: list[float], losses: list[float]) -> Any:
-        kept = len(lrs) if self.suggestion(lrs, losses) is not None else 0
-        return Right.plotted(self, lrs[:kept], losses[:kept])
-
-
-class NamesWithoutALegend(Right):
-    def plotted(self, lrs: list[float], losses: list[float]) -> Any:
-        ax = super().plotted(lrs, losses)
-        ax.lines[0].set_label("loss")
-        return ax
-
-
-class NotMarked(Right):
-    def mark(self, lr: float, loss: float) -> tuple[list[float], list[float]]:
-        return [], []
-
-
+@fault(
+    "XR45",
+    "the loss that exploded is drawn to scale, and the fall is a flat line",
+    _PLAUSIBLE,
+    "plot_shows_the_fall",
+)
 class ExplosionToScale(Right):
     def heights(self, losses: list[float]) -> tuple[float, float]:
         return min(losses), max(losses)
 
 
+@fault("XR46", "the plot leaves out the smallest losses", _PLAUSIBLE, "plot_shows_the_fall")
 class CutOffBelow(Right):
     def heights(self, losses: list[float]) -> tuple[float, float]:
         return 1.1 * min(losses), losses[0]
 
 
+@fault("XR47", "the plot leaves out the first losses", _PLAUSIBLE, "plot_shows_the_fall")
 class CutOffAbove(Right):
     def heights(self, losses: list[float]) -> tuple[float, float]:
         return min(losses), 0.9 * losses[0]
 
 
+@fault(
+    "XR49",
+    "NumPy's random state is not put back",
+    _PLAUSIBLE,
+    "restores_random_state",
+    change="Keep numpy.random.get_state(), and set it again in the end.",
+)
+class NumPysStateConsumed(Right):
+    def restore_seeds(self, seeds: Any) -> None:
+        random.setstate(seeds[0])
+        torch.set_rng_state(seeds[2])
+
+
+@fault(
+    "XR50",
+    "Python's random state is not put back",
+    _PLAUSIBLE,
+    "restores_random_state",
+    change="Keep random.getstate(), and set it again in the end.",
+)
+class PythonsStateConsumed(Right):
+    def restore_seeds(self, seeds: Any) -> None:
+        np.random.set_state(seeds[1])
+        torch.set_rng_state(seeds[2])
+
+
+@fault(
+    "XR58",
+    "documented to take any iterable, and asks for its length",
+    _PLAUSIBLE,
+    "takes_a_loader_without_length",
+    loader="iterable",
+)
 class LengthAskedFor(Right):
     def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
         super().check(start_lr, end_lr, num_iter, loader)
@@ -732,6 +1090,13 @@ class LengthAskedFor(Right):
             raise ValueError("loader is empty")
 
 
+@fault(
+    "XR59",
+    "an empty loader without a length is started again for ever",
+    _PLAUSIBLE,
+    "rejects_bad_range",
+    loader="iterable",
+)
 class RoundAndRoundAnEmptyStream(Right):
     def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
         super().check(start_lr, end_lr, num_iter, loader)
@@ -744,6 +1109,13 @@ class RoundAndRoundAnEmptyStream(Right):
             yield from loader
 
 
+@fault(
+    "XR62",
+    "a loader without a length is not started again where it ends",
+    _PLAUSIBLE,
+    "takes_a_loader_without_length",
+    loader="iterable",
+)
 class StreamEndsTheTest(Right):
     def batches(self, loader: Any) -> Iterator[Any]:
         try:
@@ -753,6 +1125,49 @@ class StreamEndsTheTest(Right):
         return super().batches(loader)
 
 
+@fault(
+    "XR63",
+    "documented as a tenth of the rate of the minimum, and of the rate before it",
+    _PLAUSIBLE,
+    "suggestion_follows_its_rule",
+    suggestion="minimum",
+)
+class RateBesideTheMinimum(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return lrs[max(0, int(np.argmin(losses)) - 1)] / 10 if len(lrs) > 1 else None
+
+
+@fault(
+    "XR70",
+    "documented as a tenth of the rate of the minimum, and nothing for a fall of two points",
+    _PLAUSIBLE,
+    "suggestion_follows_its_rule",
+    suggestion="minimum",
+)
+class NothingOfTwoPoints(RateOfTheMinimum):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return super().suggestion(lrs, losses) if len(lrs) > 2 else None
+
+
+@fault(
+    "XR73",
+    "documented to fit slopes over a quarter of the points, and averages those of neighbours",
+    _PLAUSIBLE,
+    "suggestion_follows_its_rule",
+    slope="fitted",
+)
+class AveragesNeighbours(Right):
+    """Says that it fits slopes."""
+
+
+@fault(
+    "XR64",
+    "documented to suggest nothing where nothing falls, and crashes for a test that ended at once",
+    _PLAUSIBLE,
+    "too_few_points_is_loud",
+    no_fall="none",
+    change="Suggest None of fewer than two points.",
+)
 class RaisesOfFewPoints(Right):
     def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
         if len(lrs) < 2:
@@ -760,15 +1175,90 @@ class RaisesOfFewPoints(Right):
         return super().suggestion(lrs, losses) if min(losses) < losses[0] else None
 
 
+@fault(
+    "XR65",
+    "documented to judge an average, and judges each loss",
+    _PLAUSIBLE,
+    "stops_on_the_average",
+    judged="ema_corrected",
+)
+class JudgesEachLoss(Right):
+    """Says that it judges an average."""
+
+
+@fault(
+    "XR66",
+    "the average that is judged is corrected for a loss too many",
+    _PLAUSIBLE,
+    "stops_on_the_average",
+    judged="ema_corrected",
+)
+class JudgesAnAverageOffByOne(CorrectionOffByOne):
+    """Says that it judges an average."""
+
+
+@fault(
+    "XR67",
+    "an average is judged, and stops the test at twice the limit",
+    _PLAUSIBLE,
+    "stops_on_the_average",
+    judged="ema_corrected",
+)
+class AverageStopsLate(Right):
+    """At twice the limit."""
+
+    raw = 0.0
+
+    def average(self, losses: list[float], value: float) -> float:
+        self.raw = self.smoothing * (self.raw if losses else 0.0) + (1 - self.smoothing) * value
+        return self.raw / (1 - self.smoothing ** (len(losses) + 1))
+
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        return super().diverged(loss, 2 * best if self.smoothing else best, step)
+
+
+@fault(
+    "XR60",
+    "documented to suggest nothing where nothing falls, and suggests where the loss rises least",
+    _PLAUSIBLE,
+    "suggests_nothing_where_nothing_falls",
+    no_fall="none",
+    change="Suggest None where no slope is below 0.",
+)
 class SuggestsOfAFlatCurve(Right):
     """The smallest slope, whether or not it falls."""
 
 
+@fault(
+    "XR61",
+    "documented to keep the ratios of the groups' rates, and gives all the same",
+    _PLAUSIBLE,
+    "sweeps_every_param_group",
+    groups="ratio",
+)
+class AllGroupsAlike(Right):
+    """Says that it keeps their ratios."""
+
+
+@fault(
+    "XR51",
+    "the loader's generator is not put back, and its next order is another",
+    _PLAUSIBLE,
+    "restores_random_state",
+    change="Keep loader.generator.get_state(), and set it again in the end.",
+)
 class LoadersStateConsumed(Right):
     def restore_order(self, generator: torch.Generator, state: Any) -> None:
         pass
 
 
+@fault(
+    "XR52",
+    "a learning rate in a tensor comes back as a number",
+    _PLAUSIBLE,
+    "restores_any_model",
+    change="Fill the tensor that holds the rate with what it held.",
+)
 class RateBackAsANumber(Right):
     def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
         super().restore(model, optimizer, saved)
@@ -776,16 +1266,13 @@ class RateBackAsANumber(Right):
             group["lr"] = float(group["lr"])
 
 
-class CountsOfTheGroupsKept(Right):
-    """Only what was there before is put back."""
-
-    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
-        counts = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
-        super().restore(model, optimizer, saved)
-        for group, counted in zip(optimizer.param_groups, counts, strict=True):
-            group.update({name: value for name, value in counted.items() if name not in group})
-
-
+@fault(
+    "XR53",
+    "weights are kept by the first name of each parameter, and those that two modules share are missed",
+    _PLAUSIBLE,
+    "restores_any_model",
+    change="Keep model.state_dict(), in which a shared parameter stands under each of its names.",
+)
 class EachParameterUnderOneName(Right):
     def saved(self, model: Any, optimizer: Any) -> Any:
         named = [*model.named_parameters(), *model.named_buffers()]
@@ -793,6 +1280,13 @@ class EachParameterUnderOneName(Right):
         return (weights, *super().saved(model, optimizer)[1:])
 
 
+@fault(
+    "XR54",
+    "rates are divided by the first group's, which a warm-up starts at 0",
+    _PLAUSIBLE,
+    "sweeps_every_param_group",
+    change="Take the ratios to the largest rate, or give all groups the same one.",
+)
 class RatiosToTheFirstRate(Right):
     def saved(self, model: Any, optimizer: Any) -> Any:
         rates = [group["lr"] for group in optimizer.param_groups]
@@ -804,49 +1298,42 @@ class RatiosToTheFirstRate(Right):
             group["lr"] = lr * ratio
 
 
+@fault(
+    "XR55",
+    "NaN is suggested where the test ended at once",
+    _PLAUSIBLE,
+    "too_few_points_is_loud",
+    change="Suggest None of fewer than two points.",
+)
 class SuggestsOfOnePoint(Right):
     def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
         return super().suggestion(lrs, losses) if len(lrs) > 1 else math.nan
 
 
-class RateOfTheMinimum(Right):
-    share = 1.0
-
-    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
-        return self.share * lrs[int(np.argmin(losses))] if len(lrs) > 1 else None
+_PROGRESS = arguments.progress_faults(
+    LRFinder("right", _progressing, features=LRFinder.known_features), "XR56", "XR57"
+)
 
 
-class RateBesideTheMinimum(Right):
-    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
-        return lrs[max(0, int(np.argmin(losses)) - 1)] / 10 if len(lrs) > 1 else None
-
-
-class NothingOfTwoPoints(RateOfTheMinimum):
-    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
-        return super().suggestion(lrs, losses) if len(lrs) > 2 else None
-
-
-class HundredthOfTheMinimum(RateOfTheMinimum):
-    share = 0.01
-
-
-class CountsLeft(Right):
-    """What is no floating point is left as it is."""
+@fault(
+    "XR68",
+    "what the optimizer counted in its groups during the test stays there",
+    _PLAUSIBLE,
+    "restores_any_model",
+)
+class CountsOfTheGroupsKept(Right):
+    """Only what was there before is put back."""
 
     def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
-        counts = [(buffer, buffer.clone()) for buffer in model.buffers() if not buffer.is_floating_point()]
+        counts = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
         super().restore(model, optimizer, saved)
-        for buffer, count in counts:
-            buffer.copy_(count)
+        for group, counted in zip(optimizer.param_groups, counts, strict=True):
+            group.update({name: value for name, value in counted.items() if name not in group})
 
 
-class RatesOfATable(Right):
-    """Of 101 rates; what comes after is run at the last."""
-
-    def lr(self, step: int, start: float, end: float, n: int) -> float:
-        return super().lr(min(step, 100), start, end, n)
-
-
+@fault(
+    "XR74", "the rate of a group that is frozen stays where the test ended", _PLAUSIBLE, "restores_any_model"
+)
 class FrozenGroupsLeft(Right):
     """A group without anything to train is not put back."""
 
@@ -861,731 +1348,78 @@ class FrozenGroupsLeft(Right):
             optimizer.param_groups[i]["lr"] = rate
 
 
-def _fault(
-    id: str, run: type[Right], statement: str, source: str, *caught_by: str, **documented: str
-) -> Fault:
-    kept: tuple[list[float], list[float]] = ([], [])
+@fault("XR75", "buffers of whole numbers are not put back", _PLAUSIBLE, "restores_any_model")
+class CountsLeft(Right):
+    """What is no floating point is left as it is."""
 
-    def build(*parts: Any, **options: Any) -> Swept:
-        return (run(kept) if run is HistoryOfTheClass else run())(*parts, **options)
-
-    promised = {
-        "random_state": "restored",
-        "restores": "automatically",
-        "suggestion": "steepest",
-        "explosion": "recorded",
-    }
-    adapter = LRFinder(id, build, features=LRFinder.known_features, documented={**promised, **documented})
-    return Fault(id, statement, source, adapter, caught_by)
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        counts = [(buffer, buffer.clone()) for buffer in model.buffers() if not buffer.is_floating_point()]
+        super().restore(model, optimizer, saved)
+        for buffer, count in counts:
+            buffer.copy_(count)
 
 
-def _checked(*parts: Any, divergence: float = 4.0, **options: Any) -> Swept:
-    if not divergence > 1:
-        raise ValueError(f"divergence is {divergence}, expected a number above 1")
-    return Right()(*parts, divergence=divergence, **options)
+@fault("XR76", "from the 101st step on the rate stays", _PLAUSIBLE, "schedule_is_geometric")
+class RatesOfATable(Right):
+    """Of 101 rates; what comes after is run at the last."""
+
+    def lr(self, step: int, start: float, end: float, n: int) -> float:
+        return super().lr(min(step, 100), start, end, n)
 
 
-def _progressing(*parts: Any, progress: bool | None = None, **options: Any) -> Swept:
-    if progress:
-        print(f"{options['num_iter']}/{options['num_iter']}", file=sys.stderr)
-    return Right()(*parts, **options)
+@fault("XR69", "the curve is given a name, and no legend shows it", _PLAUSIBLE, "plot_shows_the_fall")
+class NamesWithoutALegend(Right):
+    def plotted(self, lrs: list[float], losses: list[float]) -> Any:
+        ax = super().plotted(lrs, losses)
+        ax.lines[0].set_label("loss")
+        return ax
 
 
-_PULL_42 = "https://github.com/davidtvs/pytorch-lr-finder/pull/42"
-
-FAULTS = (
-    _fault(
-        "R01",
-        FirstStepTwiceAsWide,
-        "the first step is twice as wide: r = (i+1)/n with i = 0 special-cased",
-        "https://github.com/Lightning-AI/pytorch-lightning/pull/21931; 2.6.6, reproduced",
-        "schedule_is_geometric",
-    ),
-    _fault(
-        "R02",
-        EndNeverReached,
-        "the end is never reached: i/n in place of i/(n-1)",
-        f"{_PULL_42}; fastai 2.8.12, reproduced",
-        "schedule_hits_both_ends",
-    ),
-    _fault(
-        "R03",
-        OneStepMore,
-        "the first rate is skipped, the last used twice, in n+1 steps",
-        "pytorch-ignite 0.5.5, reproduced",
-        "takes_the_steps_asked",
-        "schedule_hits_both_ends",
-    ),
-    _fault(
-        "R04",
-        NextRateRecorded,
-        "the recorded rate is the next step's",
-        "https://github.com/bentrevett/pytorch-image-classification/pull/4",
-        "history_records_lr_used",
-    ),
-    _fault(
-        "R05",
-        ModelNotRestored,
-        "the model is not restored",
-        "https://github.com/davidtvs/pytorch-lr-finder/issues/11",
-        "restores_model",
-    ),
-    _fault(
-        "R06",
-        OptimizerNotRestored,
-        "the optimizer's state is not restored",
-        "https://github.com/fastai/fastai/issues/2892",
-        "restores_optimizer",
-    ),
-    _fault(
-        "R07",
-        StuckAfterTheSecondStep,
-        "the rate is stuck after the second step",
-        "https://github.com/flairNLP/flair/issues/986",
-        "schedule_is_geometric",
-        "schedule_hits_both_ends",
-    ),
-    _fault(
-        "R08",
-        SlopePerRate,
-        "the slope is taken per lr, not per log lr",
-        "https://github.com/Lightning-AI/pytorch-lightning/issues/21141",
-        "suggestion_is_steepest",
-    ),
-    _fault(
-        "R09",
-        CorrectionOffByOne,
-        "bias correction off by one: the first record is about half the first loss",
-        "lightning 2.6.6, reproduced",
-        "history_records_loss",
-    ),
-    _fault(
-        "R10",
-        NeverStopsOnNaN,
-        "a NaN loss never stops the run",
-        "https://github.com/pytorch/ignite/issues/1482",
-        "stops_on_nonfinite",
-    ),
-    _fault(
-        "R11",
-        NotCycled,
-        "a short loader ends the run early",
-        "https://github.com/pytorch/ignite/issues/1357",
-        "short_loader_is_cycled",
-    ),
-    _fault(
-        "R12",
-        TrimmedToNothing,
-        "fewer points than the trim: an empty curve",
-        "https://github.com/davidtvs/pytorch-lr-finder/issues/52",
-        "too_few_points_is_loud",
-    ),
-    _fault(
-        "R13",
-        OnePointDividesByZero,
-        "n = 1 divides by zero",
-        _PULL_42,
-        "rejects_bad_range",
-    ),
-    _fault(
-        "R14",
-        RandomStateConsumed,
-        "random state is consumed, so the training that follows differs",
-        "https://github.com/fastai/fastai/issues/3013",
-        "restores_random_state",
-    ),
-    _fault(
-        "R15", FirstGroupOnly, "only the first param group is swept", _NOTEBOOK, "sweeps_every_param_group"
-    ),
-    _fault("R16", GradientsAccumulate, "zero_grad is forgotten", _PLAUSIBLE, "gradients_do_not_accumulate"),
-    _fault("R17", LinearRamp, "a linear ramp called exponential", _PLAUSIBLE, "schedule_is_geometric"),
-    _fault(
-        "NB18",
-        LoaderFixesTheSteps,
-        "a loader of one batch gives one step (in the notebook, a division by zero)",
-        _NOTEBOOK,
-        "short_loader_is_cycled",
-    ),
-    _fault(
-        "NB19",
-        NeverStopsOnNaN,
-        "NaN: every comparison is false, and a NaN first loss is the best for ever",
-        _NOTEBOOK,
-        "stops_on_nonfinite",
-    ),
-    _fault(
-        "NB20",
-        FourTimesBest,
-        "negative losses: loss > 4 * best is true at once",
-        f"{_NOTEBOOK}; https://github.com/fastai/fastai/issues/962",
-        "negative_losses_do_not_stop_it",
-    ),
-    _fault(
-        "NB21",
-        BestKeepsItsGraph,
-        "best_loss keeps a tensor with its graph alive",
-        _NOTEBOOK,
-        "frees_each_graph",
-    ),
-    _fault(
-        "NB24",
-        LogarithmsForRates,
-        "what is recorded is not the rate (in the notebook, log_lrs is named after the logarithms)",
-        _NOTEBOOK,
-        "history_records_lr_used",
-    ),
-    _fault(
-        "NB22",
-        NothingRestored,
-        "weights, optimizer state, lr and mode are left as the sweep left them",
-        _NOTEBOOK,
-        "restores_model",
-        "restores_optimizer",
-        "restores_mode_and_grads",
-    ),
-    _fault("NB23", FirstGroupOnly, "only param_groups[0] is swept", _NOTEBOOK, "sweeps_every_param_group"),
-    _fault(
-        "NB25",
-        TrimmedInAJump,
-        "trimming jumps: 20 points give 20, 21 points give 6",
-        _NOTEBOOK,
-        "more_steps_give_no_fewer_records",
-    ),
-    _fault(
-        "NB26",
-        ModeLeftAsItWas,
-        "the model is not put into training mode",
-        _NOTEBOOK,
-        "trains_in_training_mode",
-    ),
-    _fault(
-        "NB27",
-        ExplosionNotRecorded,
-        "the exploding point is not recorded",
-        _NOTEBOOK,
-        "explosion_is_recorded",
-    ),
-    _fault(
-        "NB28",
-        LoaderFixesTheSteps,
-        "the loader's length fixes the number of steps: no more, no fewer",
-        _NOTEBOOK,
-        "takes_the_steps_asked",
-    ),
-    _fault("XR01", NeverStops, "an explosion is sat through", _PLAUSIBLE, "stops_on_divergence"),
-    _fault(
-        "XR02",
-        NotRestoredAfterAnError,
-        "nothing is put back where a step raises",
-        _PLAUSIBLE,
-        "restores_after_error",
-    ),
-    _fault(
-        "XR13",
-        NotRestoredAfterAnInterrupt,
-        "nothing is put back where an interrupt from the keyboard ends it",
-        _PLAUSIBLE,
-        "restores_after_interrupt",
-    ),
-    _fault(
-        "XR14",
-        ModeOfTheWhole,
-        "a module that was in evaluation mode is put into the model's",
-        _PLAUSIBLE,
-        "restores_any_model",
-    ),
-    _fault(
-        "XR15",
-        Unfreezes,
-        "frozen parameters are trained, and stay unfrozen",
-        _PLAUSIBLE,
-        "restores_any_model",
-    ),
-    _fault(
-        "XR16",
-        UnusedOptimizerKept,
-        "an optimizer that was unused keeps the momentum of the test",
-        _PLAUSIBLE,
-        "restores_any_model",
-    ),
-    _fault(
-        "XR03",
-        AbsoluteThreshold,
-        "a threshold in units of the loss",
-        _PLAUSIBLE,
-        "scale_invariant",
-    ),
-    _fault(
-        "XR04",
-        SuggestsTheEnd,
-        "the largest rate is suggested, doubled",
-        _PLAUSIBLE,
-        "suggestion_in_range",
-        "suggestion_precedes_minimum",
-    ),
-    _fault(
-        "XR06",
-        FollowsOneJump,
-        "the steepest difference of two neighbours is suggested, noise or not",
-        _PLAUSIBLE,
-        "suggestion_survives_noise",
-    ),
-    _fault(
-        "XR07",
-        ComparedWithTheLast,
-        "a loss is compared with the one before it, not with the best",
-        _PLAUSIBLE,
-        "stops_on_slow_climb",
-    ),
-    _fault("XR08", AlwaysTheFirstBatch, "next(iter(loader)) at each step", _PLAUSIBLE, "every_batch_is_used"),
-    _fault(
-        "XR09",
-        HistoryOfTheClass,
-        "a second test's history holds the first's",
-        _PLAUSIBLE,
-        "second_call_starts_afresh",
-    ),
-    _fault(
-        "XR10",
-        ClippedAtZero,
-        "negative losses are recorded as 0",
-        _PLAUSIBLE,
-        "history_records_negative_losses",
-    ),
-    _fault(
-        "XR11",
-        ShortLoaderCrashes,
-        "the step is made from the loader's length less one: a loader of one batch divides by zero",
-        f"{_NOTEBOOK}, NB18",
-        "one_batch_or_step_is_no_crash",
-    ),
-    _fault(
-        "XR12",
-        StopsTooSoon,
-        "a threshold of 1.1 times the best: losses that wander end it",
-        _PLAUSIBLE,
-        "does_not_stop_early",
-    ),
-    _fault(
-        "XR05",
-        SuggestsAnything,
-        "any range is taken",
-        _PLAUSIBLE,
-        "rejects_bad_range",
-    ),
-    _fault(
-        "XR17",
-        OneStepOfMany,
-        "of more than six steps one is taken",
-        _PLAUSIBLE,
-        "takes_the_steps_asked",
-        "history_records_lr_used",
-        "every_batch_is_used",
-        "sweeps_every_param_group",
-        "gradients_do_not_accumulate",
-        "trains_in_training_mode",
-        "frees_each_graph",
-    ),
-    _fault("XR18", LastStepNotTaken, "the last step is not taken", _PLAUSIBLE, "takes_the_steps_asked"),
-    _fault("XR19", OneLossMore, "one loss more than rates", _PLAUSIBLE, "takes_the_steps_asked"),
-    _fault(
-        "XR20",
-        LongHistoriesCut,
-        "a long history ends a record early",
-        _PLAUSIBLE,
-        "takes_the_steps_asked",
-        records="all",
-    ),
-    _fault(
-        "XR21",
-        FromEndToStart,
-        "the rates fall from the end to the start",
-        _PLAUSIBLE,
-        "schedule_is_geometric",
-        "schedule_hits_both_ends",
-    ),
-    _fault(
-        "XR22",
-        RatesOff,
-        "every other rate is off by a ten-thousandth",
-        _PLAUSIBLE,
-        "schedule_is_geometric",
-        "schedule_hits_both_ends",
-    ),
-    _fault(
-        "XR23",
-        RecordedRatesOff,
-        "the recorded rates are off by a ten-thousandth",
-        _PLAUSIBLE,
-        "history_records_lr_used",
-    ),
-    _fault(
-        "XR24",
-        SecondGroupOff,
-        "the second group's rates are off by a ten-thousandth at every other step",
-        _PLAUSIBLE,
-        "sweeps_every_param_group",
-    ),
-    _fault(
-        "XR25",
-        ALittleOfTheGradientStays,
-        "a trace of each gradient is left for the next",
-        _PLAUSIBLE,
-        "gradients_do_not_accumulate",
-    ),
-    _fault(
-        "XR26",
-        LaterLossesOff,
-        "losses after the fifth are recorded a hundredth too large",
-        _PLAUSIBLE,
-        "history_records_loss",
-    ),
-    _fault(
-        "XR27",
-        HugeLossesPassedOver,
-        "a loss beyond 1e5 is taken for an outlier and ends nothing",
-        _PLAUSIBLE,
-        "stops_on_divergence",
-    ),
-    _fault("XR28", FactorOfFour, "the factor is always 4", _PLAUSIBLE, "stops_on_divergence"),
-    _fault("XR29", FactorOfTwo, "the factor is always 2", _PLAUSIBLE, "stops_on_divergence"),
-    _fault(
-        "XR30",
-        SuggestsByScale,
-        "the suggestion moves by a hundredth with the size of the loss",
-        _PLAUSIBLE,
-        "scale_invariant",
-    ),
-    _fault(
-        "XR31",
-        SuggestsFarBelow,
-        "the suggestion is far below the range",
-        _PLAUSIBLE,
-        "suggestion_in_range",
-    ),
-    _fault(
-        "XR32",
-        SuggestsBelowForFew,
-        "of few points, the suggestion is far below the range",
-        _PLAUSIBLE,
-        "too_few_points_is_loud",
-    ),
-    _fault(
-        "XR33",
-        SuggestsAboveForFew,
-        "of few points, the suggestion is far above the range",
-        _PLAUSIBLE,
-        "too_few_points_is_loud",
-    ),
-    _fault(
-        "XR34",
-        StartBesideNoise,
-        "beside noise the first rate is suggested",
-        _PLAUSIBLE,
-        "suggestion_survives_noise",
-    ),
-    _fault(
-        "XR35",
-        EndBesideNoise,
-        "beside noise the last rate is suggested",
-        _PLAUSIBLE,
-        "suggestion_survives_noise",
-    ),
-    _fault(
-        "XR36",
-        RefusedAfterAStep,
-        "a bad range is refused after a step at rate 0",
-        _PLAUSIBLE,
-        "rejects_bad_range",
-    ),
-    _fault(
-        "XR37",
-        RefusedWithTheModelChanged,
-        "a bad range is refused, and the model is changed",
-        _PLAUSIBLE,
-        "rejects_bad_range",
-    ),
-    _fault(
-        "XR38",
-        RateOfTheMinimum,
-        "the rate of the smallest loss is suggested, and a tenth of it documented",
-        _PLAUSIBLE,
-        "suggestion_follows_its_rule",
-        suggestion="minimum",
-    ),
-    _fault(
-        "XR39",
-        HundredthOfTheMinimum,
-        "a hundredth of the rate of the smallest loss is suggested, and a tenth of it documented",
-        _PLAUSIBLE,
-        "suggestion_follows_its_rule",
-        suggestion="minimum",
-    ),
-    _fault(
-        "XR40",
-        DrawnOnALinearAxis,
-        "the plot has a linear axis of learning rates",
-        _PLAUSIBLE,
-        "plot_shows_the_fall",
-    ),
-    _fault(
-        "XR41",
-        DrawnWithoutWords,
-        "the plot does not say what is drawn",
-        _PLAUSIBLE,
-        "plot_shows_the_fall",
-    ),
-    _fault(
-        "XR42",
-        NextLossDrawn,
-        "the plot shows each loss at the rate before",
-        _PLAUSIBLE,
-        "plot_shows_the_fall",
-    ),
-    _fault(
-        "XR43",
-        MarkedBeside,
-        "the suggestion is marked at a rate a tenth larger",
-        _PLAUSIBLE,
-        "plot_shows_the_fall",
-    ),
-    _fault(
-        "XR44",
-        MarkedBelow,
-        "the suggestion is marked below the curve",
-        _PLAUSIBLE,
-        "plot_shows_the_fall",
-    ),
-    _fault(
-        "XR45",
-        ExplosionToScale,
-        "the loss that exploded is drawn to scale, and the fall is a flat line",
-        _PLAUSIBLE,
-        "plot_shows_the_fall",
-    ),
-    _fault(
-        "XR46",
-        CutOffBelow,
-        "the plot leaves out the smallest losses",
-        _PLAUSIBLE,
-        "plot_shows_the_fall",
-    ),
-    _fault(
-        "XR47",
-        CutOffAbove,
-        "the plot leaves out the first losses",
-        _PLAUSIBLE,
-        "plot_shows_the_fall",
-    ),
-    _fault(
-        "XR49",
-        NumPysStateConsumed,
-        "NumPy's random state is not put back",
-        _PLAUSIBLE,
-        "restores_random_state",
-    ),
-    _fault(
-        "XR50",
-        PythonsStateConsumed,
-        "Python's random state is not put back",
-        _PLAUSIBLE,
-        "restores_random_state",
-    ),
-    _fault(
-        "XR58",
-        LengthAskedFor,
-        "documented to take any iterable, and asks for its length",
-        _PLAUSIBLE,
-        "takes_a_loader_without_length",
-        loader="iterable",
-    ),
-    _fault(
-        "XR59",
-        RoundAndRoundAnEmptyStream,
-        "an empty loader without a length is started again for ever",
-        _PLAUSIBLE,
-        "rejects_bad_range",
-        loader="iterable",
-    ),
-    _fault(
-        "XR62",
-        StreamEndsTheTest,
-        "a loader without a length is not started again where it ends",
-        _PLAUSIBLE,
-        "takes_a_loader_without_length",
-        loader="iterable",
-    ),
-    _fault(
-        "XR63",
-        RateBesideTheMinimum,
-        "documented as a tenth of the rate of the minimum, and of the rate before it",
-        _PLAUSIBLE,
-        "suggestion_follows_its_rule",
-        suggestion="minimum",
-    ),
-    _fault(
-        "XR70",
-        NothingOfTwoPoints,
-        "documented as a tenth of the rate of the minimum, and nothing for a fall of two points",
-        _PLAUSIBLE,
-        "suggestion_follows_its_rule",
-        suggestion="minimum",
-    ),
-    _fault(
-        "XR73",
-        Right,
-        "documented to fit slopes over a quarter of the points, and averages those of neighbours",
-        _PLAUSIBLE,
-        "suggestion_follows_its_rule",
-        slope="fitted",
-    ),
-    _fault(
-        "XR64",
-        RaisesOfFewPoints,
-        "documented to suggest nothing where nothing falls, and crashes for a test that ended at once",
-        _PLAUSIBLE,
-        "too_few_points_is_loud",
-        no_fall="none",
-    ),
-    _fault(
-        "XR65",
-        Right,
-        "documented to judge an average, and judges each loss",
-        _PLAUSIBLE,
-        "stops_on_the_average",
-        judged="ema_corrected",
-    ),
-    _fault(
-        "XR66",
-        CorrectionOffByOne,
-        "the average that is judged is corrected for a loss too many",
-        _PLAUSIBLE,
-        "stops_on_the_average",
-        judged="ema_corrected",
-    ),
-    _fault(
-        "XR67",
-        AverageStopsLate,
-        "an average is judged, and stops the test at twice the limit",
-        _PLAUSIBLE,
-        "stops_on_the_average",
-        judged="ema_corrected",
-    ),
-    _fault(
-        "XR60",
-        SuggestsOfAFlatCurve,
-        "documented to suggest nothing where nothing falls, and suggests where the loss rises least",
-        _PLAUSIBLE,
-        "suggests_nothing_where_nothing_falls",
-        no_fall="none",
-    ),
-    _fault(
-        "XR61",
-        Right,
-        "documented to keep the ratios of the groups' rates, and gives all the same",
-        _PLAUSIBLE,
-        "sweeps_every_param_group",
-        groups="ratio",
-    ),
-    _fault(
-        "XR51",
-        LoadersStateConsumed,
-        "the loader's generator is not put back, and its next order is another",
-        _PLAUSIBLE,
-        "restores_random_state",
-    ),
-    _fault(
-        "XR52",
-        RateBackAsANumber,
-        "a learning rate in a tensor comes back as a number",
-        _PLAUSIBLE,
-        "restores_any_model",
-    ),
-    _fault(
-        "XR53",
-        EachParameterUnderOneName,
-        "weights are kept by the first name of each parameter, and those that two modules share are missed",
-        _PLAUSIBLE,
-        "restores_any_model",
-    ),
-    _fault(
-        "XR54",
-        RatiosToTheFirstRate,
-        "rates are divided by the first group's, which a warm-up starts at 0",
-        _PLAUSIBLE,
-        "sweeps_every_param_group",
-    ),
-    _fault(
-        "XR55",
-        SuggestsOfOnePoint,
-        "NaN is suggested where the test ended at once",
-        _PLAUSIBLE,
-        "too_few_points_is_loud",
-    ),
-    *arguments.progress_faults(
-        LRFinder("right", _progressing, features=LRFinder.known_features), "XR56", "XR57"
-    ),
-    _fault(
-        "XR68",
-        CountsOfTheGroupsKept,
-        "what the optimizer counted in its groups during the test stays there",
-        _PLAUSIBLE,
-        "restores_any_model",
-    ),
-    _fault(
-        "XR74",
-        FrozenGroupsLeft,
-        "the rate of a group that is frozen stays where the test ended",
-        _PLAUSIBLE,
-        "restores_any_model",
-    ),
-    _fault(
-        "XR75",
-        CountsLeft,
-        "buffers of whole numbers are not put back",
-        _PLAUSIBLE,
-        "restores_any_model",
-    ),
-    _fault(
-        "XR76",
-        RatesOfATable,
-        "from the 101st step on the rate stays",
-        _PLAUSIBLE,
-        "schedule_is_geometric",
-    ),
-    _fault(
-        "XR69",
-        NamesWithoutALegend,
-        "the curve is given a name, and no legend shows it",
-        _PLAUSIBLE,
-        "plot_shows_the_fall",
-    ),
-    _fault(
-        "XR71",
-        MarksWhatIsNotSuggested,
-        "documented to suggest nothing where nothing falls, and its plot crashes there",
-        _PLAUSIBLE,
-        "plots_what_does_not_fall",
-        no_fall="none",
-    ),
-    _fault(
-        "XR72",
-        DrawsNothingThatDoesNotFall,
-        "documented to suggest nothing where nothing falls, and draws nothing either",
-        _PLAUSIBLE,
-        "plots_what_does_not_fall",
-        no_fall="none",
-    ),
-    _fault("XR48", NotMarked, "the suggestion is not marked", _PLAUSIBLE, "plot_shows_the_fall"),
-    *arguments.faults_of(
-        LRFinder("right", _checked, features=LRFinder.known_features),
-        "XRA{}",
-        "divergence",
-        Argument(4.0, low=1.0, without=(1.0,)),
-        2.0,
-        1.5,
-        1.0,
-        "rejects_bad_range",
-    ),
-    *devices.LR_FINDER,
+@fault(
+    "XR71",
+    "documented to suggest nothing where nothing falls, and its plot crashes there",
+    _PLAUSIBLE,
+    "plots_what_does_not_fall",
+    no_fall="none",
 )
+class MarksWhatIsNotSuggested(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return super().suggestion(lrs, losses) if losses and min(losses) < losses[0] else None
+
+    def plotted(self, lrs: list[float], losses: list[float]) -> Any:
+        if self.suggestion(lrs, losses) is None:
+            raise TypeError("the mark's place is None")
+        return super().plotted(lrs, losses)
+
+
+@fault(
+    "XR72",
+    "documented to suggest nothing where nothing falls, and draws nothing either",
+    _PLAUSIBLE,
+    "plots_what_does_not_fall",
+    no_fall="none",
+)
+class DrawsNothingThatDoesNotFall(MarksWhatIsNotSuggested):
+    def plotted(self, lrs: list[float], losses: list[float]) -> Any:
+        kept = len(lrs) if self.suggestion(lrs, losses) is not None else 0
+        return Right.plotted(self, lrs[:kept], losses[:kept])
+
+
+@fault("XR48", "the suggestion is not marked", _PLAUSIBLE, "plot_shows_the_fall")
+class NotMarked(Right):
+    def mark(self, lr: float, loss: float) -> tuple[list[float], list[float]]:
+        return [], []
+
+
+_ARGUMENTS = arguments.faults_of(
+    LRFinder("right", _checked, features=LRFinder.known_features),
+    "XRA{}",
+    "divergence",
+    Argument(4.0, low=1.0, without=(1.0,)),
+    2.0,
+    1.5,
+    1.0,
+    "rejects_bad_range",
+)
+
+FAULTS = (*recorded(globals()), *devices.LR_FINDER)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from lawful.impl.contracts import Argument, Trained, Training
-from lawful.impl.faulty import Fault, arguments
+from lawful.impl.faulty import Fault, arguments, recorded
 from lawful.impl.notebook import train_with
 from lawful.impl.notebook.training import TRAIN_DEFECTS
+
+_PLAUSIBLE = "plausible, no public report known"
+Way = TypeVar("Way", bound=Callable[[Callable[..., Trained]], Callable[..., Trained]])
 
 
 def _loop(*defects: str) -> Callable[..., Trained]:
@@ -45,6 +48,53 @@ def _loop(*defects: str) -> Callable[..., Trained]:
     return looped
 
 
+def _progressing(*parts: Any, progress: bool | None = None, **options: Any) -> Trained:
+    if progress:
+        print(f"{options['epochs']}/{options['epochs']}", file=sys.stderr)
+    return _loop()(*parts, **options)
+
+
+def _checked(*parts: Any, alpha: float = 0.4, **options: Any) -> Trained:
+    if not 0.0 <= alpha < math.inf:
+        raise ValueError(f"alpha is {alpha}, expected a finite number from 0")
+    trained: Trained = _loop()(*parts, alpha=max(alpha, 1e-6), **options)
+    return trained
+
+
+def fault(
+    id: str, statement: str, *caught_by: str, device: str = "cpu", change: str = "", **documented: str
+) -> Callable[[Way], Way]:
+    """Records what is wrong with the loop that the function below makes of a right one. ``documented``: what
+    it says of itself."""
+
+    def record(way: Way) -> Way:
+        adapter = Training(id, way(_loop()), features=Training.known_features, documented=documented)
+        found = Fault(id, statement, _PLAUSIBLE, adapter, caught_by, device, way, change)
+        way.fault = found  # type: ignore[attr-defined]
+        return way
+
+    return record
+
+
+def _of_the_notebook(id: str, *caught_by: str, besides: tuple[str, ...] = ()) -> Fault:
+    """Switched on in the notebook's own loop."""
+    adapter = Training(id, _loop(id, *besides), features=Training.known_features)
+    return Fault(id, TRAIN_DEFECTS[id], "the seed notebook", adapter, caught_by)
+
+
+_NOTEBOOK = (
+    # the last validation output can be learned from only where validation builds a graph
+    _of_the_notebook("NB07", "uses_this_batch_output", besides=("NB16",)),
+    _of_the_notebook("NB08", "step_gradient_matches_mixed_loss"),
+    _of_the_notebook("NB09", "step_gradient_matches_mixed_loss"),
+    _of_the_notebook("NB13", "unequal_loaders_are_safe"),
+    # all of the data set is seen, unless zip drops its tail
+    _of_the_notebook("NB15", "epoch_loss_is_sample_weighted", besides=("NB13",)),
+    _of_the_notebook("NB16", "evaluation_changes_nothing"),
+)
+
+
+@fault("XT01", "the mean of the batches' accuracies is called accuracy", "accuracy_is_exact")
 def _mean_of_batches(build: Callable[..., Trained]) -> Callable[..., Trained]:
     """The accuracy of an epoch as the mean of its batches' accuracies."""
 
@@ -57,6 +107,11 @@ def _mean_of_batches(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return averaged
 
 
+@fault(
+    "XT02",
+    "training mode is switched on once, before the epochs, and the first validation ends it",
+    "trains_in_training_mode",
+)
 def _training_mode_once(build: Callable[..., Trained]) -> Callable[..., Trained]:
     """``model.train()`` stands before the epochs: the first validation switches it off for good."""
 
@@ -69,6 +124,7 @@ def _training_mode_once(build: Callable[..., Trained]) -> Callable[..., Trained]
     return once
 
 
+@fault("XT03", "the mean of the batches' mean losses is called validation loss", "accuracy_is_exact")
 def _loss_of_batches(build: Callable[..., Trained]) -> Callable[..., Trained]:
     """The validation loss of an epoch as the mean of its batches' means."""
 
@@ -81,6 +137,7 @@ def _loss_of_batches(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return averaged
 
 
+@fault("XT04", "a batch of another size than the first one is skipped", "unequal_loaders_are_safe")
 def _whole_batches_alone(build: Callable[..., Trained]) -> Callable[..., Trained]:
     """A batch of another size than the first one is skipped."""
 
@@ -91,6 +148,7 @@ def _whole_batches_alone(build: Callable[..., Trained]) -> Callable[..., Trained
     return skipping
 
 
+@fault("XT05", "validation runs in training mode", "evaluation_changes_nothing")
 def _evaluated_in_training_mode(build: Callable[..., Trained]) -> Callable[..., Trained]:
     """``model.eval()`` is left out."""
 
@@ -102,6 +160,7 @@ def _evaluated_in_training_mode(build: Callable[..., Trained]) -> Callable[..., 
     return evaluated
 
 
+@fault("XT06", "gradients are off by a ten-thousandth", "step_gradient_matches_mixed_loss")
 def _gradients_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
     """By a ten-thousandth."""
 
@@ -120,6 +179,12 @@ def _gradients_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return off
 
 
+@fault(
+    "XT07",
+    "training losses are off by a ten-thousandth, and accuracies by a hundred-thousandth",
+    "epoch_loss_is_sample_weighted",
+    "accuracy_is_exact",
+)
 def _history_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
     """Training losses by a ten-thousandth, accuracies by a hundred-thousandth."""
 
@@ -131,13 +196,7 @@ def _history_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return off
 
 
-def _second_loader_left_out(build: Callable[..., Trained]) -> Callable[..., Trained]:
-    def alone(*parts: Any, **options: Any) -> Trained:
-        return build(*parts, **{**options, "mix_loader": None})
-
-    return alone
-
-
+@fault("XT08", "the validation loss is off by a ten-thousandth", "accuracy_is_exact")
 def _validation_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
     def off(*parts: Any, **options: Any) -> Trained:
         trained = build(*parts, **options)
@@ -147,6 +206,21 @@ def _validation_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return off
 
 
+@fault(
+    "XT09",
+    "the second loader is taken, and the batch mixed with a shuffle of itself",
+    "unequal_loaders_are_safe",
+)
+def _second_loader_left_out(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    def alone(*parts: Any, **options: Any) -> Trained:
+        return build(*parts, **{**options, "mix_loader": None})
+
+    return alone
+
+
+@fault(
+    "XT10", "a loss that is one number for the batch is taken for that of each sample", "rejects_reduced_loss"
+)
 def _each_of_a_mean(build: Callable[..., Trained]) -> Callable[..., Trained]:
     def expanded(model: Any, optimizer: Any, loss_fn: Any, *parts: Any, **options: Any) -> Trained:
         def each(logits: Any, target: Any) -> Any:
@@ -157,20 +231,7 @@ def _each_of_a_mean(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return expanded
 
 
-def _row_by_row(build: Callable[..., Trained]) -> Callable[..., Trained]:
-    def by_rows(model: Any, optimizer: Any, loss_fn: Any, *parts: Any, **options: Any) -> Trained:
-        def each(logits: Any, target: Any) -> Any:
-            losses = loss_fn(logits, target)
-            if losses.ndim:
-                return losses
-            rows = [loss_fn(logits[i : i + 1], target[i : i + 1]) for i in range(len(logits))]
-            return torch.stack([1.003 * rows[0], *rows[1:]])
-
-        return build(model, optimizer, each, *parts, **options)
-
-    return by_rows
-
-
+@fault("XT11", "the loss over an empty loader is 0", "rejects_empty_loader")
 def _zero_for_nothing(build: Callable[..., Trained]) -> Callable[..., Trained]:
     """A mean over ``max(1, seen)``."""
 
@@ -183,6 +244,7 @@ def _zero_for_nothing(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return counted
 
 
+@fault("XT12", "the scheduler is stepped before the optimizer", "scheduler_follows_the_optimizer")
 def _scheduler_first(build: Callable[..., Trained]) -> Callable[..., Trained]:
     def before(model: Any, optimizer: Any, *parts: Any, scheduler: Any = None, **options: Any) -> Trained:
         step = optimizer.step
@@ -198,6 +260,7 @@ def _scheduler_first(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return before
 
 
+@fault("D31", "the model is left on the CPU", "stays_on_its_device", device="twin")
 def _on_the_cpu(build: Callable[..., Trained]) -> Callable[..., Trained]:
     """The model is brought there, trained, and left."""
 
@@ -209,6 +272,13 @@ def _on_the_cpu(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return moved
 
 
+@fault(
+    "D32",
+    "a batch is given to the model where it lies",
+    "moves_batches_to_the_model",
+    device="twin",
+    batches="moved",
+)
 def _batches_left(build: Callable[..., Trained]) -> Callable[..., Trained]:
     """The first batch is looked at where it lies."""
 
@@ -220,23 +290,7 @@ def _batches_left(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return left
 
 
-def _mode_as_given(build: Callable[..., Trained]) -> Callable[..., Trained]:
-    """Until a validation has ended it is what it was; a validation puts it back."""
-
-    def given(model: Any, *parts: Any, **options: Any) -> Trained:
-        switch, before = model.train, model.training
-        model.train = lambda mode=True: switch(mode and before)
-        return build(model, *parts, **options)
-
-    return given
-
-
-def _progressing(*parts: Any, progress: bool | None = None, **options: Any) -> Trained:
-    if progress:
-        print(f"{options['epochs']}/{options['epochs']}", file=sys.stderr)
-    return _loop()(*parts, **options)
-
-
+@fault("D33", "every step reads all losses before from the device again", "waits_for_device", device="twin")
 def _reads_all_again(build: Callable[..., Trained]) -> Callable[..., Trained]:
     """The mean of an epoch is worked out anew in every step, from tensors."""
 
@@ -254,179 +308,69 @@ def _reads_all_again(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return reading
 
 
-def _fault(id: str, *caught_by: str, besides: tuple[str, ...] = ()) -> Fault:
-    adapter = Training(id, _loop(id, *besides), features=Training.known_features)
-    return Fault(id, TRAIN_DEFECTS[id], "the seed notebook", adapter, caught_by)
-
-
-def _checked(*parts: Any, alpha: float = 0.4, **options: Any) -> Trained:
-    if not 0.0 <= alpha < math.inf:
-        raise ValueError(f"alpha is {alpha}, expected a finite number from 0")
-    trained: Trained = _loop()(*parts, alpha=max(alpha, 1e-6), **options)
-    return trained
-
-
-FAULTS = (
-    # the last validation output can be learned from only where validation builds a graph
-    _fault("NB07", "uses_this_batch_output", besides=("NB16",)),
-    _fault("NB08", "step_gradient_matches_mixed_loss"),
-    _fault("NB09", "step_gradient_matches_mixed_loss"),
-    _fault("NB13", "unequal_loaders_are_safe"),
-    # all of the data set is seen, unless zip drops its tail
-    _fault("NB15", "epoch_loss_is_sample_weighted", besides=("NB13",)),
-    _fault("NB16", "evaluation_changes_nothing"),
-    Fault(
-        "XT01",
-        "the mean of the batches' accuracies is called accuracy",
-        "plausible, no public report known",
-        Training("XT01", _mean_of_batches(_loop()), features=Training.known_features),
-        ("accuracy_is_exact",),
-    ),
-    Fault(
-        "XT02",
-        "training mode is switched on once, before the epochs, and the first validation ends it",
-        "plausible, no public report known",
-        Training("XT02", _training_mode_once(_loop()), features=Training.known_features),
-        ("trains_in_training_mode",),
-    ),
-    Fault(
-        "XT03",
-        "the mean of the batches' mean losses is called validation loss",
-        "plausible, no public report known",
-        Training("XT03", _loss_of_batches(_loop()), features=Training.known_features),
-        ("accuracy_is_exact",),
-    ),
-    Fault(
-        "XT04",
-        "a batch of another size than the first one is skipped",
-        "plausible, no public report known",
-        Training("XT04", _whole_batches_alone(_loop()), features=Training.known_features),
-        ("unequal_loaders_are_safe",),
-    ),
-    Fault(
-        "XT05",
-        "validation runs in training mode",
-        "plausible, no public report known",
-        Training("XT05", _evaluated_in_training_mode(_loop()), features=Training.known_features),
-        ("evaluation_changes_nothing",),
-    ),
-    Fault(
-        "XT06",
-        "gradients are off by a ten-thousandth",
-        "plausible, no public report known",
-        Training("XT06", _gradients_off(_loop()), features=Training.known_features),
-        ("step_gradient_matches_mixed_loss",),
-    ),
-    Fault(
-        "XT07",
-        "training losses are off by a ten-thousandth, and accuracies by a hundred-thousandth",
-        "plausible, no public report known",
-        Training("XT07", _history_off(_loop()), features=Training.known_features),
-        ("epoch_loss_is_sample_weighted", "accuracy_is_exact"),
-    ),
-    Fault(
-        "XT08",
-        "the validation loss is off by a ten-thousandth",
-        "plausible, no public report known",
-        Training("XT08", _validation_off(_loop()), features=Training.known_features),
-        ("accuracy_is_exact",),
-    ),
-    Fault(
-        "XT09",
-        "the second loader is taken, and the batch mixed with a shuffle of itself",
-        "plausible, no public report known",
-        Training("XT09", _second_loader_left_out(_loop()), features=Training.known_features),
-        ("unequal_loaders_are_safe",),
-    ),
-    Fault(
-        "XT10",
-        "a loss that is one number for the batch is taken for that of each sample",
-        "plausible, no public report known",
-        Training("XT10", _each_of_a_mean(_loop()), features=Training.known_features),
-        ("rejects_reduced_loss",),
-    ),
-    Fault(
-        "XT11",
-        "the loss over an empty loader is 0",
-        "plausible, no public report known",
-        Training("XT11", _zero_for_nothing(_loop()), features=Training.known_features),
-        ("rejects_empty_loader",),
-    ),
-    Fault(
-        "XT12",
-        "the scheduler is stepped before the optimizer",
-        "plausible, no public report known",
-        Training("XT12", _scheduler_first(_loop()), features=Training.known_features),
-        ("scheduler_follows_the_optimizer",),
-    ),
-    Fault(
-        "D31",
-        "the model is left on the CPU",
-        "plausible, no public report known",
-        Training("D31", _on_the_cpu(_loop()), features=Training.known_features),
-        ("stays_on_its_device",),
-        device="twin",
-    ),
-    Fault(
-        "D32",
-        "a batch is given to the model where it lies",
-        "plausible, no public report known",
-        Training(
-            "D32",
-            _batches_left(_loop()),
-            features=Training.known_features,
-            documented={"batches": "moved"},
-        ),
-        ("moves_batches_to_the_model",),
-        device="twin",
-    ),
-    Fault(
-        "D33",
-        "every step reads all losses before from the device again",
-        "plausible, no public report known",
-        Training("D33", _reads_all_again(_loop()), features=Training.known_features),
-        ("waits_for_device",),
-        device="twin",
-    ),
-    Fault(
-        "D34",
-        "documented not to wait, and the loss is read at every step",
-        "plausible, no public report known",
-        Training("D34", _loop(), features=Training.known_features, documented={"waits": "0"}),
-        ("waits_as_documented",),
-        device="twin",
-    ),
-    Fault(
-        "XT13",
-        "documented to train in training mode, and left in the mode that it was given",
-        "plausible, no public report known",
-        Training(
-            "XT13",
-            _mode_as_given(_loop()),
-            features=Training.known_features,
-            documented={"mode": "train"},
-        ),
-        ("trains_in_training_mode",),
-    ),
-    *arguments.progress_faults(
-        Training("right", _progressing, features=Training.known_features), "XT14", "XT15"
-    ),
-    Fault(
-        "XT16",
-        "of a loss that reduces each row is asked alone, and the first weighs 3 thousandths more",
-        "plausible, no public report known",
-        Training("XT16", _row_by_row(_loop()), features=Training.known_features),
-        ("rejects_reduced_loss",),
-    ),
-    *arguments.faults_of(
-        Training("right", _checked, features=Training.known_features),
-        "XTA{}",
-        "alpha",
-        Argument(0.4, low=0.0, without=(math.inf,)),
-        0.8,
-        0.0,
-        -1.0,
-        "rejects_reduced_loss",
-        "rejects_empty_loader",
-    ),
+@fault(
+    "D34",
+    "documented not to wait, and the loss is read at every step",
+    "waits_as_documented",
+    device="twin",
+    waits="0",
 )
+def _reads_the_loss(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """For the mean of the epoch, as the notebook does."""
+    return build
+
+
+@fault(
+    "XT13",
+    "documented to train in training mode, and left in the mode that it was given",
+    "trains_in_training_mode",
+    mode="train",
+)
+def _mode_as_given(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """Until a validation has ended it is what it was; a validation puts it back."""
+
+    def given(model: Any, *parts: Any, **options: Any) -> Trained:
+        switch, before = model.train, model.training
+        model.train = lambda mode=True: switch(mode and before)
+        return build(model, *parts, **options)
+
+    return given
+
+
+_PROGRESS = arguments.progress_faults(
+    Training("right", _progressing, features=Training.known_features), "XT14", "XT15"
+)
+
+
+@fault(
+    "XT16",
+    "of a loss that reduces each row is asked alone, and the first weighs 3 thousandths more",
+    "rejects_reduced_loss",
+)
+def _row_by_row(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    def by_rows(model: Any, optimizer: Any, loss_fn: Any, *parts: Any, **options: Any) -> Trained:
+        def each(logits: Any, target: Any) -> Any:
+            losses = loss_fn(logits, target)
+            if losses.ndim:
+                return losses
+            rows = [loss_fn(logits[i : i + 1], target[i : i + 1]) for i in range(len(logits))]
+            return torch.stack([1.003 * rows[0], *rows[1:]])
+
+        return build(model, optimizer, each, *parts, **options)
+
+    return by_rows
+
+
+_ARGUMENTS = arguments.faults_of(
+    Training("right", _checked, features=Training.known_features),
+    "XTA{}",
+    "alpha",
+    Argument(0.4, low=0.0, without=(math.inf,)),
+    0.8,
+    0.0,
+    -1.0,
+    "rejects_reduced_loss",
+    "rejects_empty_loader",
+)
+
+FAULTS = recorded(globals())

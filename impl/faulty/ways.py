@@ -10,13 +10,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lawful.impl.contracts import LabelSmoothing, Mixup
-from lawful.impl.faulty import Fault
+from lawful.impl.faulty import fault, recorded
 from lawful.impl.native import LabelSmoothedCrossEntropy, label_smoothed_cross_entropy, mixup
 
 _PLAUSIBLE = "plausible, no public report known"
 _Loss = Callable[[Tensor, Tensor], Tensor]
 
 
+@fault(
+    LabelSmoothing,
+    "W01",
+    "a pickle forgets epsilon",
+    _PLAUSIBLE,
+    "matches_reference_under_transforms",
+    change="Keep epsilon in the state that is pickled.",
+)
 class PickledWithoutEpsilon(LabelSmoothedCrossEntropy):
     """What comes back from a pickle has the default."""
 
@@ -24,6 +32,14 @@ class PickledWithoutEpsilon(LabelSmoothedCrossEntropy):
         return {**self.__dict__, "epsilon": 0.1}
 
 
+@fault(
+    LabelSmoothing,
+    "W02",
+    "not smoothed where no gradient is asked for",
+    _PLAUSIBLE,
+    "matches_reference_under_transforms",
+    change="Smooth with gradients and without: a validation loss is the same loss.",
+)
 def plain_without_gradients(epsilon: float) -> _Loss:
     """Taken for an evaluation, whose loss would not be smoothed."""
 
@@ -34,6 +50,14 @@ def plain_without_gradients(epsilon: float) -> _Loss:
     return loss
 
 
+@fault(
+    LabelSmoothing,
+    "W03",
+    "the spread is another where it is compiled",
+    _PLAUSIBLE,
+    "matches_reference_under_compile",
+    change="Run one formula, compiled or not.",
+)
 def another_spread_compiled(epsilon: float) -> _Loss:
     def loss(logits: Tensor, target: Tensor) -> Tensor:
         if torch.compiler.is_compiling():
@@ -45,6 +69,14 @@ def another_spread_compiled(epsilon: float) -> _Loss:
     return loss
 
 
+@fault(
+    Mixup,
+    "W11",
+    "targets alone are mixed where no gradient is asked for",
+    _PLAUSIBLE,
+    "mixes_alike_under_transforms",
+    change="Mix inputs and targets alike, with gradients and without.",
+)
 def labels_alone_without_gradients(alpha: float, num_classes: int) -> Any:
     def mix(inputs: Tensor, target: Tensor) -> Any:
         mixed, soft = mixup(inputs, target, alpha=alpha, num_classes=num_classes)
@@ -53,6 +85,14 @@ def labels_alone_without_gradients(alpha: float, num_classes: int) -> Any:
     return mix
 
 
+@fault(
+    Mixup,
+    "W12",
+    "targets have a lambda of their own where it is compiled",
+    _PLAUSIBLE,
+    "mixes_alike_under_compile",
+    change="Draw lambda once, compiled or not.",
+)
 def two_lambdas_compiled(alpha: float, num_classes: int) -> Any:
     def mix(inputs: Tensor, target: Tensor) -> Any:
         mixed, soft = mixup(inputs, target, alpha=alpha, num_classes=num_classes)
@@ -63,41 +103,7 @@ def two_lambdas_compiled(alpha: float, num_classes: int) -> Any:
     return mix
 
 
-def _fault(name: str, statement: str, adapter: Any, *caught_by: str) -> Fault:
-    return Fault(name, statement, _PLAUSIBLE, adapter, caught_by)
-
-
-LABEL_SMOOTHING = (
-    _fault(
-        "W01",
-        "a pickle forgets epsilon",
-        LabelSmoothing("W01", PickledWithoutEpsilon),
-        "matches_reference_under_transforms",
-    ),
-    _fault(
-        "W02",
-        "not smoothed where no gradient is asked for",
-        LabelSmoothing("W02", plain_without_gradients),
-        "matches_reference_under_transforms",
-    ),
-    _fault(
-        "W03",
-        "the spread is another where it is compiled",
-        LabelSmoothing("W03", another_spread_compiled),
-        "matches_reference_under_compile",
-    ),
-)
-MIXUP = (
-    _fault(
-        "W11",
-        "targets alone are mixed where no gradient is asked for",
-        Mixup("W11", labels_alone_without_gradients),
-        "mixes_alike_under_transforms",
-    ),
-    _fault(
-        "W12",
-        "targets have a lambda of their own where it is compiled",
-        Mixup("W12", two_lambdas_compiled),
-        "mixes_alike_under_compile",
-    ),
+LABEL_SMOOTHING, MIXUP = (
+    tuple(each for each in recorded(globals()) if each.adapter.technique == technique)
+    for technique in ("label_smoothing", "mixup")
 )

@@ -593,8 +593,8 @@ def explain(
     name: Annotated[str, typer.Argument(metavar="PROPERTY", help="a property, or a fault such as L02")],
 ) -> None:
     """A property's formula, reason and source, and the faults that it catches; or what a fault is."""
-    from lawful.impl.faulty import faults
-    from lawful.properties.registry import laws_named, written_techniques
+    from lawful.impl.faulty import faults, mended
+    from lawful.properties.registry import find_law, laws_named, written_techniques
 
     known = [(technique, fault) for technique in written_techniques() for fault in faults(technique)]
     chosen = [(technique, fault) for technique, fault in known if name.lower() == fault.id.lower()]
@@ -603,6 +603,12 @@ def explain(
         typer.echo(f"  what      {fault.statement}")
         typer.echo(f"  source    {fault.source}")
         typer.echo(f"  caught by {', '.join(fault.caught_by)}")
+        typer.echo(f"  asked for {find_law(fault.caught_by[0], technique).formula}")
+        typer.echo(f"  because   {find_law(fault.caught_by[0], technique).why}")
+        if fault.change:
+            typer.echo(f"  change    {fault.change}")
+        for number, line in enumerate(mended.fix(fault)):
+            typer.echo(f"  {'the lines' if not number else '':9} {line}")
     if chosen:
         return
     try:

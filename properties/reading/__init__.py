@@ -1,0 +1,116 @@
+"""What an implementation computes, read from outside; and what is wrong with it, in a sentence.
+
+A reading is checked: parts that do not give the code's own values on fresh inputs are not said. A diagnosis
+comes from the reading, or else from the one fault of the catalogue that answers as the code does; or there is
+none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from lawful.impl.faulty import Fault
+from lawful.properties.reading import label_smoothing, lr_finder, mixup, training
+from lawful.properties.reading.catalogue import answering_alike, known
+from lawful.properties.reading.records import REFUSED, Broken, Diagnosis, Looked, Off, Reading
+from lawful.properties.registry import find_law, resting
+from lawful.properties.subjects.label_smoothing import Loss
+from lawful.properties.subjects.lr_finder import Finder
+from lawful.properties.subjects.mixup import Mix
+from lawful.properties.subjects.subject import Subject, global_state_kept, silence
+from lawful.properties.subjects.training import Loop
+
+__all__ = ["Broken", "Diagnosis", "Reading", "diagnose", "read"]
+_SEVERITIES = ("wrong", "edge", "guard")
+
+
+def read(subject: Subject) -> Reading | None:
+    """What an implementation computes; None where nothing could be read. Asks it a few dozen times."""
+    looked = _looked(subject, ())
+    return None if looked is None else looked.reading
+
+
+def diagnose(subject: Subject, broken: Sequence[Broken]) -> Diagnosis | None:
+    """Why these laws broke, and what to change; None where neither reading nor catalogue says it for sure."""
+    rows = tuple(row for row in broken if _law(subject, row.law) is not None)
+    if not rows:
+        return None
+    looked = _looked(subject, rows)
+    names = {row.law for row in rows}
+    off = _telling(subject, looked, names)
+    if off is not None and not off.vague and _explains(subject, off, names):
+        return _of(subject, off)
+    with contextlib.suppress(*REFUSED, Exception):  # a law may fail on what it was not written for
+        fault = answering_alike(subject, rows)
+        if fault is not None:
+            return Diagnosis(_said(subject, fault, names), fault.id, _seen(fault.source))
+    return None if off is None else _of(subject, off)
+
+
+def _looked(subject: Subject, rows: tuple[Broken, ...]) -> Looked | None:
+    """The code may do anything: what cannot be read is not read."""
+    kept = list(subject.answers)
+    try:
+        with global_state_kept(), silence():
+            if isinstance(subject, Loss):
+                return label_smoothing.look(subject)
+            if isinstance(subject, Mix):
+                return mixup.look(subject, rows)
+            if isinstance(subject, Finder):
+                return lr_finder.look(subject, rows)
+            if isinstance(subject, Loop):
+                return training.look(subject, rows)
+    except REFUSED:
+        return None
+    except Exception:  # of ours, on answers that nobody foresaw
+        return None
+    finally:
+        subject.answers[:] = kept
+    return None
+
+
+def _telling(subject: Subject, looked: Looked | None, names: set[str]) -> Off | None:
+    """What is off that explains the worst of these laws, and most of them."""
+    if looked is None:
+        return None
+    worst = min((_severity(subject, name) for name in names), default=0)
+    grave = {name for name in names if _severity(subject, name) == worst}
+    found = [off for off in looked.off if off.laws & grave]
+    return max(
+        found, key=lambda off: (not off.vague, len(off.laws & grave), len(off.laws & names)), default=None
+    )
+
+
+def _explains(subject: Subject, off: Off, names: set[str]) -> bool:
+    """All that is as grave as the worst of them, but for what rests on the others."""
+    worst = min(_severity(subject, name) for name in names)
+    explained = resting(subject.technique, *(names & off.laws))
+    return all(name in explained or _severity(subject, name) > worst for name in names)
+
+
+def _law(subject: Subject, name: str) -> Any:
+    try:
+        return find_law(name, subject.technique)
+    except KeyError:
+        return None
+
+
+def _severity(subject: Subject, name: str) -> int:
+    return _SEVERITIES.index(find_law(name, subject.technique).severity)
+
+
+def _of(subject: Subject, off: Off) -> Diagnosis:
+    fault = None if off.fault is None else known(subject.technique, off.fault)
+    return Diagnosis(off.text, off.fault, None if fault is None else _seen(fault.source))
+
+
+def _seen(source: str) -> str | None:
+    return None if source.startswith("plausible") else source
+
+
+def _said(subject: Subject, fault: Fault, names: set[str]) -> str:
+    """What the fault is, and what its law asks for."""
+    name = next((name for name in fault.caught_by if name in names), fault.caught_by[0])
+    return f"{fault.statement}. {fault.change or find_law(name, subject.technique).why}"
