@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from lawful.properties import check
+
 from . import command
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -41,6 +43,29 @@ def printed(name):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_terminal_says_what_is_written_down(name):
     assert printed(name) == (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def test_what_rests_on_a_law_that_was_left_out_is_no_finding_of_its_own():
+    """Whether it is one, the law that was left out decides."""
+    only = (*QUICK, "--only", "bounded_below_by_entropy", "--dtype", "float32")
+    done = command.lawful("check", "losses.py:HalfSmoothCE", *only, cwd=GOLDEN)
+    assert "FAIL  wrong result: matches_reference" in done.stdout
+    assert "1 more test fails for the same reason" in done.stdout
+    assert "bounded_below_by_entropy" not in done.stdout
+    right = command.lawful("check", "losses.py:SmoothCE", *only, cwd=GOLDEN)
+    assert "PASS: no wrong results in 1 test (1 pass)" in right.stdout
+
+
+def test_python_is_told_the_same_as_the_terminal():
+    asked = {"profile": "quick", "device": "cpu", "only": ["bounded_below_by_entropy"], "dtypes": ["float32"]}
+    report = check(str(GOLDEN / "losses.py:HalfSmoothCE"), **asked)
+    _, _, first, *_, last = str(report).splitlines()
+    assert first == "FAIL  wrong result: matches_reference"
+    assert last.startswith("FAIL: 1 wrong result in 2 tests (2 fail)")
+    shown = report._repr_html_()
+    assert shown.index("FAIL  wrong result") < shown.index("<details><summary>a program that shows it")
+    assert shown.index("FAIL: 1 wrong result in 2 tests") < shown.index("<details><summary>every test")
+    assert "lawful show" not in shown
 
 
 def test_every_file_that_is_written_down_is_compared():

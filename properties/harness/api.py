@@ -121,7 +121,7 @@ class Asked:
 
     def rows(self, cases: Iterable[Case]) -> list[Result]:
         """Their results, after the programs of their findings were run."""
-        cases = list(cases)
+        cases = self._with_what_decides(list(cases))
         builds = {case.subject.adapter.name: case.subject.adapter.build for case in cases}
         rows = proven(
             [self.result(case) for case in cases],
@@ -131,12 +131,36 @@ class Asked:
         self._results |= {case.id: row for case, row in zip(cases, rows, strict=True)}
         return rows
 
+    def _with_what_decides(self, cases: list[Case]) -> list[Case]:
+        """These; and on demand, where one of them broke, the cases of the laws on which it rests."""
+        chosen = [case for case in cases if not case.on_demand]
+        while True:
+            asked = {(case.subject.adapter.name, case.law.id) for case in chosen}
+            wanted = {
+                (case.subject.adapter.name, f"{case.law.technique}.{name}")
+                for case in chosen
+                if self.result(case).verdict == "broken"
+                for name in case.law.rests_on
+            }
+            more = [
+                case
+                for case in self.planned
+                if case.on_demand and (case.subject.adapter.name, case.law.id) in wanted - asked
+            ]
+            if not more:
+                return chosen
+            chosen += more
+
     def _run(self, row: Result, build: Any) -> Ended:
         assert row.reproduce is not None
         if NO_SOURCE in row.reproduce:
             with silence():
                 return run_here(row.reproduce, build)
         return _PROVER.prove(row.reproduce, self.plan.folder)
+
+    def left_out(self, law: str) -> bool:
+        """Whether a law is no test of its own, but asked only to decide about others."""
+        return any(case.on_demand for case in self.planned if case.law.name == law)
 
     def finding(self, case: Case) -> tuple[Result, Finding | None]:
         """The result of a case, and the finding to which it belongs: what decides about it is asked too."""
@@ -291,6 +315,7 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
                 sampled=("twin",) if plan.device == "auto" else (),
                 only=plan.only,
                 skip=plan.skip,
+                deciding=True,
             )
         except ValueError as error:
             raise UsageError(str(error)) from error
@@ -413,6 +438,8 @@ def _tests(planned: list[Case], plan: Plan, fail_on: str) -> list[Any]:
     profile, asked = PROFILES[plan.profile], Asked(planned, plan)
     by_law: dict[str, list[Case]] = {}
     for case in planned:
+        if case.on_demand:
+            continue
         by_law.setdefault(case.law.id, []).append(case)
     import pytest
 

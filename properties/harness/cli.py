@@ -304,7 +304,7 @@ def scan(
             typer.echo(f"{where}  {candidate.name}  {candidate.technique}")
         for note in notes:
             typer.echo(note)
-        typer.echo(f"{len(found)} candidates" + ("" if list_only else ": nothing was asked"))
+        typer.echo(f"{len(found)} candidates" + ("" if list_only else ": nothing was tested"))
         raise typer.Exit(0 if list_only else 2)
     typer.echo(
         f"{len(found)} candidates. This imports and runs their code, each in a process of its own with "
@@ -352,9 +352,9 @@ def _print_scan(result: Any) -> None:
     for note in result.notes:
         typer.echo(note)
     counts = Counter(row["status"] for row in result.rows)
-    typer.echo(
-        f"{len(result.rows)} candidates: " + ", ".join(f"{n} {status}" for status, n in counts.items())
-    )
+    kinds = {"asked": "tested"}
+    told = ", ".join(f"{n} {kinds.get(status, status)}" for status, n in counts.items())
+    typer.echo(f"{len(result.rows)} candidates: {told}")
 
 
 @app.command()
@@ -367,13 +367,15 @@ def replay(
     """Ask the stored counterexamples of a report again, each one call: exit 1 where one still fails."""
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.processes import replayed
+    from lawful.properties.harness.words import VERDICTS
 
     try:
         rows = replayed(report, row)
     except Refused as error:
         _refuse(error)
     for number, each in rows:
-        typer.echo(f"{number:4}  {each['verdict']:12} {each['property']} ({each['device']}, {each['dtype']})")
+        verdict = VERDICTS[each["verdict"]]
+        typer.echo(f"{number:4}  {verdict:12} {each['property']} ({each['device']}, {each['dtype']})")
         typer.echo(f"      {each['message']}")
     raise typer.Exit(1 if any(each["verdict"] == "broken" for _, each in rows) else 0)
 
@@ -501,6 +503,7 @@ def diff(
     """What changed between two reports: exit 1 where something that held is broken, or was not asked."""
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.outputs import changes, versions
+    from lawful.properties.harness.words import VERDICTS
 
     try:
         before, after = _stored(old), _stored(new)
@@ -510,9 +513,10 @@ def diff(
         typer.echo(line)
     found = changes(before, after)
     for name, law, was, now in found:
-        typer.echo(f"{name}  {law}: {was or 'not there'} -> {now or 'not there'}")
+        before_word, now_word = VERDICTS.get(was, "not there"), VERDICTS.get(now, "not there")
+        typer.echo(f"{name}  {law}: {before_word} -> {now_word}")
     if not found:
-        typer.echo("no verdict changed")
+        typer.echo("nothing changed")
     worse = [each for each in found if each[2] == "holds" and each[3] in ("broken", "error")]
     raise typer.Exit(1 if worse else 0)
 

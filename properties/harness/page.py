@@ -78,6 +78,9 @@ def _line(text: str) -> str:
 def view(info: Mapping[str, Any]) -> dict[str, Any]:
     names = Counter(each["name"] for each in info["implementations"])
     shown = [_implementation(info, each, names) for each in info["implementations"]]
+    _told_apart(shown)
+    for each in shown:
+        _told_apart(each["findings"])
     techniques = list(dict.fromkeys(each["technique"] for each in shown))
     return {
         "info": info,
@@ -94,6 +97,18 @@ def view(info: Mapping[str, Any]) -> dict[str, Any]:
         "verdicts": MEANINGS,
         "symbols": SYMBOLS,
     }
+
+
+def _told_apart(shown: list[dict[str, Any]]) -> None:
+    """An address is one thing's alone: a law with two causes has two findings, and files may share a name."""
+    seen: Counter[str] = Counter()
+    for each in shown:
+        first = each["id"]
+        seen[first] += 1
+        if seen[first] > 1:
+            each["id"] += f".{seen[first]}"
+            for finding in each.get("findings", ()):
+                finding["id"] = finding["id"].replace(first, each["id"], 1)
 
 
 def library_of(implementation: Mapping[str, Any]) -> str:
@@ -147,11 +162,6 @@ def _implementation(info: Mapping[str, Any], each: Mapping[str, Any], names: Cou
         if verdict in groups:
             rows = [row for row in each["results"] if row["property"] == name]
             groups[verdict].append(_quiet(laws, each["technique"], name, rows))
-    used = Counter(finding["id"] for finding in findings)
-    for finding in findings:  # one law with two causes has two findings
-        if used[finding["id"]] > 1:
-            used[finding["id"]] -= 1
-            finding["id"] += f".{used[finding['id']]}"
     return {
         **each,
         "id": place,

@@ -7,6 +7,7 @@ stand in and no standard input; whatever it starts is ended with the run. It cos
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,9 +48,17 @@ class Scan:
 
     def to_json(self, command: str, profile: str, seed: int) -> dict[str, Any]:
         report = Report(profile, seed, [], notes=self.notes, fail_on=self.fail_on, command=command)
-        asked = [row["implementation"] for row in self.rows if "implementation" in row]
-        rows = [{k: v for k, v in row.items() if k != "implementation"} for row in self.rows]
-        return {**report.to_json(), "implementations": asked, "candidates": rows}
+        asked = [row for row in self.rows if "implementation" in row]
+        report.laws = {name: law for row in asked for name, law in row["laws"].items()}
+        names = Counter(row["implementation"]["name"] for row in asked)
+        told = [
+            # of several files: told apart by where they are
+            {**each, "name": f"{row['path']}:{each['name']}" if names[each["name"]] > 1 else each["name"]}
+            for row in asked
+            for each in [row["implementation"]]
+        ]
+        rows = [{k: v for k, v in row.items() if k not in ("implementation", "laws")} for row in self.rows]
+        return {**report.to_json(), "implementations": told, "candidates": rows}
 
 
 def found_in(paths: Iterable[Path]) -> tuple[list[Candidate], list[str]]:
@@ -151,4 +160,5 @@ def row_of(outcome: Outcome) -> dict[str, Any]:
         "severities": [each.severity for each in found if each.verdict == "broken"],
         "called_as": report.implementations[0].called_as,
         "implementation": report.to_json()["implementations"][0],
+        "laws": report.laws,
     }

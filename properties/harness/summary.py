@@ -202,19 +202,25 @@ def verdict(info: Info) -> str:
         return f"FAIL: nothing was tested ({_asked(counts, found)})."
     tests = words.counted(sum(counts.values()), "test", "tests")
     within = f"in {tests} ({_asked(counts, found)}), {seconds(info)}."
-    failing = [one for one in found if one.fails]
-    if failing:
-        what = [problems(failing)] if problems(failing) else []
-        errors = sum(1 + one.more for one in failing if not one.number)
-        what += [f"{words.counted(errors, 'test', 'tests')} could not be run"] if errors else []
-        return f"FAIL: {', '.join(what)} {within}"
-    return f"PASS: {_CLEAN[info.get('fail_on', 'wrong')]} {within}"
+    if failing := failing_words(info):
+        return f"FAIL: {failing} {within}"
+    return f"PASS: {CLEAN[info.get('fail_on', 'wrong')]} {within}"
 
 
-_CLEAN = {
+def failing_words(info: Info) -> str:
+    """How much of what makes the run fail: empty where nothing does."""
+    if not _tested(info):
+        return "nothing was tested"
+    failing = [one for one in told(info) if one.fails]
+    errors = sum(1 + one.more for one in failing if not one.number)
+    not_run = f"{words.counted(errors, 'test', 'tests')} could not be run" if errors else ""
+    return ", ".join(filter(None, (problems(failing), not_run)))
+
+
+CLEAN = {
     "wrong": "no wrong results",
-    "edge": "no wrong results, also at the edges of the range,",
-    "guard": "no wrong results, and no invalid input accepted without an error,",
+    "edge": "no wrong results and no problems at the edges of the range",
+    "guard": "no wrong results, no problems at the edges and no invalid input accepted without an error",
 }
 """By ``fail_on``: what a run that passes has not found."""
 
@@ -239,9 +245,11 @@ def last_line(info: Info, hints: bool = True) -> str:
         more = not_failing(info)
         hint = ("  (-v shows them)" if more else "   -v shows every test") if hints else ""
         return f"{verdict(info)}{f' {more}' if more else ''}{hint}"
+    if not hints:
+        return verdict(info)
     shows = "prints a program that shows it" if len(failing) == 1 else "prints a program for the first"
     show = f"   lawful show {failing[0].number} {shows};" if failing else ""
-    return f"{verdict(info)}{show}" + ("   -v every test" if hints else "")
+    return f"{verdict(info)}{show}   -v every test"
 
 
 def lines(info: Info) -> list[str]:
