@@ -831,6 +831,10 @@ def rejects_bad_target(mix: Mix, size: int, beyond: int, rows: bool, alpha: floa
 )
 @draws(size=one_of(4, 2), rows=one_of(False, True), alpha=alphas(), seed=seeds())
 def rejects_odd_targets(mix: Mix, size: int, rows: bool, alpha: float, seed: int) -> None:
+    if rows and "places" in mix.features:
+        raise Unasked("whole numbers are classes, one for each place")
+    if not rows and "num_classes" not in mix.features:
+        raise Unasked("of no number of classes, labels of floats are values")
     target = probes.identity_batch(size) if rows else list(range(size))
     what, dtype = ("rows of whole numbers", "int64") if rows else ("labels of floats", "float32")
     ask = partial(mix, probes.identity_batch(size), target, alpha, seed, target_as=dtype)

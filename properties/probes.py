@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
+import math
 import random
 import weakref
 from collections.abc import Callable, Iterator
@@ -162,7 +164,7 @@ class Script:
     """The mean of the inputs at each call of the model: which batch it was."""
     steppers: list[torch.optim.Optimizer] = field(default_factory=list)
     """The optimizer of each step."""
-    model: weakref.ref[nn.Module] | None = None
+    model: weakref.ref[Any] | None = None
     """The one that was called last: it may be a copy."""
     batches: list[float] = field(default_factory=list)
     """The mean of the inputs at each call since the last step."""
@@ -172,6 +174,12 @@ class Script:
     """The most graphs, older than the step before, that were alive at a call."""
     steps: list[tuple[list[float], list[float], list[float]]] = field(default_factory=list)
     """For each optimizer step: the groups' rates, the gradients, and the batches before it."""
+    weights: list[float] = field(default_factory=list)
+    """What the model multiplies by, at each call of the model in training."""
+    weights_after: list[float] = field(default_factory=list)
+    """And after each step."""
+    validated: list[tuple[bool, bool]] = field(default_factory=list)
+    """For each validation batch: whether the model was in training mode, and whether there was a graph."""
     aside: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
     """Within which the host's waits are our own."""
 
@@ -195,6 +203,11 @@ class Script:
     def criterion(self, output: Tensor, target: Tensor) -> Tensor:
         """The scripted loss, with the output's gradient; it draws from every generator, as data do."""
         random.random(), np.random.random(), torch.rand(())
+        with self.aside():
+            if bool(target.any()):  # of a validation batch: the model's own output is its loss
+                model = self.model() if self.model is not None else None
+                self.validated.append((bool(model is not None and model.training), output.requires_grad))
+                return output.mean()
         self.kept = max(self.kept, sum(mark() is not None for mark in self.graphs[:-1]))
         if output.requires_grad:
             mark = _Mark()
@@ -250,6 +263,8 @@ class ScriptedModel(nn.Module):
         self.script.batches.append(mean)
         if self.training:
             self.seen += 1
+            with self.script.aside():
+                self.script.weights.append(float((self.first + self.second).detach()))
         return x * (self.first + self.second)
 
 
@@ -269,6 +284,9 @@ def watched(script: Script) -> Iterator[None]:
         script.steps.append((rates, grads, list(script.batches)))
         script.training.append(bool(model is not None and model.training))
         script.steppers.append(optimizer)
+        script.weights_after.append(
+            math.nan if model is None else float((model.first + model.second).detach())
+        )
         script.batches.clear()
 
     handle = register_optimizer_step_post_hook(seen)
@@ -305,8 +323,8 @@ def scripted(
     model(torch.full((2, 1), 3.0, device=device)).mean().backward()
     optimizer.step()
     model.train(training)
-    script.means.clear()
-    script.batches.clear()
+    for seen in (script.means, script.batches, script.weights):
+        seen.clear()
     place = batches_on or device
     inputs = torch.arange(1.0, batches + 1, device=place).repeat_interleave(2)[:, None] / 8
     targets = torch.zeros(2 * batches, dtype=torch.int64, device=place)
@@ -315,6 +333,16 @@ def scripted(
     data: Any = TensorDataset(inputs, targets)
     loader = kind(_Stream(data) if streams else data, batch_size=2, **drawn)
     return script, model, optimizer, loader
+
+
+def validating(sizes: list[int], device: str = "cpu") -> DataLoader[Any]:
+    """A loader of batches of these sizes, inputs 1/8, 2/8 ..., whose targets say that they are validation."""
+    inputs = torch.arange(1.0, sum(sizes) + 1, device=device)[:, None] / 8
+    ends = np.cumsum([0, *sizes])
+    batches = [list(range(a, b)) for a, b in itertools.pairwise(ends.tolist())]
+    return DataLoader(
+        TensorDataset(inputs, torch.ones(len(inputs), device=device).long()), batch_sampler=batches
+    )
 
 
 def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer, loader: Any = None) -> dict[str, Any]:

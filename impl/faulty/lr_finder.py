@@ -238,7 +238,7 @@ def fault(
             return kind()(*parts, **options)
 
         said = {**promised, **documented}
-        adapter = LRFinder(id, build, features=LRFinder.known_features, documented=said)
+        adapter = LRFinder(id, build, features=LRFinder.usual_features, documented=said)
         found = Fault(id, statement, source, adapter, caught_by, code=kind, change=change)
         kind.fault = found  # type: ignore[attr-defined]
         return kind
@@ -1311,7 +1311,7 @@ class SuggestsOfOnePoint(Right):
 
 
 _PROGRESS = arguments.progress_faults(
-    LRFinder("right", _progressing, features=LRFinder.known_features), "XR56", "XR57"
+    LRFinder("right", _progressing, features=LRFinder.usual_features), "XR56", "XR57"
 )
 
 
@@ -1412,7 +1412,7 @@ class NotMarked(Right):
 
 
 _ARGUMENTS = arguments.faults_of(
-    LRFinder("right", _checked, features=LRFinder.known_features),
+    LRFinder("right", _checked, features=LRFinder.usual_features),
     "XRA{}",
     "divergence",
     Argument(4.0, low=1.0, without=(1.0,)),

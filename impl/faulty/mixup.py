@@ -114,7 +114,7 @@ def fault(
         adapter = Mixup(
             id,
             of or code,
-            features=Mixup.known_features - set(without),
+            features=Mixup.usual_features - set(without),
             ranks=(2, 1, 3, 4, 5),
             loss=code if of else None,
             documented=documented or {},
@@ -1039,12 +1039,12 @@ class FirstRowsAlone(Right):
 
 _ARGUMENTS = (
     arguments.late(
-        Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),
+        Mixup("right", _checked, features=Mixup.usual_features, ranks=(2, 1, 3, 4, 5)),
         "XMA5",
         scope=Argument("sample", values=("sample", "batch")),
     ),
     *arguments.faults_of(
-        Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),
+        Mixup("right", _checked, features=Mixup.usual_features, ranks=(2, 1, 3, 4, 5)),
         "XMA{}",
         "scope",
         Argument("sample", values=("sample", "batch")),

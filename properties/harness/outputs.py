@@ -18,7 +18,8 @@ Info = Mapping[str, Any]
 
 
 def markdown(info: Info) -> str:
-    """A table for a README: a row an implementation. ``problems`` are those that do not fail the run."""
+    """A table for a README: a row an implementation; below it, why what is wrong is wrong. ``problems`` are
+    those that do not fail the run."""
     lines = [
         "| implementation | technique | result | known failures | problems |",
         "| --- | --- | --- | --- | --- |",
@@ -34,7 +35,12 @@ def markdown(info: Info) -> str:
         problems = _named(one for one in own if one.number and not one.known and not one.fails)
         technique = words.TECHNIQUES[each["technique"]]
         lines.append(f"| {each['name']}{version} | {technique} | {result} | {known} | {problems} |")
-    return "\n".join(lines) + "\n"
+    why = [
+        f"- `{one.implementation['name']}`, `{one.row['property']}`: {one.diagnosis}"
+        for one in found
+        if one.diagnosis
+    ]
+    return "\n".join([*lines, *(["", *why] if why else [])]) + "\n"
 
 
 def _named(found: Iterable[summary.Told]) -> str:
@@ -84,6 +90,8 @@ def junit(info: Info) -> str:
             elif kind:
                 counts[{"failure": "failures", "error": "errors", "skipped": "skipped"}[kind]] += 1
                 said = f"{words.VERDICTS[row['verdict']]}: {words.said(row['message'] or '')}"
+                if kind == "failure":
+                    said = _with_diagnosis(said, _finding_of(each, row).get("diagnosis"))
                 inside = ElementTree.SubElement(case, kind, message=_xml(" ".join(said.split())))
                 if kind == "failure":
                     inside.text = _xml(row["reproduce"] or "")
@@ -125,7 +133,20 @@ def github(info: Info) -> Iterator[str]:
         where = f" file={_escaped(file)},line={line}," if file else " "
         title = _escaped(f"{one.implementation['name']}: {one.heading}")
         level = "error" if one.fails else "warning"
-        yield f"::{level}{where}title={title}::{_escaped(one.short, data=True)}"
+        said = _escaped(_with_diagnosis(words.said(one.message), one.diagnosis), data=True)
+        yield f"::{level}{where}title={title}::{said}"
+
+
+def _finding_of(each: Info, row: Info) -> Info:
+    """The finding whose case a row is."""
+    case = f"{row['device']}-{row['dtype']}"
+    own = (f for f in each["findings"] if f["property"] == row["finding"] and case in f["cases"])
+    return next(own, {})
+
+
+def _with_diagnosis(said: str, diagnosis: str | None) -> str:
+    """What was seen, after why it is so where that is known."""
+    return f"{diagnosis} Seen: {said}" if diagnosis else said
 
 
 def _escaped(text: str, data: bool = False) -> str:
@@ -149,6 +170,7 @@ def issue(info: Info) -> str:
             shown: Any = next((row for row in each["results"] if row["property"] == finding["property"]), {})
             parts += [
                 f"# {each['name']}{version}: {finding['message']}",
+                *([finding["diagnosis"]] if finding.get("diagnosis") else []),
                 f"**Expected**, of any {each['technique'].replace('_', ' ')}: {law.get('formula', '')}. "
                 f"{law.get('why', '')} (Source: {law.get('source', 'unknown')}.)",
                 f"**Found** in {', '.join(finding['cases'])}: {finding['message']}. It was called as "

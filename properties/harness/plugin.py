@@ -87,7 +87,8 @@ def _failure(law: Any, result: Any, finding: Any) -> str:
 
     said = words.said(result.message or "")
     kind = words.HEADINGS[result.severity] if result.verdict == "broken" else words.VERDICTS[result.verdict]
-    lines = [getattr(finding, "diagnosis", None) or f"{kind}: {said}", ""]
+    diagnosis = finding.diagnosis if finding is not None else None
+    lines = [diagnosis or f"{kind}: {said}", ""]
     lines += [f"law       {law.name}: {law.formula}", f"because   {law.why}"]
     if finding is not None and finding.property != law.name:
         below = words.said(finding.rows[0].message or "")

@@ -74,6 +74,7 @@ def _findings(each: Info, found: list[summary.Told]) -> list[str]:
     ways = ", ".join(f"{k}={v}" for k, v in each["conventions"].items() if k in WAYS)
     offers = each["called_as"].partition("  (offers ")[2].rstrip(")")
     lines = [summary.header(each), *summary.remarks(each)]
+    lines += [f"computes           {each['reading']['text']}"] if each.get("reading") else []
     lines += [f"offers             {offers}"] if offers else []
     lines += [f"conventions        {choices or 'none detected'}"]
     lines += [f"called by PyTorch  {ways}"] if ways else []

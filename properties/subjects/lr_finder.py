@@ -107,6 +107,8 @@ class Sweep(Answer):
     suggestion_error: BaseException | None = None
     drawn: Picture | None = None
     """Where its plot was asked for."""
+    swept: Swept | None = None
+    """What came back."""
 
     @property
     def steps(self) -> int:
@@ -163,6 +165,7 @@ class Finder(Subject):
         on_cpu: bool = False,
         shuffles: bool = False,
         streams: bool = False,
+        validates: list[int] | None = None,
         **features: Any,
     ) -> Sweep:
         """``batches`` of the loader, as many as steps where None; ``groups`` of the optimizer, 1 or 2;
@@ -170,7 +173,7 @@ class Finder(Subject):
         ``interrupts``: it is interrupted where it would raise; ``suggests``: read its suggestion too, for
         which some draw a plot; ``draws``: look at its plot; ``on_cpu``: the batches are there, wherever
         the model is; ``shuffles``: the loader draws from a generator of its own; ``streams``: it has no
-        length."""
+        length; ``validates``: the sizes of a validation loader's batches."""
         steps = len(losses) if num_iter is None else num_iter
         if num_iter is None and steps < self.adapter.least_steps:
             raise Unasked(f"it wants {self.adapter.least_steps} steps")
@@ -201,6 +204,9 @@ class Finder(Subject):
                 call.do("script.aside = lambda: twin.looking(False)")
             if setting is not None:
                 call.do(probes.SETTINGS[setting])
+            if validates is not None:
+                place = "" if self.device == "cpu" else ", device"
+                call.do(f"val_loader = validating({literal(validates)}{place})")
             self._run(answer, rates, steps, suggests, draws, features)
         return answer
 
@@ -211,6 +217,8 @@ class Finder(Subject):
         call.do("before = snapshot(model, optimizer, loader)")
         span = {"start_lr": rates[0], "end_lr": rates[1], "num_iter": steps, **features}
         named = {name: literal(value) for name, value in span.items()}
+        if "val_loader" in call.names:
+            named["val_loader"] = "val_loader"
         built = self.build_source("model", "optimizer", "script.criterion", "loader", **named)
         swept: Swept | None = None
         try:
@@ -243,6 +251,7 @@ class Finder(Subject):
         call.do("used = numpy.array([rates[0] for rates, _, _ in script.steps])")
         answer.used = call.see("used")
         if swept is not None:
+            answer.swept = swept
             self._read(answer, swept, suggests)
             if draws and swept.plot is not None:
                 with self.asking(), silence():
@@ -489,6 +498,16 @@ class Finder(Subject):
             return "gives no history"
         if feature == "given_optimizer":
             return "makes an optimizer of its own"
+        says = {
+            "val_loader": "says nothing of a validation set",
+            "clip_grad_norm": "says nothing of gradients that are clipped",
+            "sweeps": "says nothing of several sweeps",
+            "group_suggestions": "suggests nothing for each group",
+            "explanation": "gives no reason in words",
+            "several_rules": "draws one rule's suggestion",
+        }
+        if feature in says:
+            return says[feature]
         options: dict[str, Any] = {feature: {"divergence": 4.0, "smoothing": 0.0}[feature]}
         return self.refusal(lambda: self([1.0] * 6, **options))
 
@@ -565,7 +584,8 @@ def _came_from_script(error: BaseException | None) -> bool:
 _TOOLS = {
     each.__name__: each
     for each in (
-        *(probes.seed_all, probes.scripted, probes.watched, probes.snapshot, probes.left_changed),
+        *(probes.seed_all, probes.scripted, probes.validating, probes.watched),
+        *(probes.snapshot, probes.left_changed),
         *(Picture, steepness, places_of),
     )
 } | {"math": math, "contextlib": contextlib, "io": io}

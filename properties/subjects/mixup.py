@@ -262,7 +262,7 @@ class Mix(Subject):
         """Rows (N, F) as a tensor of a rank; of rank 1, their first column."""
         rows, parts = np.asarray(values, float), image_parts(rank)
         rows = rows[:, 0] if rank == 1 else rows
-        call.tensor(name, rows, self.dtype, self._tensor(rows))
+        call.tensor(name, rows, self.dtype, self.tensor(rows))
         if parts:
             call.do(f"{name} = image({name}, {parts}{'' if halved else ', halved=False'})")
 
@@ -339,10 +339,10 @@ class Mix(Subject):
         """The dtype and the tensor of classes (N,), or of distributions (N, K) in the dtype of the inputs."""
         array = np.asarray(values)
         if array.ndim == 2:
-            return self.dtype, self._tensor(array.astype(float))
+            return self.dtype, self.tensor(array.astype(float))
         return "int64", torch.tensor(array.astype(np.int64), device=self.device)
 
-    def _tensor(self, values: Any) -> torch.Tensor:
+    def tensor(self, values: Any) -> torch.Tensor:
         return torch.tensor(np.asarray(values, float)).to(self.device, torch_dtype(self.dtype))
 
     def rounded(self, values: Any) -> Any:
@@ -380,6 +380,17 @@ class Mix(Subject):
         partner = x[probes.partners(shown.value)]
         own = np.diag(shown.value)
         return reference.mix(x, partner, own), tolerances.mix_error(self.precision, x, partner)
+
+    def accuracy(self, predicted: Any, answer: Mixed) -> Seen:
+        """Its own accuracy of a mixed batch in which these classes (N,) have the largest logit."""
+        assert self.adapter.accuracy is not None
+        logits = 4.0 * np.eye(answer.asked["num_classes"])[np.asarray(predicted)]
+        call = answer.call
+        call.use("its_own_accuracy", self.adapter.accuracy)
+        call.tensor("logits", logits, self.dtype, self.tensor(logits))
+        with self.asking():
+            call.do("accuracy = its_own_accuracy(logits, labels)")
+        return call.see("accuracy")
 
     def stream(self, size: int, alpha: float, seed: int, calls: int) -> Mixed:
         """The identity batch mixed again and again by one object, seeded once: ``looks`` (calls, N, N)."""
@@ -463,6 +474,8 @@ class Mix(Subject):
                 subject.works_in = {"float64": "float32"}
             if adapter.takes_alpha:
                 subject.features |= {"alpha"}
+            if adapter.accuracy is not None:
+                subject.features |= {"accuracy"}
             with contextlib.suppress(Raised, LawBroken):
                 if np.any(subject.revealed(4, 1.0, 0, along=np.ones((4, 4))).gradient):
                     subject.features |= {"gradient"}
@@ -581,15 +594,20 @@ class Mix(Subject):
         return "folded" if folded else "beta"
 
     def offers(self, feature: str) -> str | None:
-        if feature in ("alpha", "num_classes", "eval_mode", "gradient", "tensors", "arguments"):
-            says = {
-                "tensors": "takes NumPy arrays",
-                "arguments": "says nothing of its arguments",
-                "alpha": "has no alpha",
-                "num_classes": "does not use the number of classes",
-                "eval_mode": "does not say that eval() stops it",
-                "gradient": "gives no gradient of the inputs",
-            }
+        says = {
+            "tensors": "takes NumPy arrays",
+            "arguments": "says nothing of its arguments",
+            "alpha": "has no alpha",
+            "num_classes": "does not use the number of classes",
+            "eval_mode": "does not say that eval() stops it",
+            "gradient": "gives no gradient of the inputs",
+            "accuracy": "has no accuracy of a mixed batch",
+            "places": "says of no class for each place",
+            "values": "says of no targets that are values",
+            "several_inputs": "says of no inputs but one",
+            "masks": "says nothing of masks",
+        }
+        if feature in says:
             return says[feature]
         if feature == "soft_targets":
             return self.refusal(lambda: self(np.eye(4).tolist(), np.eye(4).tolist(), 1.0, 0))
