@@ -78,7 +78,7 @@ def test_smoke_says_how_it_calls_the_target():
         (["words.txt:Loss"], "words.txt is not a Python file"),
         (["imports_nothing.py:Loss"], "imports_nothing.py does not import: ModuleNotFoundError"),
         (["leaves.py:Loss"], "leaves.py does not import: it called sys.exit(5)"),
-        (["right.py:ByEpsilom"], "no name in right.py 'ByEpsilom', did you mean 'ByEpsilon'?"),
+        (["right.py:ByEpsilom"], "right.py has no 'ByEpsilom'; did you mean ByEpsilon?"),
         (["right.py"], "say what in the file to check, as in right.py:Name"),
         (["subject.py:not_callable"], "expected a class, a function or an adapter"),
         (["subject.py:raises"], "RuntimeError: no input is good enough"),
@@ -89,6 +89,13 @@ def test_smoke_says_how_it_calls_the_target():
         (["right.py:ByEpsilon", "--dtype", "float23"], "no dtype 'float23', did you mean 'float32'?"),
         (["right.py:ByEpsilon", "--device", "gpv"], "no device 'gpv'"),
         (["right.py:ByEpsilon", "--profile", "quik"], "no profile 'quik', did you mean 'quick'?"),
+        (["right.py:ByEpsilon", "--profile", "slow"], "no profile 'slow'; there are quick, standard, deep"),
+        (["right.py:ByEpsilon", "--require", "folded=yes"], "it is a value of lambda of mixup, as in lambda"),
+        (["right.py:ByEpsilon", "--require", "kl=yes"], "it is a value of offset of label_smoothing, as in"),
+        (
+            [".", "--seed", "1"],
+            ". is a folder: `lawful scan .` tests every candidate in it, or name one:\n  r",
+        ),
         (["right.py:ByEpsilon", "--technique", "mixupp"], "no technique 'mixupp', did you mean"),
         (["right.py:ByEpsilon", "--require", "off_target"], "expected CONVENTION=VALUE"),
         (["right.py:ByEpsilon", "--require", "off_targt=uniform"], "did you mean 'off_target'?"),
@@ -391,7 +398,7 @@ def test_a_bare_file_or_a_wrong_name_lists_the_candidates(tmp_path):
     assert bare.returncode == 2
     assert "losses.py:smooth_ce  (line 2, label_smoothing)" in bare.stderr
     wrong = lawful("smoke", "losses.py:smooth_cd", cwd=tmp_path)
-    assert "did you mean 'smooth_ce'?" in wrong.stderr
+    assert "did you mean smooth_ce?" in wrong.stderr
     assert "losses.py:label_smoothing_loss  (line 4" in wrong.stderr
 
 

@@ -28,7 +28,8 @@ from lawful.properties.harness.proof import Ended, Prover, run_here
 from lawful.properties.harness.report import Implementation, Report, Result
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.targets import Found, UsageError, find
-from lawful.properties.registry import DEVICES, did_you_mean, find_law
+from lawful.properties.registry import DEVICES, did_you_mean, find_law, written_techniques
+from lawful.properties.subjects import subject_class
 from lawful.properties.subjects.subject import LATE, NO_SOURCE, Subject, silence
 from lawful.properties.tolerances import UNIT_ROUNDOFF
 
@@ -266,11 +267,13 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
 
     Raises UsageError.
     """
-    for name in [*(plan.only or []), *(plan.skip or [])]:
-        try:
-            find_law(name, plan.technique)
-        except KeyError as error:
-            raise UsageError(error.args[0]) from error
+    for option, names in (("only", plan.only or []), ("skip", plan.skip or [])):
+        for name in names:
+            try:
+                find_law(name, plan.technique)
+            except KeyError as error:
+                place = f"{plan.said_in[option]}: " if option in plan.said_in else ""
+                raise UsageError(f"{place}{error.args[0]}") from error
     for dtype in plan.dtypes or []:
         if dtype not in UNIT_ROUNDOFF:
             raise UsageError(did_you_mean("dtype", dtype, list(UNIT_ROUNDOFF)))
@@ -284,9 +287,7 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
         except ValueError as error:
             raise UsageError(str(error)) from error
     if plan.fail_on not in SEVERITIES:
-        raise UsageError(
-            did_you_mean("severity", plan.fail_on, list(SEVERITIES)) + "; " + ", ".join(SEVERITIES)
-        )
+        raise UsageError(did_you_mean("severity", plan.fail_on, list(SEVERITIES)))
     devices, notes = available_devices(plan.device)
     known = read_known(plan.known, plan.writes_known)
     report = Report(plan.profile, plan.seed, [], notes=[*found.notes, *notes], fail_on=plan.fail_on)
@@ -349,32 +350,34 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
 
 
 def available_devices(wanted: str) -> tuple[list[str], list[str]]:
-    """The devices to ask on, and a note on those that are not there. Raises UsageError."""
-    wanted = "cuda" if wanted == "gpu" else wanted
-    if wanted not in ("auto", *DEVICES):
-        raise UsageError(did_you_mean("device", wanted, ["auto", *DEVICES]) + f"; auto, {', '.join(DEVICES)}")
+    """The devices to ask on, and a note on those that are not there. ``wanted``: auto, or some with commas.
+    Raises UsageError."""
+    names = ["cuda" if name == "gpu" else name for name in re.split(r"\s*,\s*", wanted.strip())]
+    for name in names:
+        if name not in ("auto", *DEVICES):
+            raise UsageError(did_you_mean("device", name, ["auto", *DEVICES]))
     there = {
         "cpu": True,
-        "twin": wanted in ("auto", "twin") and twin.known_absence() is None,
+        "twin": bool({"auto", "twin"} & set(names)) and twin.known_absence() is None,
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
-    if wanted == "auto":
+    if "auto" in names:
         absent = [name for name, here in there.items() if not here]
         notes = [f"not tested: {', '.join(absent)} (not on this machine)"] if absent else []
         if twin.known_absence():
             notes.append(f"the stand-in accelerator, twin, is not there: {twin.known_absence()}")
         return [name for name, here in there.items() if here], notes
-    if wanted == "twin" and twin.known_absence():
-        return [], [
-            f"the stand-in accelerator, twin, is not there, so nothing was asked: {twin.known_absence()}"
-        ]
-    if not there[wanted]:
-        raise UsageError(
-            f"device is {wanted!r}, which torch {torch.__version__} does not see here; "
-            "--device auto asks on what is there"
-        )
-    return [wanted], []
+    notes = []
+    if "twin" in names and twin.known_absence():
+        notes.append(f"not tested: twin, the stand-in accelerator ({twin.known_absence()})")
+    for name in names:
+        if not there[name] and name != "twin":
+            raise UsageError(
+                f"device is {name!r}, which torch {torch.__version__} does not see here; "
+                "--device auto asks on what is there"
+            )
+    return [name for name in there if name in names and there[name]], notes
 
 
 def requirement_rows(subject: Subject, required: Mapping[str, str]) -> list[Result]:
@@ -496,8 +499,22 @@ def check_required(required: Mapping[str, str], known: Mapping[str, tuple[str, .
     """Raises UsageError for a requirement that names no convention, or no value of it."""
     for convention, value in required.items() if known else ():
         if convention not in known:
-            raise UsageError(did_you_mean("convention", convention, list(known)))
+            raise UsageError(_no_convention(convention, known))
         if value not in known[convention]:
             raise UsageError(
                 f"{convention} is required to be {value!r}, expected {' or '.join(known[convention])}"
             )
+
+
+def _no_convention(name: str, known: Mapping[str, tuple[str, ...]]) -> str:
+    """That there is no such convention, and of which it is a value, if of any."""
+    holders = [
+        (technique, convention)
+        for technique in written_techniques()
+        for convention, values in subject_class(technique).convention_values.items()
+        if name in values
+    ]
+    if not holders:
+        return f"{did_you_mean('convention', name, list(known))}; `lawful conventions` lists all"
+    technique, convention = next((each for each in holders if each[1] in known), holders[0])
+    return f"no convention {name!r}: it is a value of {convention} of {technique}, as in {convention}={name}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_type_hints
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     help="Does this mixup, label-smoothed cross-entropy or LR finder obey the laws of the technique?",
     epilog="Exit status: 0 nothing broken at or above --fail-on; 1 something is, or nothing was asked; "
     "2 bad usage, or a target that is not importable or not understood.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -28,12 +28,26 @@ Target = Annotated[
     list[str],
     typer.Argument(help="package.module:Name, path/to/file.py:Name, or a shipped adapter such as timm"),
 ]
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TARGET]...",
+        help="package.module:Name, path/to/file.py:Name, or a shipped adapter such as timm; where left out, "
+        "the targets in [tool.lawful] of ./pyproject.toml",
+    ),
+]
 Technique = Annotated[
     str | None,
     typer.Option(help="label_smoothing, mixup, lr_finder or training; found by trial where left out"),
 ]
+OneTechnique = Annotated[
+    str | None, typer.Argument(metavar="[TECHNIQUE]", help="label_smoothing, mixup, lr_finder or training")
+]
 Device = Annotated[
-    str, typer.Option(help="auto (all that are there), cpu, cuda (or gpu), mps, twin (a stand-in)")
+    str,
+    typer.Option(
+        metavar="DEVICE,..", help="auto (all that are there); or cpu, cuda (or gpu), mps, twin (a stand-in)"
+    ),
 ]
 Dtypes = Annotated[str | None, typer.Option("--dtype", help="some of float64,float32,bfloat16,float16")]
 ProfileName = Annotated[str, typer.Option(help="quick (25 examples), standard (100) or deep (2000)")]
@@ -88,11 +102,16 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def lawful(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print it and exit")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        from lawful.properties.harness.offering import offered
+
+        found = offered()
+        typer.echo(f"{found}; lawful --help shows all commands" if found else context.get_help())
 
 
 @app.command()
@@ -103,6 +122,7 @@ def smoke(target: Target, technique: Technique = None) -> None:
     from lawful.properties.harness.processes import smoked
 
     try:
+        _check_targets(target)
         understood = smoked(target, technique)
     except Refused as error:
         _refuse(error)
@@ -124,7 +144,7 @@ def smoke(target: Target, technique: Technique = None) -> None:
 
 @dataclass(frozen=True)
 class _Asking:
-    """The options of ``check`` and ``matrix``, in their order."""
+    """The options of ``check`` and ``matrix``, in their order; and which of them were given."""
 
     technique: Technique = None
     device: Device = "auto"
@@ -147,6 +167,18 @@ class _Asking:
     n: Workers = "auto"
     quiet: Quiet = False
     verbose: Verbose = False
+    given: frozenset[str] = frozenset()
+
+    def within(self, settings: Any) -> _Asking:
+        """With what ``pyproject.toml`` says in place of what was not given."""
+        said = {
+            "profile": settings.profile,
+            "fail_on": settings.fail_on,
+            "device": ",".join(settings.devices),
+            "skip": ",".join(settings.skip),
+            "require": ",".join(f"{name}={value}" for name, value in settings.require.items()),
+        }
+        return replace(self, **{k: v for k, v in said.items() if v and k not in self.given})
 
     def plan(self, targets: list[str], **more: Any) -> Any:
         """Raises Refused."""
@@ -176,18 +208,23 @@ class _Asking:
 
 def _asking(command: Callable[..., None]) -> Callable[..., None]:
     """A command whose last argument is an ``_Asking``, with the options of it as its own."""
-    names = [each.name for each in fields(_Asking)]
+    names = [each.name for each in fields(_Asking) if each.name != "given"]
 
     @functools.wraps(command)
     def called(**given: Any) -> None:
-        asking = _Asking(**{name: given.pop(name) for name in names})
+        context = given.pop("context")
+        sources = {name: context.get_parameter_source(name) for name in names}
+        there = frozenset(name for name, source in sources.items() if source and source.name == "COMMANDLINE")
+        asking = _Asking(**{name: given.pop(name) for name in names}, given=there)
         command(**given, asking=asking)
 
     hints = get_type_hints(command, include_extras=True) | get_type_hints(_Asking, include_extras=True)
     first, *own = [each for each in inspect.signature(command).parameters.values() if each.name != "asking"]
-    options = [*inspect.signature(_Asking).parameters.values(), *own]
+    options = [*(each for n, each in inspect.signature(_Asking).parameters.items() if n in names), *own]
     by_name = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in options]
     parameters = [each.replace(annotation=hints[each.name]) for each in (first, *by_name)]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters.append(inspect.Parameter("context", keyword, annotation=typer.Context))
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {each.name: each.annotation for each in parameters}
     return called
@@ -196,7 +233,7 @@ def _asking(command: Callable[..., None]) -> Callable[..., None]:
 @app.command()
 @_asking
 def check(
-    target: Target,
+    target: Targets = None,
     *,
     write_known: Annotated[
         bool,
@@ -205,8 +242,20 @@ def check(
     reason: Annotated[str, typer.Option(metavar="TEXT", help="the reason of what --write-known adds")] = "",
     asking: _Asking,
 ) -> None:
-    """Test an implementation against the laws: a verdict a law, and the smallest input that breaks one."""
-    _ask(target, asking, write_known, reason)
+    """Test an implementation against the laws. The smallest input that breaks one is shown."""
+    from lawful.properties.harness.children import Refused
+    from lawful.properties.harness.offering import offered
+    from lawful.properties.harness.settings import read_settings
+
+    try:
+        settings = read_settings()
+    except Refused as error:
+        _refuse(error)
+    targets = target or settings.targets
+    if not targets:
+        found = offered() or "nothing in this folder looks like a loss, a mixup or an LR finder"
+        _refuse(f"no target, and none in [tool.lawful] of pyproject.toml. {found}")
+    _ask(targets, asking.within(settings), write_known, reason, said_in=settings.place)
 
 
 @app.command()
@@ -238,6 +287,7 @@ def adapt(
 
     try:
         writable(output)
+        _check_targets([target])
         source, draft = adapted(target, technique)
     except Refused as error:
         _refuse(error)
@@ -538,13 +588,13 @@ def _stored(file: Path) -> dict[str, Any]:
 
 
 @app.command()
-def conventions(technique: Technique = None) -> None:
+def conventions(only: OneTechnique = None, technique: Technique = None) -> None:
     """The choices on which good implementations differ, with their values, for --require."""
     from lawful.properties.registry import laws_of, written_techniques
     from lawful.properties.subjects import subject_class
 
     try:
-        for name in [technique] if technique else written_techniques():
+        for name in [named] if (named := only or technique) else written_techniques():
             laws_of(name)
             typer.echo(name)
             for convention, values in subject_class(name).convention_values.items():
@@ -554,14 +604,15 @@ def conventions(technique: Technique = None) -> None:
 
 
 @app.command(name="list")
-def list_laws(technique: Technique = None) -> None:
-    """The properties, with their formulas."""
+def list_laws(only: OneTechnique = None, technique: Technique = None) -> None:
+    """The laws, with their formulas."""
     from lawful.properties.registry import laws_of, written_techniques
 
     try:
-        for name in [technique] if technique else written_techniques():
+        for name in [named] if (named := only or technique) else written_techniques():
+            laws = laws_of(name)
             typer.echo(name)
-            for law in laws_of(name):
+            for law in laws:
                 typer.echo(f"  {law.severity:5}  {law.name:38} {law.formula}")
     except KeyError as error:
         _refuse(error.args[0])
@@ -711,9 +762,15 @@ class _Outputs:
 
 
 def _ask(
-    targets: list[str], asking: _Asking, write_known: bool = False, reason: str = "", in_lines: bool = False
+    targets: list[str],
+    asking: _Asking,
+    write_known: bool = False,
+    reason: str = "",
+    *,
+    in_lines: bool = False,
+    said_in: str = "",
 ) -> NoReturn:
-    """``in_lines``: a line a library comes first."""
+    """``in_lines``: a line a library comes first. ``said_in``: where options stand that were not given."""
     from lawful.properties.harness import last, terminal
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.processes import ask
@@ -721,7 +778,9 @@ def _ask(
     outputs = asking.outputs()
     try:
         outputs.check()
-        plan = asking.plan(targets, writes_known=write_known)
+        _check_targets(targets)
+        places = {} if "skip" in asking.given or not said_in else {"skip": f"{said_in} skip"}
+        plan = asking.plan(targets, writes_known=write_known, said_in=places)
         report = ask(plan, asking.n)
     except Refused as error:
         _refuse(error)
@@ -741,6 +800,16 @@ def _ask(
     if not report.implementations:
         raise typer.Exit(2)
     raise typer.Exit(report.exit_status)
+
+
+def _check_targets(targets: list[str]) -> None:
+    """Raises Refused where one names a folder, or a file that is no Python."""
+    from lawful.properties.harness.children import Refused
+    from lawful.properties.harness.offering import why_no_target
+
+    for target in targets:
+        if why := why_no_target(target):
+            raise Refused(why)
 
 
 def _console() -> Any:

@@ -16,13 +16,12 @@ from typing import Any
 from lawful.properties.harness.children import Limits, Team
 from lawful.properties.harness.elsewhere import rows_of
 from lawful.properties.harness.findings import severity_words
+from lawful.properties.harness.offering import SKIPPED
 from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.processes import Outcome, asked_within, number_of
 from lawful.properties.harness.report import Report
 from lawful.properties.harness.severity import at_least
 from lawful.properties.harness.understanding.candidates import Candidate, candidates
-
-_SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", "build", "dist", ".tox", "site-packages"}
 
 
 @dataclass
@@ -79,7 +78,7 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
         return
     for folder, names, files in os.walk(path):
-        names[:] = sorted(name for name in names if name not in _SKIPPED and not name.startswith("."))
+        names[:] = sorted(name for name in names if name not in SKIPPED and not name.startswith("."))
         yield from (Path(folder) / name for name in sorted(files) if name.endswith(".py"))
 
 
