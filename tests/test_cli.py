@@ -94,7 +94,7 @@ def test_smoke_says_how_it_calls_the_target():
         (["right.py:ByEpsilon", "--require", "kl=yes"], "it is a value of offset of label_smoothing, as in"),
         (
             [".", "--seed", "1"],
-            ". is a folder: `lawful scan .` tests every candidate in it, or name one:\n  r",
+            ". is a folder: `lawful scan .` tests every candidate in it, or name one:\n  loss.py:smooth_ce",
         ),
         (["right.py:ByEpsilon", "--technique", "mixupp"], "no technique 'mixupp', did you mean"),
         (["right.py:ByEpsilon", "--require", "off_target"], "expected CONVENTION=VALUE"),
@@ -115,6 +115,10 @@ def test_what_cannot_be_asked_is_refused_with_what_to_do(tmp_path, arguments, me
     (tmp_path / "words.txt").write_text("words")
     (tmp_path / "imports_nothing.py").write_text("import nosuchmodule\n")
     (tmp_path / "leaves.py").write_text("import sys\nsys.exit(5)\n")
+    (tmp_path / "loss.py").write_text(
+        "import torch.nn.functional as F\ndef smooth_ce(x, y, eps):\n"
+        "    return F.cross_entropy(x, y, label_smoothing=eps)\n"
+    )
     asked = ("check",) if len(arguments) > 1 else ("smoke",)
     done = lawful(*asked, *arguments, cwd=tmp_path)
     assert done.returncode == 2, done.stdout + done.stderr

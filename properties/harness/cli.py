@@ -6,6 +6,7 @@ or a target that is not importable or not understood.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 from collections.abc import Callable
@@ -136,7 +137,7 @@ def smoke(target: Target, technique: Technique = None) -> None:
         typer.echo(f"  conventions  {conventions or 'none detected'}")
         if ways:
             typer.echo(f"  by PyTorch   {ways}")
-    for note in understood["notes"]:
+    for note in dict.fromkeys(understood["notes"]):
         typer.echo(note)
     if not understood["implementations"]:
         raise typer.Exit(2)
@@ -666,10 +667,14 @@ def vectors(
 
 @app.command()
 def explain(
-    name: Annotated[str, typer.Argument(metavar="PROPERTY", help="a property, or a fault such as L02")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="a law, a convention (or CONVENTION=VALUE), a fault such as L02"),
+    ],
 ) -> None:
-    """A property's formula, reason and source, and the faults that it catches; or what a fault is."""
+    """What a law, a convention or a fault means: its formula, the reason, the source, whether to care."""
     from lawful.impl.faulty import faults, mended
+    from lawful.properties.harness.conventions import CONVENTIONS, conventions_named, explained
     from lawful.properties.registry import find_law, laws_named, written_techniques
 
     known = [(technique, fault) for technique in written_techniques() for fault in faults(technique)]
@@ -687,10 +692,19 @@ def explain(
             typer.echo(f"  {'the lines' if not number else '':9} {line}")
     if chosen:
         return
+    convention, equals, value = name.partition("=")
+    if found := conventions_named(convention):
+        for each in found:
+            if equals and value not in each.values:
+                _refuse(f"{convention} has no value {value!r}; there are {', '.join(each.values)}")
+            typer.echo("\n".join(explained(each, value if equals else None)))
+        return
     try:
         laws = laws_named(name)
     except KeyError as error:
-        _refuse(error.args[0])
+        close = difflib.get_close_matches(convention, [each.name for each in CONVENTIONS], 1, cutoff=0.75)
+        meant = f", or did you mean the convention {close[0]!r}?" if close else ""
+        _refuse(error.args[0] + meant)
     for law in laws:
         typer.echo("\n".join(_explained(law, faults(law.technique))))
 
