@@ -68,7 +68,11 @@ def _files(folder: Path) -> Iterable[Path]:
     found: list[Path] = []
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in SKIPPED and not name.startswith("."))
-        own = [name for name in sorted(names) if name.endswith(".py") and not name.startswith("test_")]
+        own = [
+            name
+            for name in sorted(names)
+            if name.endswith((".py", ".ipynb")) and not name.startswith("test_")
+        ]
         found += [Path(place) / name for name in own]
         if len(found) >= _MOST_FILES:
             break

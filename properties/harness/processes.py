@@ -60,7 +60,10 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
             }
             tasks = [task for task, law in on_demand.items() if law in wanted and task not in rows]
         own = {
-            target: [Result(**rows[task]) for task in planned if task.target == target and task in rows]
+            target: [
+                *(Result(**required) for required in understood[target]["requirements"]),
+                *(Result(**rows[task]) for task in planned if task.target == target and task in rows),
+            ]
             for target in understood
         }
         talks = [_told(plan, target, own[target], understood[target]["time_limit"]) for target in own]
@@ -82,7 +85,7 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
             pictured = pictures.get((target, one["name"], one["technique"]), {})
             made = Implementation(**{**one, "pictured": pictured}).with_reading(readings[target])
             report.implementations.append(replace(made, name=name))
-            for row in (*(Result(**required) for required in each["requirements"]), *own[target]):
+            for row in own[target]:
                 if (row.implementation, row.technique) == (one["name"], one["technique"]):
                     report.results.append(replace(row, implementation=name))
     report.seconds = time.monotonic() - started
@@ -109,7 +112,8 @@ def asked_within(plan: Plan, seconds: float) -> Talk[Outcome]:
         words = {"late": late, "died": f"its process ended with status {answer.value}"}
         kind = "died" if answer.kind in words else answer.kind
         return Outcome(None, kind, words.get(answer.kind, str(answer.value)))
-    understood, rows = answer.value, []
+    understood = answer.value
+    rows = [Result(**required) for required in understood["requirements"]]
     left -= answer.seconds
     for case_id, row in understood["cases"].items():
         if left <= 0:
@@ -157,7 +161,7 @@ def _report_of(plan: Plan, understood: dict[str, Any], rows: list[Result], readi
     report.implementations = [
         Implementation(**each).with_reading(readings) for each in understood["implementations"]
     ]
-    report.results = [*(Result(**row) for row in understood["requirements"]), *rows]
+    report.results = rows
     return report
 
 

@@ -406,7 +406,7 @@ class Finder(Subject):
             "suggestion": "none",
             "steps": "asked",
         }
-        self.features |= {"given_optimizer"}
+        self.features |= {"given_optimizer", "range"} - set(self.adapter.declines)
         if self._keeps_records():
             self.features |= {"history"}
         steps = max(6, self.adapter.least_steps)
