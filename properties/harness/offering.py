@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lawful.properties.harness.plan import SHIPPED
-from lawful.properties.harness.understanding.candidates import Candidate, candidates
 from lawful.properties.harness.words import TECHNIQUES, counted
+
+if TYPE_CHECKING:
+    from lawful.properties.harness.understanding.candidates import Candidate
 
 _MOST_FILES = 2000
 """That are read: a folder may be anything."""
@@ -55,6 +58,9 @@ def _here(folder: Path) -> str:
 
 def candidates_in(folder: Path) -> list[Candidate]:
     """What looks like a technique in the Python files of a folder, without its tests."""
+    # its package imports torch, which a target that is one has no need to wait for
+    from lawful.properties.harness.understanding.candidates import candidates
+
     found: list[Candidate] = []
     for file in _files(folder):
         try:
