@@ -25,6 +25,7 @@ COMMANDS = {
     "everything": [(*WRONG, "-v")],
     "several": [("check", "losses.py:HalfSmoothCE", "losses.py:SmoothCE", *QUICK)],
     "not_understood": [("check", "losses.py:smooth_words", *QUICK)],
+    "notebook": [("check", "losses.ipynb:smooth_ce", *QUICK)],
     "typo": [("check", "losses.py:SmothCE")],
     "no_target": [(), ("check",), ("check", "."), ("check", "right.txt:SmoothCE")],
     "no_such_value": [
