@@ -965,7 +965,7 @@ def inputs_not_modified(loss: Loss, batch: Batch, epsilon: float) -> None:
     if "weight" in loss.features:
         features["weight"] = [1.0 + k for k in range(batch.num_classes)]
     if "ignore_index" in loss.features:
-        features["ignore_index"] = batch.target[0]
+        features["ignore_index"] = loss.ignorable(batch.target[0])
     answer = loss(batch.logits, batch.target, epsilon, look_after=True, **features)
     loss.same("logits after the call", answer.after["logits"], loss.rounded(batch.logits))
     loss.same("target after the call", answer.after["target"], np.asarray(batch.target, float))
