@@ -283,7 +283,7 @@ def test_what_a_target_prints_is_not_in_the_report(tmp_path):
 
 
 def test_it_stops_at_the_first_finding_that_fails_the_run(tmp_path):
-    done, report = checked(tmp_path, "wrong.py:half_sum", "-x")
+    done, report = checked(tmp_path, "wrong.py:scaled_by_classes", "-x")
     (one,) = report["implementations"]
     assert done.returncode == 1
     assert "broken" in {row["verdict"] for row in one["results"]}
