@@ -402,6 +402,26 @@ def restores_random_state(finder: Finder, losses: list[float], shuffles: bool) -
 
 
 @finder_law(
+    "all is put back also where the test stops at a loss that diverges, or is NaN",
+    why="Most range tests end so: a return in the loop skips the lines below it that put things back.",
+    source="Python's language reference, section 7.6: return leaves the current function call",
+    when={"restores": RESTORES},
+    sees=("losses",),
+    severity="wrong",
+    rests_on=("restores_model", "restores_optimizer"),
+)
+@draws(calm=one_of(30, 12), ends=one_of("diverging", "NaN", "inf"))
+def restores_after_divergence(finder: Finder, calm: int, ends: str) -> None:
+    last = {"diverging": [1e6], "NaN": [math.nan], "inf": [math.inf]}[ends] * 12
+    try:
+        answer = finder([1.0] * calm + last)
+    except Raised:
+        answer = finder.answers[-1]  # type: ignore[assignment]
+    parts = ["model", "optimizer"] if "given_optimizer" in finder.features else ["model"]
+    _restores(finder, answer, *parts)
+
+
+@finder_law(
     "all is put back also where a step raises, and the error comes through",
     why="Out of memory at a large batch is common, and the model must survive it.",
     source="NB22; Lightning-AI/pytorch-lightning issue 9672",
@@ -957,8 +977,9 @@ def _suggested(answer: Sweep) -> Any:
 def _restores(finder: Finder, answer: Sweep, *parts: str) -> None:
     left = [part for part in answer.changed if part in parts]
     found = answer.call.words(f"left_changed(before, after, {parts!r})")
-    if "optimizer" in left:
-        what = f"{', '.join(left)} ({', '.join(answer.optimizer_changes)})"
+    if {"model", "optimizer"} & set(left):
+        of = {"model": answer.model_changes, "optimizer": answer.optimizer_changes}
+        what = ", ".join(f"{part} ({', '.join(of[part])})" if part in of else part for part in left)
         text = f"what is not as it was before is {what}, expected nothing"
         raise LawBroken("what is not as it was before", "exactly", "nothing", found, text=text)
     finder.same("what is not as it was before", found, "nothing")

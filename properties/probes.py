@@ -346,6 +346,12 @@ def left_changed(before: Any, after: Any, parts: tuple[str, ...]) -> str:
     return ", ".join(part for part in parts if changed(before[part], after[part])) or "nothing"
 
 
+def model_changes(before: Any, after: Any) -> list[str]:
+    """Of two snapshots' models: what differs, as ``parameters`` or ``buffers``."""
+    names = [name for name in {**before, **after} if changed(before.get(name), after.get(name))]
+    return sorted({"buffers" if name == "seen" else "parameters" for name in names}, reverse=True)
+
+
 def optimizer_changes(before: Any, after: Any) -> list[str]:
     """Of two snapshots' optimizers: what differs, as ``lr``, ``momentum`` or ``state``."""
     found = ["state"] if changed(before["state"], after["state"]) else []

@@ -225,7 +225,7 @@ def fault(
     id: str, statement: str, source: str, *caught_by: str, change: str = "", **documented: str
 ) -> Callable[[Kind], Kind]:
     """Records what is wrong with the range test below. ``documented``: what it says of itself beside the
-    usual."""
+    usual; an empty word where it says nothing."""
     promised = {
         "random_state": "restored",
         "restores": "automatically",
@@ -237,7 +237,7 @@ def fault(
         def build(*parts: Any, **options: Any) -> Swept:
             return kind()(*parts, **options)
 
-        said = {**promised, **documented}
+        said = {name: value for name, value in {**promised, **documented}.items() if value}
         adapter = LRFinder(id, build, features=LRFinder.known_features, documented=said)
         found = Fault(id, statement, source, adapter, caught_by, code=kind, change=change)
         kind.fault = found  # type: ignore[attr-defined]
@@ -427,6 +427,68 @@ class OnePointDividesByZero(Right):
 class RandomStateConsumed(Right):
     def restore_seeds(self, seeds: Any) -> None:
         torch.rand(1)
+
+
+@fault(
+    "R18",
+    "what was saved is state_dict() itself: it holds the same tensors, and moves with them",
+    "https://github.com/davidtvs/pytorch-lr-finder/pull/1",
+    "restores_model",
+    "restores_optimizer",
+    change="Copy what is saved: copy.deepcopy(model.state_dict()).",
+    restores="",
+)
+class SavedByReference(Right):
+    def saved(self, model: Any, optimizer: Any) -> Any:
+        return (model.state_dict(), optimizer.state_dict(), *super().saved(model, optimizer)[2:])
+
+
+@fault(
+    "XR78",
+    "parameters and rates are put back, buffers and momentum are not",
+    _PLAUSIBLE,
+    "restores_model",
+    "restores_optimizer",
+    change="Load copies of the model's and of the optimizer's state_dict().",
+    restores="",
+)
+class ParametersAndRatesAlone(Right):
+    def saved(self, model: Any, optimizer: Any) -> Any:
+        parameters = [p.detach().clone() for p in model.parameters()]
+        rates = [group["lr"] for group in optimizer.param_groups]
+        return (parameters, rates, *super().saved(model, optimizer)[2:])
+
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        parameters, rates, *rest = saved
+        with torch.no_grad():
+            for p, value in zip(model.parameters(), parameters, strict=True):
+                p.copy_(value)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        self.restore_rest(model, *rest)
+
+
+@fault(
+    "XR79",
+    "a return at the loss that diverges skips what puts things back",
+    _PLAUSIBLE,
+    "restores_after_divergence",
+    change="Leave the loop by break, or put all back in a finally block.",
+)
+class ReturnsAtDivergence(Right):
+    stopped = False
+
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        self.stopped = super().diverged(loss, best, step)
+        return self.stopped
+
+    def ends(self, value: float) -> bool:
+        self.stopped = super().ends(value)
+        return self.stopped
+
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        if not self.stopped:
+            super().restore(model, optimizer, saved)
 
 
 @fault("R15", "only the first param group is swept", _NOTEBOOK, "sweeps_every_param_group")

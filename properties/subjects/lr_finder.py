@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 
 from lawful.impl.contracts import Adapter, LRFinder, Swept
 from lawful.properties import probes, twin
@@ -96,6 +97,8 @@ class Sweep(Answer):
     script: probes.Script = field(default_factory=lambda: probes.Script([]))
     changed: tuple[str, ...] = ()
     """The parts of the state that were not put back."""
+    model_changes: tuple[str, ...] = ()
+    """Of the model: ``parameters``, ``buffers``, as far as they are not what they were."""
     optimizer_changes: tuple[str, ...] = ()
     """Of the optimizer: ``lr``, ``momentum``, ``state``, as far as they are not what they were."""
     own_optimizer: bool = False
@@ -256,6 +259,7 @@ class Finder(Subject):
         call.do("after = snapshot(model, optimizer, loader)")
         before, after = call.names["before"], call.names["after"]
         answer.changed = tuple(part for part in before if probes.changed(before[part], after[part]))
+        answer.model_changes = tuple(probes.model_changes(before["model"], after["model"]))
         answer.optimizer_changes = tuple(probes.optimizer_changes(before["optimizer"], after["optimizer"]))
         kept = "[list(state.values()) for state in optimizer.state.values()]"
         answer.places = call.words(f"places_of(model.state_dict(), {kept})")
@@ -406,8 +410,9 @@ class Finder(Subject):
             if answer.own_optimizer:
                 self.features -= {"given_optimizer"}
             parts = {"model", "optimizer"} if "given_optimizer" in self.features else {"model"}
-            # all of it left: a choice; one part of it left: a fault
-            found["restores"] = "never" if parts <= set(answer.changed) else "automatically"
+            # all of it left, and nothing tried: a choice; one part of it left: a fault
+            leaves_all = parts <= set(answer.changed) and not self._tries_to_restore()
+            found["restores"] = "never" if leaves_all else "automatically"
             found["random_state"] = "consumed" if "random" in answer.changed else "restored"
         if found["restores"] == "automatically" and self._resets():
             found["restores"] = "on_reset"
@@ -458,6 +463,22 @@ class Finder(Subject):
                 model, optimizer, script.criterion, loader, start_lr=1e-5, end_lr=1.0, num_iter=steps
             )
         return getattr(swept, "reset", None) is not None
+
+    def _tries_to_restore(self) -> bool:
+        """Does it offer a reset, load a state after a step, or put back a single value?"""
+        steps = max(6, self.adapter.least_steps)
+        script, model, optimizer, loader = probes.scripted([1.0] * steps, batches=steps)
+        loaded: list[int] = []
+        for part in (model, optimizer):
+            part.register_load_state_dict_pre_hook(lambda *_: loaded.append(len(script.steps)))
+        before = probes.snapshot(model, optimizer)
+        with probes.seeded(0), self.asking(), silence(), probes.watched(script):
+            swept = self.adapter.build(
+                model, optimizer, script.criterion, loader, start_lr=1e-5, end_lr=1.0, num_iter=steps
+            )
+        if getattr(swept, "reset", None) is not None or any(loaded):
+            return True
+        return bool(_values_back(script, optimizer, before, probes.snapshot(model, optimizer)))
 
     def _smoothing(self, losses: list[float], recorded: Any) -> str:
         if len(recorded) < 3:
@@ -511,6 +532,20 @@ def valley(steepest: int, count: int = 40, tail: int = 10) -> list[float]:
     falls = 1 - 0.75 / (1 + np.exp(-(i - steepest) / 3.0))
     rises = 0.02 * np.maximum(0, i - steepest - tail)
     return [float(x) for x in np.round((falls + rises) * 4096) / 4096]
+
+
+def _values_back(script: probes.Script, optimizer: Any, before: Any, after: Any) -> list[str]:
+    """What the steps of this optimizer changed, and is as it was before them."""
+    steps = [step for step, by in zip(script.steps, script.steppers, strict=True) if by is optimizer]
+    moved = any(any(grads) for _, grads, _ in steps)
+    old, new = before["optimizer"]["groups"], after["optimizer"]["groups"]
+    swept = any(rates[0] != old[0]["lr"] for rates, _, _ in steps)
+    back = {
+        "parameters": moved and torch.equal(before["model"]["first"], after["model"]["first"]),
+        "momentum": moved and not probes.changed(before["optimizer"]["state"], after["optimizer"]["state"]),
+        "learning rate": swept and not probes.changed(old[0]["lr"], new[0]["lr"]),
+    }
+    return [name for name, is_back in back.items() if is_back]
 
 
 def _shares(steps: list[Any]) -> str:
