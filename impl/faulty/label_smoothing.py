@@ -113,7 +113,6 @@ def fault(
                 "weighted_mean": "weights",
                 **(documented or {}),
             },
-            imports=f"from lawful.impl.faulty.label_smoothing import {kind.__name__}",
             called_as=f"{kind.__name__}({{epsilon}}{{features}})({{logits}}, {{target}})",
         )
         found = Fault(id, statement, source, adapter, caught_by, code=kind, change=change)

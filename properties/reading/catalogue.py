@@ -12,17 +12,8 @@ from lawful.properties import probes, twin
 from lawful.properties.reading.likeness import alike
 from lawful.properties.reading.records import Broken
 from lawful.properties.registry import Law, find_law
-from lawful.properties.subjects.subject import (
-    Answer,
-    LawBroken,
-    NotAsked,
-    Raised,
-    Subject,
-    Unasked,
-    first_line,
-    global_state_kept,
-    silence,
-)
+from lawful.properties.subjects.failures import LawBroken, NotAsked, Raised, Unasked, first_line
+from lawful.properties.subjects.subject import Answer, Subject, global_state_kept, silence
 
 _MORE = 6
 """Examples of a law beside those at its edges."""

@@ -38,12 +38,18 @@ def _same_call(a: Answer, b: Answer) -> bool:
     if isinstance(a, Mixed) and isinstance(b, Mixed):
         forms = isinstance(a.target, tuple) == isinstance(b.target, tuple)
         same = _equal((a.soft, a.device), (b.soft, b.device), bound)
-        return forms and same and _equal(a.derived, b.derived, bound)
+        return forms and same and _equal(_of_copies(a), _of_copies(b), bound)
     if isinstance(a, Sweep) and isinstance(b, Sweep):
         return _equal(_of_sweep(a), _of_sweep(b), 1e-7)
     if isinstance(a, Run) and isinstance(b, Run):
         return _equal(_of_run(a), _of_run(b), 1e-6)
     return True
+
+
+def _of_copies(mixed: Mixed) -> list[Any]:
+    """What each copy of one object mixed, where copies were asked."""
+    names = mixed.call.names
+    return [names[name] for name in sorted(names) if name.startswith("mixed_")]
 
 
 def _of_sweep(sweep: Sweep) -> Any:
@@ -67,12 +73,11 @@ def _of_sweep(sweep: Sweep) -> Any:
 def _of_run(run: Run) -> Any:
     return (
         [dataclasses.astuple(call) for call in run.calls],
-        run.steps,
-        run.judged,
-        run.judged_at_step,
-        run.ticks,
+        run.watch.steps,
+        run.watch.judged,
+        run.watch.ticks,
         dataclasses.astuple(run.trained),
-        run.buffers_in_evaluation,
+        run.see("model.count"),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lawful.properties.subjects.subject import LawBroken, NotAsked, Raised, Unasked
+from lawful.properties.subjects.failures import LawBroken, NotAsked, Raised, Unasked
 
 REFUSED = (Raised, LawBroken, NotAsked, Unasked)
 """What code may do in place of an answer."""

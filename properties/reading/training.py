@@ -60,11 +60,6 @@ def _latex(read: Read) -> str:
     return ""
 
 
-def _training_calls(run: Run) -> list[Any]:
-    """The call that each step learns from, or should."""
-    return [run.calls[calls - 1] for _, calls in run.steps]
-
-
 def _on_training_data(run: Run) -> list[Any]:
     """The calls of an epoch that look at training samples, in training mode."""
     first = sum(run.asked["sizes"])
@@ -74,9 +69,9 @@ def _on_training_data(run: Run) -> list[Any]:
 def _judged(read: Read) -> None:
     """Whether a step judges the logits of its own batch."""
     run, before, late = read.run, 0, 0
-    for (_, calls), judged in zip(run.steps, run.judged_at_step, strict=True):
+    for _, calls, judged in run.watch.steps:
         latest = run.calls[calls - 1].logits
-        late += not any(np.array_equal(latest, logits) for logits in run.judged[before:judged])
+        late += not any(np.array_equal(latest, logits) for logits in run.watch.judged[before:judged])
         before = judged
     read.notes.parts["judges"] = "its own batch" if not late else "another batch"
     if not late:
@@ -86,8 +81,8 @@ def _judged(read: Read) -> None:
         "scheduler_follows_the_optimizer",
     }  # fmt: skip
     read.notes.say(
-        f"judges another batch's logits in {late} of {len(run.steps)} steps",
-        f"judges logits of another batch in {late} of {len(run.steps)} steps, as those of the last "
+        f"judges another batch's logits in {late} of {len(run.watch.steps)} steps",
+        f"judges logits of another batch in {late} of {len(run.watch.steps)} steps, as those of the last "
         "validation batch: the mixed batch teaches nothing. Take the loss of the logits that "
         "model(inputs_mixed) gave.",
         every,
@@ -100,7 +95,7 @@ def _rows(read: Read) -> list[tuple[Array, Array, Array, Array, Array, Array]]:
     and the gradient of the step."""
     found, run = [], read.run
     begins = list(np.cumsum([0, *read.sizes[:-1]]))
-    for call, (grad, _) in zip(_training_calls(run), run.steps, strict=True):
+    for call, (grad, *_) in zip(run.stepped, run.watch.steps, strict=True):
         x = call.inputs
         here = [
             at
@@ -411,7 +406,7 @@ def _numbers(read: Read) -> None:
 def _modes(read: Read) -> None:
     """The model's mode at each step."""
     loop = read.loop
-    modes = [call.training for call in _training_calls(read.run)]
+    modes = [call.training for call in read.run.stepped]
     every = laws("trains_in_training_mode")
     read.notes.parts["steps in training mode"] = [sum(modes), len(modes)]
     if "uses_this_batch_output" in {law for each in read.notes.off for law in each.laws}:
@@ -426,7 +421,7 @@ def _modes(read: Read) -> None:
         )
         return
     run = loop(read.sizes, mix_sizes=read.partners, epochs=2, in_evaluation=True)
-    modes = [call.training for call in _training_calls(run)]
+    modes = [call.training for call in run.stepped]
     if not all(modes):
         read.notes.words.append("in the mode that it was given")
         if loop.adapter.documented.get("mode") == "train":
@@ -444,7 +439,7 @@ def _scheduled(read: Read) -> None:
     if "scheduler" not in loop.features:
         return
     run = loop(read.sizes, mix_sizes=read.partners, schedules=True)
-    steps, ticks = len(run.steps), run.ticks
+    steps, ticks = len(run.watch.steps), run.watch.ticks
     every = laws("scheduler_follows_the_optimizer")
     if ticks in (list(range(1, steps + 1)), [steps]):
         read.notes.parts["scheduler"] = "after each step" if len(ticks) > 1 else "after each epoch"

@@ -257,7 +257,7 @@ def _ground(read: Read, everything: frozenset[str]) -> None:
 def _partners(read: Read) -> None:
     """Who is mixed with whom."""
     mix, notes = read.mix, read.notes
-    looks = [probes.partners(each.value) for each in mix.stream(16, 8.0, 3, 64)]
+    looks = [probes.partners(look) for look in mix.stream(16, 8.0, 3, 64).value]
     mix.answers.pop()
     pairing = _pairing(looks)
     words = {
@@ -440,9 +440,9 @@ def _sometimes(read: Read) -> None:
 
 def _share_of_batches(read: Read) -> float:
     """Of 400 batches, how many are mixed at all."""
-    looks = read.mix.stream(4, 8.0, 5, 400)
+    looks = read.mix.stream(4, 8.0, 5, 400).value
     read.mix.answers.pop()
-    return float(np.mean([not np.array_equal(each.value, np.eye(4)) for each in looks]))
+    return float(np.mean([not np.array_equal(each, np.eye(4)) for each in looks]))
 
 
 def _small_alphas(read: Read, broken: tuple[Broken, ...]) -> None:

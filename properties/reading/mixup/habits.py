@@ -71,7 +71,7 @@ def copies(read: Read, names: frozenset[str]) -> None:
         return
     size = read.size
     looks = read.mix.copies(probes.identity_batch(size), list(range(size)), read.alpha, [11, 12, 13, 14])
-    if len(looks) == 4 and all(np.array_equal(look.value, looks[0].value) for look in looks):
+    if len(looks) == 4 and all(np.array_equal(look, looks[0]) for look in looks):
         read.notes.say(
             "a generator kept in the object",
             "keeps a generator in the object, which is copied with it: every DataLoader worker draws the "
@@ -214,7 +214,7 @@ def draws(read: Read, names: frozenset[str]) -> None:
     if "lambdas_are_independent" not in names:
         return
     mix, laws = read.mix, _laws("lambdas_are_independent")
-    looks = [each.value for each in mix.stream(8, 1.0, 9, 40)]
+    looks = mix.stream(8, 1.0, 9, 40).value
     mix.answers.pop()
     own = np.stack([np.diag(look) for look in looks])
     partner = np.stack([probes.partners(look) for look in looks])
@@ -253,7 +253,7 @@ def draws(read: Read, names: frozenset[str]) -> None:
             "XM18",
         )
         return
-    many = [each.value for each in mix.stream(2, 8.0, 9, 1100)]
+    many = mix.stream(2, 8.0, 9, 1100).value
     mix.answers.pop()
     mixed = [not np.array_equal(look, np.eye(2)) for look in many]
     last = int(np.flatnonzero(mixed)[-1]) + 1 if any(mixed) else 0
