@@ -297,6 +297,8 @@ class Swept:
     """Draws the curve with Matplotlib, and gives the axes. None: it draws none."""
     reset: Callable[[], None] | None = None
     """Puts back what the test changed. None: that is done already, or never."""
+    again: Callable[[], Swept] | None = None
+    """Lets the same object run the same test once more. None: it is no object, or made for one run."""
 
 
 @dataclass(frozen=True)
@@ -308,7 +310,7 @@ class LRFinder(Adapter):
 
     Features: ``divergence`` (a keyword: stop above best + (divergence - 1)|best|), ``smoothing`` (a keyword:
     0 is none), ``suggestion`` (``Swept.suggest`` is there), ``plot`` (``Swept.plot`` is there), ``history``
-    (where a test gives one).
+    (where a test gives one), ``val_loader`` (a keyword: a validation set, seen whole after each step).
 
     In ``called_as``: ``model``, ``optimizer``, ``criterion``, ``loader``, ``start_lr``, ``end_lr``,
     ``num_iter``, ``features``; the expression gives what has ``lrs`` and ``losses``.
@@ -320,7 +322,7 @@ class LRFinder(Adapter):
         "num_iter={num_iter}{features})"
     )
     known_features: ClassVar[frozenset[str]] = frozenset(
-        {"divergence", "smoothing", "suggestion", "plot", "history"}
+        {"divergence", "smoothing", "suggestion", "plot", "history", "val_loader"}
     )
 
     least_steps: int = 1

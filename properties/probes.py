@@ -120,6 +120,12 @@ class ScriptInterrupt(KeyboardInterrupt):
 
 IN_TENSOR = "a learning rate in a tensor"
 TOGETHER = "a frozen group, shared, in evaluation mode, with an unused optimizer"
+ORDINARY_SETTINGS = (
+    "a frozen parameter",
+    "modules of two modes",
+    "an unused optimizer",
+    "a buffer of whole numbers",
+)
 SETTINGS = {
     "a frozen parameter": "model.first.requires_grad_(False).grad = None",
     "modules of two modes": "model.part = torch.nn.Identity().eval()",
@@ -136,7 +142,8 @@ SETTINGS = {
         "optimizer.state.clear(), model.zero_grad()"
     ),
 }
-"""What a model and an optimizer may be like beside the plainest, as source on their names."""
+"""What a model and an optimizer may be like beside the plainest, as source on their names; the ordinary ones
+are how fine-tuning starts."""
 
 
 class _Mark:
@@ -172,11 +179,23 @@ class Script:
     """The most graphs, older than the step before, that were alive at a call."""
     steps: list[tuple[list[float], list[float], list[float]]] = field(default_factory=list)
     """For each optimizer step: the groups' rates, the gradients, and the batches before it."""
+    val_loader: Any = None
+    """The validation set, whose inputs are below 0; None where there is none."""
     aside: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
     """Within which the host's waits are our own."""
 
     def __deepcopy__(self, memo: Any) -> Script:
         return self
+
+    def begin_again(self) -> None:
+        """What was seen until now is forgotten, and the first loss is the next."""
+        self.asked = self.kept = 0
+        for seen in (self.training, self.means, self.steppers, self.batches, self.graphs, self.steps):
+            seen.clear()
+
+    def validated(self) -> list[int]:
+        """How many batches of the validation set were seen between a step and the next."""
+        return [sum(mean < 0 for mean in means) for _, _, means in self.steps[1:]]
 
     def loss(self) -> float:
         """The next one; the last one over and over."""
@@ -290,11 +309,12 @@ def scripted(
     batches_on: str | None = None,
     shuffles: bool = False,
     streams: bool = False,
+    validates: int = 0,
 ) -> tuple[Script, ScriptedModel, torch.optim.Optimizer, Any]:
     """A script, a model, its optimizer and a loader. The model has been trained for a step: there is
     momentum, there are gradients, and it is in evaluation mode unless ``training``. ``batches_on``: the
     loader's device, where it is not the model's. ``shuffles``: it has a generator of its own; ``streams``:
-    it has no length."""
+    it has no length; ``validates``: of so many batches is a validation set."""
     script = Script(losses, raises_at, interrupts)
     model = ScriptedModel(script).to(device)
     params: Any = [model.first, model.second]
@@ -314,6 +334,9 @@ def scripted(
     drawn: Any = {"shuffle": True, "generator": torch.Generator().manual_seed(0)} if shuffles else {}
     data: Any = TensorDataset(inputs, targets)
     loader = kind(_Stream(data) if streams else data, batch_size=2, **drawn)
+    if validates:
+        held_out = torch.full((2 * validates, 1), -1.0, device=place)
+        script.val_loader = DataLoader(TensorDataset(held_out, held_out[:, 0].long()), batch_size=2)
     return script, model, optimizer, loader
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import math
 import random
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -238,7 +240,9 @@ def fault(
             return kind()(*parts, **options)
 
         said = {name: value for name, value in {**promised, **documented}.items() if value}
-        adapter = LRFinder(id, build, features=LRFinder.known_features, documented=said)
+        validates = {"val_loader"} if "val_loader" in inspect.signature(kind.__call__).parameters else set()
+        features = LRFinder.known_features - {"val_loader"} | validates
+        adapter = LRFinder(id, build, features=features, documented=said)
         found = Fault(id, statement, source, adapter, caught_by, code=kind, change=change)
         kind.fault = found  # type: ignore[attr-defined]
         return kind
@@ -491,6 +495,133 @@ class ReturnsAtDivergence(Right):
             super().restore(model, optimizer, saved)
 
 
+@fault(
+    "XR80",
+    "a second test clears the list that the first one gave, and fills it with its own records",
+    _PLAUSIBLE,
+    "second_call_starts_afresh",
+    change="Make new lists in each test, not in the class.",
+)
+class ListsOfTheClass(Right):
+    kept: ClassVar[tuple[list[float], list[float]]] = ([], [])
+
+    def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+        for kept, new in zip(self.kept, (lrs, losses), strict=True):
+            kept[:] = new
+        return self.kept
+
+
+@fault(
+    "XR82",
+    "an object keeps its history, and holds the records of both of its runs",
+    _PLAUSIBLE,
+    "second_run_of_one_object_is_as_the_first",
+    change="Begin a new history where the run begins, and not where the object is made.",
+)
+class HistoryOfBothRuns(Right):
+    def __init__(self) -> None:
+        self.history: tuple[list[float], list[float]] = ([], [])
+
+    def __call__(self, *parts: Any, **options: Any) -> Swept:
+        swept = super().__call__(*parts, **options)
+        return replace(swept, again=lambda: self(*parts, **options))
+
+    def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+        for kept, new in zip(self.history, (lrs, losses), strict=True):
+            kept.extend(new)
+        return list(self.history[0]), list(self.history[1])
+
+
+@fault(
+    "R20",
+    "the validation set's iterator is made once: after the first step it is used up",
+    "https://github.com/davidtvs/pytorch-lr-finder/issues/59",
+    "validation_set_is_seen_each_time",
+    change="Go through the loader itself after each step: for batch in val_loader.",
+)
+class ValidatesOnce(Right):
+    def __call__(self, model: Any, *parts: Any, val_loader: Any = None, **options: Any) -> Swept:
+        self.model, self.validation = model, iter(val_loader or ())
+        return super().__call__(model, *parts, **options)
+
+    def best(self, best: float, loss: float, step: int) -> float:
+        with torch.no_grad():
+            for inputs, _ in self.validation:
+                self.model(inputs)
+        return super().best(best, loss, step)
+
+
+@fault(
+    "XR83",
+    "the rate in the middle of the range is suggested, whatever the curve",
+    _PLAUSIBLE,
+    "suggestion_follows_the_curve",
+    change="Suggest a rate that is read off the curve.",
+    suggestion="",
+)
+class SuggestsTheMiddle(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return lrs[len(lrs) // 3] if len(lrs) > 1 else None
+
+
+@fault(
+    "XR84",
+    "the smallest loss is looked for in the first half of the curve",
+    _PLAUSIBLE,
+    "suggestion_follows_the_curve",
+    change="Look at all records.",
+    suggestion="",
+)
+class LooksAtHalf(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        half = losses[: (len(losses) + 1) // 2]
+        return lrs[int(np.argmin(half))] / 10 if len(lrs) > 1 else None
+
+
+@fault(
+    "R21",
+    "the loss that became NaN is recorded, and argmin takes it for the smallest",
+    "https://github.com/fastai/fastai/issues/3476; https://github.com/Lightning-AI/pytorch-lightning/issues/1850",
+    "suggestion_survives_nan",
+    change="Leave out what is not finite before the slopes are taken.",
+)
+class SuggestsTheNaN(Right):
+    def ends(self, value: float) -> bool:
+        return False
+
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        return not math.isfinite(loss) or super().diverged(loss, best, step)
+
+
+@fault(
+    "R19",
+    "a scheduler takes over the first rate that an earlier test left in the optimizer's groups",
+    "torch 2.13.0, torch/optim/lr_scheduler.py: setdefault('initial_lr', ...), reproduced",
+    "second_test_of_one_model_is_as_the_first",
+    change="Take initial_lr out of the groups before the scheduler is made.",
+    restores="never",
+)
+class StartOfTheTestBefore(Right):
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        pass
+
+    def lr(self, step: int, start: float, end: float, n: int) -> float:
+        self.step, self.start = step, start
+        return super().lr(step, start, end, n)
+
+    def set_lr(self, optimizer: Any, lr: float) -> None:
+        if self.step == 0:
+            for group in optimizer.param_groups:
+                group["lr"] = self.start
+            self.factor = 1.0
+            self.scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: self.factor)
+        self.factor = lr / self.start
+        self.scheduler.step()
+
+    def recorded_lr(self, step: int, lr: float, start: float, end: float, n: int) -> float:
+        return float(self.scheduler.get_last_lr()[0])
+
+
 @fault("R15", "only the first param group is swept", _NOTEBOOK, "sweeps_every_param_group")
 class FirstGroupOnly(Right):
     def set_lr(self, optimizer: Any, lr: float) -> None:
@@ -671,7 +802,7 @@ class NotRestoredAfterAnInterrupt(Right):
     "XR14",
     "a module that was in evaluation mode is put into the model's",
     _PLAUSIBLE,
-    "restores_any_model",
+    "restores_models_of_fine_tuning",
     change="Put back the mode of each module, and not of the whole: model.train(mode) sets all.",
 )
 class ModeOfTheWhole(Right):
@@ -686,7 +817,7 @@ class ModeOfTheWhole(Right):
     "XR15",
     "frozen parameters are trained, and stay unfrozen",
     _PLAUSIBLE,
-    "restores_any_model",
+    "restores_models_of_fine_tuning",
     change="Leave requires_grad as it is.",
 )
 class Unfreezes(Right):
@@ -699,7 +830,7 @@ class Unfreezes(Right):
     "XR16",
     "an optimizer that was unused keeps the momentum of the test",
     _PLAUSIBLE,
-    "restores_any_model",
+    "restores_models_of_fine_tuning",
     change="Load the optimizer's state_dict also where its state was empty.",
 )
 class UnusedOptimizerKept(Right):
@@ -1373,7 +1504,7 @@ class SuggestsOfOnePoint(Right):
 
 
 _PROGRESS = arguments.progress_faults(
-    LRFinder("right", _progressing, features=LRFinder.known_features), "XR56", "XR57"
+    LRFinder("right", _progressing, features=LRFinder.known_features - {"val_loader"}), "XR56", "XR57"
 )
 
 
@@ -1410,7 +1541,7 @@ class FrozenGroupsLeft(Right):
             optimizer.param_groups[i]["lr"] = rate
 
 
-@fault("XR75", "buffers of whole numbers are not put back", _PLAUSIBLE, "restores_any_model")
+@fault("XR75", "buffers of whole numbers are not put back", _PLAUSIBLE, "restores_models_of_fine_tuning")
 class CountsLeft(Right):
     """What is no floating point is left as it is."""
 
@@ -1474,7 +1605,7 @@ class NotMarked(Right):
 
 
 _ARGUMENTS = arguments.faults_of(
-    LRFinder("right", _checked, features=LRFinder.known_features),
+    LRFinder("right", _checked, features=LRFinder.known_features - {"val_loader"}),
     "XRA{}",
     "divergence",
     Argument(4.0, low=1.0, without=(1.0,)),

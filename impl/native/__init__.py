@@ -169,7 +169,7 @@ def adapters() -> tuple[Adapter, ...]:
         LRFinder(
             "native",
             _lr_finder,
-            features=LRFinder.known_features,
+            features=LRFinder.known_features - {"val_loader"},
             documented={
                 "smoothing": "none",
                 "restores": "automatically",
@@ -189,7 +189,7 @@ def adapters() -> tuple[Adapter, ...]:
         LRFinder(
             "native_accumulate",
             _accumulating,
-            features=LRFinder.known_features,
+            features=LRFinder.known_features - {"val_loader"},
             documented={
                 "smoothing": "none",
                 "restores": "automatically",

@@ -86,13 +86,13 @@ def adapters() -> tuple[Adapter, ...]:
         LRFinder(
             "native_minimum",
             _suggesting("minimum", compute_loss=True),
-            features=LRFinder.known_features,
+            features=LRFinder.known_features - {"val_loader"},
             documented={**swept, "suggestion": "minimum"},
         ),
         LRFinder(
             "native_valley",
             _suggesting("valley", mixed_precision=True),
-            features=LRFinder.known_features,
+            features=LRFinder.known_features - {"val_loader"},
             declines={"twin": "autocast has no kernels there"},
             documented={**swept, "suggestion": "valley"},
         ),

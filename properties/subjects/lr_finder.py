@@ -25,6 +25,10 @@ RELATIVE = 1e-5
 """Rates and losses go through float32 in places: 6e-8, times the 100 roundings of a long product."""
 
 
+class Source(str):
+    """The value of a feature, as an expression on the names of the call."""
+
+
 Curve = tuple[Any, Any]
 """(x, y), (n,) both."""
 
@@ -166,6 +170,9 @@ class Finder(Subject):
         on_cpu: bool = False,
         shuffles: bool = False,
         streams: bool = False,
+        after: Any = None,
+        runs_again: bool = False,
+        validates: int = 0,
         **features: Any,
     ) -> Sweep:
         """``batches`` of the loader, as many as steps where None; ``groups`` of the optimizer, 1 or 2;
@@ -173,7 +180,9 @@ class Finder(Subject):
         ``interrupts``: it is interrupted where it would raise; ``suggests``: read its suggestion too, for
         which some draw a plot; ``draws``: look at its plot; ``on_cpu``: the batches are there, wherever
         the model is; ``shuffles``: the loader draws from a generator of its own; ``streams``: it has no
-        length."""
+        length; ``after``: the rates of another test of the same model and optimizer that comes first;
+        ``runs_again``: the same object has run once before; ``validates``: of so many batches is a validation
+        set."""
         steps = len(losses) if num_iter is None else num_iter
         if num_iter is None and steps < self.adapter.least_steps:
             raise Unasked(f"it wants {self.adapter.least_steps} steps")
@@ -192,6 +201,7 @@ class Finder(Subject):
             "batches_on": ("cpu" if on_cpu else None, None),
             "shuffles": (shuffles, False),
             "streams": (streams, False),
+            "validates": (validates, 0),
         }
         given = [f"{name}={literal(value)}" for name, (value, usual) in options.items() if value != usual]
         with probes.generators_kept():
@@ -204,22 +214,36 @@ class Finder(Subject):
                 call.do("script.aside = lambda: twin.looking(False)")
             if setting is not None:
                 call.do(probes.SETTINGS[setting])
-            self._run(answer, rates, steps, suggests, draws, features)
+            if validates:
+                features["val_loader"] = Source("script.val_loader")
+            self._run(answer, rates, steps, suggests, draws, features, after, runs_again)
         return answer
 
     def _run(
-        self, answer: Sweep, rates: Any, steps: int, suggests: bool, draws: bool, features: dict[str, Any]
+        self,
+        answer: Sweep,
+        rates: Any,
+        steps: int,
+        suggests: bool,
+        draws: bool,
+        features: dict[str, Any],
+        after: Any,
+        runs_again: bool,
     ) -> None:
         call = answer.call
         call.do("before = snapshot(model, optimizer, loader)")
-        span = {"start_lr": rates[0], "end_lr": rates[1], "num_iter": steps, **features}
-        named = {name: literal(value) for name, value in span.items()}
-        built = self.build_source("model", "optimizer", "script.criterion", "loader", **named)
+        built = self._source(rates, steps, features)
         swept: Swept | None = None
         try:
             progress = "progress" in self.given
             kept = "contextlib.redirect_stderr(io.StringIO()) as printed, " if progress else ""
             with self.asking(), silence():
+                if after is not None or runs_again:
+                    call.do(f"result = {self._source(after or rates, steps, features)}")
+                    if getattr(call.names["result"], "reset", None) is not None:
+                        call.do("result.reset()")
+                    call.do("script.begin_again()")
+                    built = "result.again()" if runs_again else built
                 call.do(f"with {kept}watched(script):\n    result = {built}")
             if progress:
                 answer.printed = call.words("printed.getvalue()")
@@ -237,6 +261,11 @@ class Finder(Subject):
                 raise Unasked("an interrupt ends its process") from error
             raise
         self._look(answer, swept, suggests, draws)
+
+    def _source(self, rates: Any, steps: int, features: dict[str, Any]) -> str:
+        span = {"start_lr": rates[0], "end_lr": rates[1], "num_iter": steps, **features}
+        named = {name: str(v) if isinstance(v, Source) else literal(v) for name, v in span.items()}
+        return self.build_source("model", "optimizer", "script.criterion", "loader", **named)
 
     def _look(
         self, answer: Sweep, swept: Swept | None = None, suggests: bool = False, draws: bool = False
@@ -404,6 +433,8 @@ class Finder(Subject):
         self.features |= {"given_optimizer"}
         if self._keeps_records():
             self.features |= {"history"}
+        if self._runs_again():
+            self.features |= {"second_run"}
         steps = max(6, self.adapter.least_steps)
         with contextlib.suppress(Raised, LawBroken):
             answer = self([1.0] * steps)
@@ -456,13 +487,22 @@ class Finder(Subject):
 
     def _resets(self) -> bool:
         """Does it offer a reset to be called after?"""
+        return getattr(self._swept(), "reset", None) is not None
+
+    def _runs_again(self) -> bool:
+        """Is it an object that can be told to run a second time?"""
+        with contextlib.suppress(Raised):
+            return getattr(self._swept(), "again", None) is not None
+        return False
+
+    def _swept(self) -> Any:
+        """What a calm test of it gives."""
         steps = max(6, self.adapter.least_steps)
         script, model, optimizer, loader = probes.scripted([1.0] * steps, batches=steps)
         with probes.seeded(0), self.asking(), silence():
-            swept = self.adapter.build(
+            return self.adapter.build(
                 model, optimizer, script.criterion, loader, start_lr=1e-5, end_lr=1.0, num_iter=steps
             )
-        return getattr(swept, "reset", None) is not None
 
     def _tries_to_restore(self) -> bool:
         """Does it offer a reset, load a state after a step, or put back a single value?"""
@@ -510,6 +550,10 @@ class Finder(Subject):
             return "gives no history"
         if feature == "given_optimizer":
             return "makes an optimizer of its own"
+        if feature == "second_run":
+            return "is no object that runs a second time"
+        if feature == "val_loader":
+            return "takes no validation set"
         options: dict[str, Any] = {feature: {"divergence": 4.0, "smoothing": 0.0}[feature]}
         return self.refusal(lambda: self([1.0] * 6, **options))
 
@@ -546,6 +590,14 @@ def _values_back(script: probes.Script, optimizer: Any, before: Any, after: Any)
         "learning rate": swept and not probes.changed(old[0]["lr"], new[0]["lr"]),
     }
     return [name for name, is_back in back.items() if is_back]
+
+
+def dip(steepest: int, count: int = 120) -> list[float]:
+    """A curve that falls from 1 to 0.3 and rises again to 0.95, 12 steps behind: it never diverges."""
+    i = np.arange(count)
+    falls = 1 - 0.75 / (1 + np.exp(-(i - steepest) / 2.0))
+    rises = 0.7 / (1 + np.exp(-(i - steepest - 12) / 1.5))
+    return [float(x) for x in np.round((falls + rises) * 4096) / 4096]
 
 
 def _shares(steps: list[Any]) -> str:

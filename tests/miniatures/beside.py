@@ -2,6 +2,11 @@
 
 import copy
 
+import numpy as np
+import torch
+
+from lawful.impl.contracts import LRFinder, Swept
+
 from .promised import _sweep
 
 
@@ -31,9 +36,119 @@ def returns_from_a_try(model, optimizer, criterion, loader, start_lr, end_lr, nu
         optimizer.load_state_dict(saved[1])
 
 
+def forgets_the_first_rate(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """A scheduler takes over the ``initial_lr`` that it finds (R19); here none is left for it."""
+    for group in optimizer.param_groups:
+        group["lr"] = start_lr
+        group.pop("initial_lr", None)
+    factor = (end_lr / start_lr) ** (1 / (num_iter - 1))
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: factor**step)
+    lrs, losses = [], []
+    for i, (x, y) in zip(range(num_iter), _round_and_round(loader), strict=False):
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        lrs.append(scheduler.get_last_lr()[0])
+        losses.append(loss.item())
+        if not np.isfinite(losses[-1]) or losses[-1] > 4 * abs(min(losses)):
+            break
+        loss.backward()
+        optimizer.step()
+        if i + 1 < num_iter:
+            scheduler.step()
+    return lrs, losses
+
+
+def _round_and_round(loader):
+    while True:
+        yield from loader
+
+
+class GivesCopies:
+    """The lists are the class's (XR80); what is given are copies of them."""
+
+    lrs, losses = [], []
+
+    def __init__(self, model, optimizer, criterion):
+        self.model, self.optimizer, self.criterion = model, optimizer, criterion
+
+    def range_test(self, train_loader, start_lr=1e-7, end_lr=10.0, num_iter=100):
+        parts = (self.model, self.optimizer, self.criterion, train_loader)
+        self.lrs[:], self.losses[:] = _sweep(*parts, start_lr, end_lr, num_iter)
+        return list(self.lrs), list(self.losses)
+
+
+def _runs_again(model, optimizer, criterion, loader, *, start_lr, end_lr, num_iter):
+    def run():
+        history = _sweep(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+        return Swept(*history, again=run)
+
+    return run()
+
+
+begins_a_new_history = LRFinder("begins_a_new_history", _runs_again)
+"""An object that keeps its history (XR82), of its last run."""
+
+
+def _validates(model, optimizer, criterion, loader, *, start_lr, end_lr, num_iter, val_loader=None):
+    batches, count = (_round_and_round(val_loader), len(val_loader)) if val_loader else (iter(()), 0)
+
+    def judged(losses, loss):
+        with torch.no_grad():
+            for _ in range(count):
+                model(next(batches)[0])
+        return loss
+
+    return Swept(*_sweep(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, judge=judged))
+
+
+goes_round_its_validation_set = LRFinder(
+    "goes_round_its_validation_set", _validates, features=frozenset({"val_loader"})
+)
+"""One iterator for all steps (R20), which begins again where it ends."""
+
+
+def _suggests(read):
+    def build(model, optimizer, criterion, loader, *, start_lr, end_lr, num_iter):
+        lrs, losses = [], []
+
+        def kept(_, loss):
+            losses.append(loss)
+            return loss
+
+        lrs, _ = _sweep(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, judge=kept)
+        lrs = np.geomspace(start_lr, end_lr, num_iter)[: len(losses)]
+        return Swept(lrs, losses, suggest=lambda: float(read(lrs, np.array(losses))))
+
+    return build
+
+
+def _per_index(lrs, losses):
+    finite = losses[np.isfinite(losses)]
+    if len(finite) < 9:
+        return lrs[0]
+    means = np.convolve(finite, np.ones(9) / 9, "valid")
+    return lrs[4 + np.argmin(np.gradient(means)[: np.argmin(means) + 1])]
+
+
+def _trimmed(lrs, losses):
+    return _per_index(lrs[8:-5], losses[8:-5]) if len(losses) > 22 else _per_index(lrs, losses)
+
+
+trims_both_ends = LRFinder("trims_both_ends", _suggests(_trimmed), features=frozenset({"suggestion"}))
+"""A part of the curve is looked at (XR84): all but its first eight points and its last five."""
+slope_per_index = LRFinder("slope_per_index", _suggests(_per_index), features=frozenset({"suggestion"}))
+"""The spacing of the rates is left out: it is even in log lr, so the smallest slope is at the same place. A
+NaN is among the records (R21), and not looked at."""
+
 FINDERS = {
     "clones_what_it_saves": ("restores_model", "holds"),
     "loads_before_it_begins": ("restores_model", "unsupported"),
     "returns_from_a_try": ("restores_after_divergence", "holds"),
+    "forgets_the_first_rate": ("second_test_of_one_model_is_as_the_first", "holds"),
+    "GivesCopies": ("second_call_starts_afresh", "holds"),
+    "begins_a_new_history": ("second_run_of_one_object_is_as_the_first", "holds"),
+    "goes_round_its_validation_set": ("validation_set_is_seen_each_time", "holds"),
+    "trims_both_ends": ("suggestion_follows_the_curve", "holds"),
+    "slope_per_index": ("suggestion_follows_the_curve", "holds"),
 }
 """The law that the fault beside it breaks, and what comes of asking it here."""
