@@ -140,6 +140,26 @@ slope_per_index = LRFinder("slope_per_index", _suggests(_per_index), features=fr
 """The spacing of the rates is left out: it is even in log lr, so the smallest slope is at the same place. A
 NaN is among the records (R21), and not looked at."""
 
+def weighs_each_batch(model, train_loader, val_loader, optimizer, criterion, epochs=1):
+    """Means of batches are added up (XT17, XT18), each times the number of its samples."""
+    history = {"train_loss": [], "val_loss": []}
+    for _ in range(epochs):
+        for name, loader in (("train_loss", train_loader), ("val_loss", val_loader)):
+            model.train(name == "train_loss")
+            total = seen = 0
+            with torch.set_grad_enabled(model.training):
+                for x, y in loader:
+                    optimizer.zero_grad()
+                    loss = criterion(model(x), y)
+                    if model.training:
+                        loss.backward()
+                        optimizer.step()
+                    total, seen = total + loss.item() * len(x), seen + len(x)
+            history[name].append(total / seen)
+    return history
+
+
+LOOPS = {"weighs_each_batch": ("validation_loss_is_sample_weighted", "holds")}
 FINDERS = {
     "clones_what_it_saves": ("restores_model", "holds"),
     "loads_before_it_begins": ("restores_model", "unsupported"),
