@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -118,6 +119,7 @@ def frequencies(looks: torch.Tensor) -> Any:
 
 _TOOLS = {
     "copy": copy,
+    "random": random,
     **{
         each.__name__: each
         for each in (
@@ -397,6 +399,26 @@ class Mix(Subject):
             self._check_parts(whole(first, parts).numpy())
         call.do(f"looks = flat(torch.cat(mixed), {parts}).reshape({calls}, {size}, {size})")
         answer.value = call.see("looks")
+        return answer
+
+    def after_calls(self, size: int, alpha: float, seed: int, calls: int) -> Mixed:
+        """Images (N, 3, 8, 8), mixed again and again by one object, seeded once: ``images`` and ``target`` as
+        the calls left them, ``kept`` as they were, and ``numbers``, the next of each global generator."""
+        answer = Mixed({"size": size, "alpha": alpha, "seed": seed, "calls": calls})
+        self.answers.append(answer)
+        call = self.calling(answer, **_TOOLS)
+        place = "" if self.device == "cpu" else ", device=device"
+        shape = f"({size}, 3, 8, 8)"
+        call.do(f"images = torch.arange({size * 192}{place}).reshape{shape}.to(torch.{self.dtype})")
+        call.do(f"target = torch.arange({size}{place})")
+        call.do("kept = images.clone(), target.clone()")
+        with probes.generators_kept():
+            with self.asking():
+                call.do(f"seed_all({seed})")
+                call.do(f"mix = {self.build_source(literal(alpha), str(size))}")
+                call.do(f"for _ in range({calls}):\n    mix(images, target)")
+            drawn = "random.random(), numpy.random.random(), float(torch.rand(()))"
+            call.do(f"numbers = torch.tensor([{drawn}], dtype=torch.float64)")
         return answer
 
     def visible_lambdas(self, alpha: float, seed: int, count: int) -> tuple[Seen, int, Mixed]:

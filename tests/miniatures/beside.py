@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import torch
 
-from lawful.impl.contracts import LRFinder, Swept
+from lawful.impl.contracts import LRFinder, Mixup, Swept
 
 from .promised import _sweep
 
@@ -140,6 +140,7 @@ slope_per_index = LRFinder("slope_per_index", _suggests(_per_index), features=fr
 """The spacing of the rates is left out: it is even in log lr, so the smallest slope is at the same place. A
 NaN is among the records (R21), and not looked at."""
 
+
 def weighs_each_batch(model, train_loader, val_loader, optimizer, criterion, epochs=1):
     """Means of batches are added up (XT17, XT18), each times the number of its samples."""
     history = {"train_loss": [], "val_loss": []}
@@ -159,6 +160,78 @@ def weighs_each_batch(model, train_loader, val_loader, optimizer, criterion, epo
     return history
 
 
+def _drawn(x, alpha):
+    return float(np.random.beta(alpha, alpha)) if alpha > 0 else 1.0, torch.randperm(len(x))
+
+
+def cuts_into_a_copy(x, y, alpha=1.0):
+    """Every other batch of large images gets a box of its partners (XM58), in a copy."""
+    lam, index = _drawn(x, alpha)
+    if x.ndim == 4 and x.shape[2] >= 8 and np.random.rand() < 0.5:
+        x = x.clone()
+        x[:, :, 2:6, 2:6] = x[index, :, 2:6, 2:6]
+        return x, y, y[index], 1 - 16 / (x.shape[2] * x.shape[3])
+    return lam * x + (1 - lam) * x[index], y, y[index], lam
+
+
+def through_a_mask(x, y, alpha=1.0):
+    """Some samples are mixed, through a mask (XM59), by ``where``."""
+    lam, index = _drawn(x, alpha)
+    mask = torch.rand(len(x)) < 0.8
+    mixed = torch.where(mask.reshape(-1, *[1] * (x.ndim - 1)), lam * x + (1 - lam) * x[index], x)
+    return mixed, y, y[index], torch.where(mask, lam, 1.0).to(x.dtype)
+
+
+def forks_the_generators(x, y, alpha=1.0):
+    """torch is seeded in each call (XM60), from NumPy and within ``fork_rng``, which puts it back."""
+    lam = float(np.random.beta(alpha, alpha)) if alpha > 0 else 1.0
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(np.random.randint(2**31))
+        index = torch.randperm(len(x))
+    return lam * x + (1 - lam) * x[index], y, y[index], lam
+
+
+class _TakesRows:
+    """What is encoded (M18) has one dimension."""
+
+    def __init__(self, alpha, num_classes):
+        self.alpha, self.num_classes = alpha, num_classes
+
+    def __call__(self, x, y):
+        rows = y if y.ndim == 2 else torch.nn.functional.one_hot(y, self.num_classes)
+        lam, index = _drawn(x, self.alpha)
+        rows = rows.to(x.dtype)
+        return lam * x + (1 - lam) * x[index], lam * rows + (1 - lam) * rows[index]
+
+
+takes_rows = Mixup("takes_rows", _TakesRows, features=frozenset({"soft_targets"}))
+
+
+def labels_of_their_own_dtype(x, y, alpha=1.0):
+    """Lambda is cast to the dtype of the images, and labels are not (M19)."""
+    lam, index = _drawn(x, alpha)
+    lam = torch.tensor(lam, dtype=x.dtype, device=x.device)
+    return lam * x + (1 - lam) * x[index], y, y[index], lam
+
+
+def alpha_in_a_tensor(x, y, alpha=1.0):
+    """alpha goes into a tensor (XM61), as a float."""
+    index, lam = torch.randperm(len(x)), torch.ones(1)
+    if alpha > 0:
+        shape = torch.tensor(float(alpha))
+        lam = torch.distributions.Beta(shape, shape).sample((1,))
+    lam = lam.to(x.dtype)
+    return lam * x + (1 - lam) * x[index], y, y[index], lam
+
+
+MIXUPS = {
+    "cuts_into_a_copy": ("inputs_not_modified", "holds"),
+    "through_a_mask": ("inputs_not_modified", "holds"),
+    "forks_the_generators": ("generators_go_on", "holds"),
+    "takes_rows": ("one_hot_rows_are_mixed_alike", "holds"),
+    "labels_of_their_own_dtype": ("labels_of_pairs_survive", "holds"),
+    "alpha_in_a_tensor": ("whole_alpha_is_a_number", "holds"),
+}
 LOOPS = {"weighs_each_batch": ("validation_loss_is_sample_weighted", "holds")}
 FINDERS = {
     "clones_what_it_saves": ("restores_model", "holds"),
