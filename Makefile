@@ -7,7 +7,7 @@ LOWEST := .venv-lowest
 NEWEST := .venv-newest
 READY := $(VENV)/.ready
 
-.PHONY: test deep matrix matrix-more matrix-frameworks matrix-all docs lint setup bench bench-compare mutants teeth test-lowest test-newest dist gpu gpu-rehearsal
+.PHONY: test deep matrix matrix-more matrix-frameworks matrix-tfjs matrix-all docs lint setup bench bench-compare mutants teeth test-lowest test-newest dist gpu gpu-rehearsal
 
 test: $(READY)
 	$(BIN)/pytest -n auto --dist worksteal
@@ -86,9 +86,15 @@ matrix-frameworks: $(FRAMEWORKS)/.ready
 	$(FRAMEWORKS)/bin/lawful merge .frameworks.json .keras-jax.json .keras-tensorflow.json \
 		--json matrix-frameworks.json --html matrix-frameworks.html
 
-# One page of all three.
-matrix-all: matrix matrix-more matrix-frameworks
-	$(BIN)/lawful merge matrix.json matrix-more.json matrix-frameworks.json \
+# What is no Python answers vectors: @tensorflow/tfjs, where there are node and npm.
+TFJS := $(if $(shell command -v node && command -v npm),matrix-tfjs)
+
+matrix-tfjs: $(READY)
+	$(BIN)/python benchmarks/tfjs.py --json matrix-tfjs.json
+
+# One page of all of them.
+matrix-all: matrix matrix-more matrix-frameworks $(TFJS)
+	$(BIN)/lawful merge matrix.json matrix-more.json matrix-frameworks.json $(TFJS:%=%.json) \
 		--json matrix-all.json --html matrix-all.html
 
 $(MORE)/.ready $(FRAMEWORKS)/.ready: .venv-%/.ready: pyproject.toml constraints.txt

@@ -147,7 +147,7 @@ def goals(results: dict[str, Any]) -> Iterator[tuple[str, float, float]]:
         }.items():
             yield f"{title}, {ours.removeprefix('lawful, ')}, to timm", beside(title, ours, timm), 1.0
     for title in tables:
-        if title.startswith("range test"):
+        if title.startswith("range test,"):
             yield f"{title}, to a bare loop", beside(title, "lawful", ["a bare loop"]), 1.05
     for command, goal in VERDICTS.items():
         torch_alone = ['python -c "import torch"']

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from timing import Measure, Ratios, ratios
 
-from lawful.impl.native import label_smoothed_cross_entropy
+from lawful.impl.native import label_smoothed_cross_entropy, smoothed_multilabel
 from lawful.impl.thirdparty import adapters
 
 PEERS = ("timm", "fastai", "segmentation_models_pytorch")
@@ -62,6 +62,43 @@ def compare(
     return title, measured(title, steps)
 
 
+def tokens(sentences: int, length: int, num_classes: int) -> tuple[str, Ratios]:
+    """Classes last, as transformers give them; a third of the tokens are padding."""
+    logits = torch.randn(sentences, length, num_classes, requires_grad=True)
+    target = torch.randint(num_classes, (sentences, length))
+    mask = torch.rand(sentences, length) < 2 / 3
+    ignored = target.masked_fill(~mask, -100)
+    losses: dict[str, Callable[[], Any]] = {
+        "F.cross_entropy, flattened": lambda: F.cross_entropy(
+            logits.flatten(0, 1), target.flatten(), label_smoothing=0.1
+        ),
+        "F.cross_entropy, transposed": lambda: F.cross_entropy(
+            logits.transpose(1, 2), target, label_smoothing=0.1
+        ),
+        "F.cross_entropy, flattened, ignored": lambda: F.cross_entropy(
+            logits.flatten(0, 1), ignored.flatten(), label_smoothing=0.1
+        ),
+        "lawful, dim=-1": lambda: label_smoothed_cross_entropy(logits, target, dim=-1),
+        "lawful, dim=-1, mask": lambda: label_smoothed_cross_entropy(logits, target, dim=-1, mask=mask),
+    }
+    steps = {name: lambda loss=loss: torch.autograd.grad(loss(), logits) for name, loss in losses.items()}
+    steps["one read, one write"] = lambda: logits.detach().clone()
+    title = f"loss of tokens, forward and backward, {sentences} x {length} x {num_classes}, float32, cpu"
+    return title, ratios(title, steps)
+
+
+def several_labels(size: int, num_classes: int) -> tuple[str, Ratios]:
+    logits = torch.randn(size, num_classes, requires_grad=True)
+    target = (torch.rand(size, num_classes) < 0.1).float()
+    losses: dict[str, Callable[[], Any]] = {
+        "not smoothed": lambda: F.binary_cross_entropy_with_logits(logits, target),
+        "lawful": lambda: F.binary_cross_entropy_with_logits(logits, smoothed_multilabel(target)),
+    }
+    steps = {name: lambda loss=loss: torch.autograd.grad(loss(), logits) for name, loss in losses.items()}
+    title = f"loss of several labels, forward and backward, {size} x {num_classes}, float32, cpu"
+    return title, ratios(title, steps)
+
+
 def _peak(name: str, size: int, num_classes: int) -> float:
     """MiB that forward and backward add to the process, beside the logits."""
     logits = torch.randn(size, num_classes, requires_grad=True)
@@ -94,7 +131,8 @@ def peaks(size: int, num_classes: int) -> tuple[str, dict[str, float]]:
 def main() -> dict[str, Ratios]:
     torch.set_num_threads(1)
     devices = ("cuda", "cpu") if torch.cuda.is_available() else ("cpu",)
-    return dict(compare(device, *size) for device in devices for size in SIZES)
+    found = dict(compare(device, *size) for device in devices for size in SIZES)
+    return {**found, **dict([tokens(16, 64, 8000), several_labels(256, 1000)])}
 
 
 if __name__ == "__main__":

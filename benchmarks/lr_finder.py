@@ -10,7 +10,7 @@ from timing import Measure, Ratios, ratios
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lawful.impl.native import lr_range_test
+from lawful.impl.native import RangeTest, lr_range_test
 from lawful.impl.thirdparty import adapters
 from lawful.properties.subjects.subject import silence
 
@@ -69,10 +69,36 @@ def compare(device: str, make: Any, measured: Measure = ratios) -> tuple[str, Ra
     return title, measured(title, tests, rounds=9)
 
 
+def besides(make: Any) -> tuple[str, Ratios]:
+    """What options cost, beside a plain test: a validation set of one batch, clipping, three sweeps."""
+    span = {"start_lr": 1e-5, "end_lr": 1e-2, "num_iter": STEPS}
+
+    def tested(**options: Any) -> RangeTest:
+        model, optimizer, criterion, loader = parts(make, "cpu")
+        if options.pop("validates", False):
+            options["val_loader"] = [next(iter(loader))]
+        return lr_range_test(model, optimizer, criterion, loader, **span, **options)
+
+    test = tested()
+    tests: dict[str, Callable[[], object]] = {
+        "lawful": tested,
+        "lawful, linear": lambda: tested(schedule="linear"),
+        "lawful, clip_grad_norm": lambda: tested(clip_grad_norm=1.0),
+        "lawful, val_loader of one batch": lambda: tested(validates=True),
+        "lawful, 3 sweeps": lambda: tested(sweeps=3),
+        "suggest": test.suggest,
+        "suggest_groups": test.suggest_groups,
+        "explain": test.explain,
+    }
+    title = f"range test besides, {STEPS} steps, {make.__name__}, cpu"
+    return title, ratios(title, tests, rounds=9)
+
+
 def main() -> dict[str, Ratios]:
     torch.set_num_threads(1)
     devices = ("cuda", "cpu") if torch.cuda.is_available() else ("cpu",)
-    return dict(compare(device, make) for device in devices for make in (mlp, convolutional))
+    found = dict(compare(device, make) for device in devices for make in (mlp, convolutional))
+    return {**found, **dict([besides(mlp)])}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from timing import Measure, Ratios, ratios
 
-from lawful.impl.native import Mixup
+from lawful.impl.native import Mixup, mixup, mixup_accuracy
 from lawful.impl.thirdparty import adapters
 
 PEERS = ("torchvision", "timm", "fastai", "kornia")
@@ -77,11 +77,40 @@ def ways(shape: tuple[int, ...]) -> tuple[str, Ratios]:
     return title, ratios(title, calls)
 
 
+def besides(size: int) -> tuple[str, Ratios]:
+    """What is mixed besides one image and one label, beside a copy of all that is mixed."""
+    images, masks = torch.randn(size, 3, 64, 64), torch.randint(10, (size, 64, 64))
+    target, values = torch.randint(10, (size,)), torch.rand(size, 10)
+    several = {"image": images, "table": torch.randn(size, 64), "mask": torch.rand(size, 64) < 0.5}
+    calls: dict[str, Callable[[], object]] = {
+        "one read, one write of the images": images.clone,
+        "lawful, a class a sample, pairs": lambda: mixup(images, target),
+        "lawful, a class a pixel, pairs": lambda: mixup(images, masks),
+        "lawful, a class a pixel, rows of 10": lambda: mixup(images, masks, num_classes=10),
+        "lawful, 10 labels": lambda: mixup(images, values),
+        "lawful, a dict of image, table, mask": lambda: mixup(several, target),
+    }
+    return f"mixup besides, {size} x 3 x 64 x 64, float32, cpu", ratios("mixup besides", calls)
+
+
+def accuracies(size: int, num_classes: int) -> tuple[str, Ratios]:
+    """Of a mixed batch, beside the accuracy of one that is not: a comparison more."""
+    output, target = torch.randn(size, num_classes), torch.randint(num_classes, (size,))
+    _, pair = mixup(torch.randn(size), target)
+    _, soft = mixup(torch.randn(size), target, num_classes=num_classes)
+    calls: dict[str, Callable[[], object]] = {
+        "not mixed": lambda: (output.argmax(1) == target).double().mean(),
+        "lawful, pairs": lambda: mixup_accuracy(output, pair),
+        "lawful, soft targets": lambda: mixup_accuracy(output, soft),
+    }
+    return f"accuracy of a batch, {size} x {num_classes}, float32, cpu", ratios("accuracy", calls)
+
+
 def main() -> dict[str, Ratios]:
     torch.set_num_threads(1)
     devices = ("cuda", "cpu") if torch.cuda.is_available() else ("cpu",)
     found = dict(compare(device, shape) for device in devices for shape in SHAPES)
-    return {**found, **dict([ways((128, 3, 64, 64))])}
+    return {**found, **dict([ways((128, 3, 64, 64)), besides(64), accuracies(512, 1000)])}
 
 
 if __name__ == "__main__":

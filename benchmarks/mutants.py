@@ -33,8 +33,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-TECHNIQUES = ("label_smoothing", "mixup", "lr_finder", "training")
-REFERENCES = tuple(f"reference.{technique}" for technique in TECHNIQUES[:3])
+TECHNIQUES = ("label_smoothing", "mixup", "mixed_target", "lr_finder", "curve", "training")
+"""Modules of our code; one that is named as no technique is a part of another one's."""
+PART_OF = {"mixed_target": "mixup", "curve": "lr_finder"}
+REFERENCES = ("reference.label_smoothing", "reference.mixup", "reference.lr_finder")
 SECONDS = 300
 SWAPS = {
     ast.Add: ast.Sub,
@@ -206,7 +208,7 @@ def _noticed(mutant: Mutant, promised: dict[str, dict[str, str]], laws: bool, te
     module = importlib.import_module(name)
     try:
         exec(compile(tree, module.__file__ or "", "exec"), vars(module))
-        for name in ("training", ""):  # what took names from it takes them again
+        for name in ("mixup", "lr_finder", "training", ""):  # what took names from it takes them again
             other = importlib.import_module(f"lawful.impl.native{'.' + name if name else ''}")
             if other is not module:
                 exec(
@@ -235,6 +237,7 @@ def _adapters(technique: str) -> list[Any]:
     from lawful.impl.native import options
 
     named = technique.removeprefix("reference.")
+    named = PART_OF.get(named, named)
     return [a for a in (*native.adapters(), *options.adapters()) if a.technique == named]
 
 
@@ -248,7 +251,8 @@ def _by_laws(technique: str, promised: dict[str, dict[str, str]]) -> str:
     from lawful.properties.subjects import understand
     from lawful.properties.subjects.subject import NotUnderstood, silence
 
-    plan = Plan([], technique.removeprefix("reference."), profile="quick")
+    named = technique.removeprefix("reference.")
+    plan = Plan([], PART_OF.get(named, named), profile="quick")
     profile = replace(PROFILES["quick"], shrinks=False)
     for place, adapter in enumerate(_adapters(technique)):
         if place == len([each for each in native.adapters() if each.technique == adapter.technique]):
@@ -275,7 +279,8 @@ def _by_tests(technique: str) -> str:
     import pytest
 
     kind = "" if technique in REFERENCES else "native_"
-    files = [ROOT / "tests" / f"test_{kind}{technique.replace('.', '_')}.py"]
+    named = PART_OF.get(technique, technique)
+    files = [ROOT / "tests" / f"test_{kind}{named.replace('.', '_')}.py"]
     if technique == "label_smoothing":
         files.append(ROOT / "tests" / "test_ways.py")
     status = pytest.main(

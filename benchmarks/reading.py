@@ -17,7 +17,8 @@ import torch
 
 from lawful.impl.contracts import TECHNIQUES
 from lawful.impl.faulty import Fault, faults
-from lawful.properties.harness.cases import LawTest, cases
+from lawful.properties.harness.cases import cases
+from lawful.properties.harness.lawtest import LawTest
 from lawful.properties.harness.profiles import Profile
 from lawful.properties.harness.report import Result
 from lawful.properties.reading import Broken, Diagnosis, diagnose

@@ -113,7 +113,7 @@ def _upcasting(epsilon: float, **features: Any) -> Any:
 
 RIGHT: list[Adapter] = [
     *native.adapters(),
-    LabelSmoothing("torch_upcasting", _upcasting, features=LabelSmoothing.known_features),
+    LabelSmoothing("torch_upcasting", _upcasting, features=LabelSmoothing.usual_features),
 ]
 
 

@@ -140,7 +140,10 @@ class Adapter:
     """What every technique's adapter has. Use the technique's own class below."""
 
     technique: ClassVar[str]
+    usual_features: ClassVar[frozenset[str]] = frozenset()
+    """Those that many implementations have."""
     known_features: ClassVar[frozenset[str]] = frozenset()
+    """The usual ones, and those that a few offer."""
     call: ClassVar[str] = ""
     """How ``build`` is called in a snippet, where ``called_as`` does not say it otherwise."""
 
@@ -231,7 +234,10 @@ class LabelSmoothing(Adapter):
 
     Features: ``reduction`` ("mean", "sum" or "none", a keyword of build), ``weight`` (tensor (K,), a
     keyword of build), ``ignore_index`` (int, a keyword of build), ``dense`` (logits (N, K, d...) with
-    target (N, d...)), ``soft_targets`` (target (N, K) of probabilities).
+    target (N, d...)), ``soft_targets`` (target (N, K) of probabilities). A few offer besides: ``dim`` (int, a
+    keyword of build: the dimension of the classes), ``mask`` (``loss(logits, target, mask=mask)``, bool and
+    shaped as classes: True where a token counts, in the mean's divisor too), ``multilabel`` (a keyword of
+    build: True makes it the binary cross-entropy of smoothed targets (N, K), 0 and 1, a mean over N K).
 
     In ``called_as``: ``logits``, ``target``, ``epsilon``, and ``features`` for the keywords, as in
     ``"SmoothCE({epsilon}{features})(logits, target)"``.
@@ -239,9 +245,10 @@ class LabelSmoothing(Adapter):
 
     technique: ClassVar[str] = "label_smoothing"
     call: ClassVar[str] = "build({epsilon}{features})({logits}, {target})"
-    known_features: ClassVar[frozenset[str]] = frozenset(
+    usual_features: ClassVar[frozenset[str]] = frozenset(
         {"reduction", "weight", "ignore_index", "dense", "soft_targets"}
     )
+    known_features: ClassVar[frozenset[str]] = usual_features | {"dim", "mask", "multilabel"}
 
     default_reduction: str = "mean"
     fixed_epsilon: float | None = None
@@ -262,7 +269,11 @@ class Mixup(Adapter):
 
     Features: ``generator`` (torch.Generator, a keyword of build), ``num_classes`` (K is used: classes
     beyond it can be refused), ``soft_targets`` (target (N, K) of probabilities), ``eval_mode`` (what build
-    gives has ``eval()``, and mixes nothing after; again after ``train()``, where it has that).
+    gives has ``eval()``, and mixes nothing after; again after ``train()``, where it has that). A few offer
+    besides: ``places`` (target int64 (N, d...), which gives rows (N, K, d...) or a pair of it), ``values``
+    (``build(alpha, None)``: target (N, ...) of floating point, mixed as it is), ``several_inputs`` (inputs
+    are a dict of tensors, and come back as one), ``masks`` (a bool tensor (N, T) in such a dict, True where a
+    padded sequence (N, T, F) has something).
 
     In ``called_as``: ``inputs``, ``target``, ``alpha``, ``num_classes`` and ``features``, as in
     ``"Mixup({alpha}, {num_classes}{features})({inputs}, {target})"``.
@@ -270,9 +281,15 @@ class Mixup(Adapter):
 
     technique: ClassVar[str] = "mixup"
     call: ClassVar[str] = "build({alpha}, {num_classes}{features})({inputs}, {target})"
-    known_features: ClassVar[frozenset[str]] = frozenset(
+    usual_features: ClassVar[frozenset[str]] = frozenset(
         {"generator", "num_classes", "soft_targets", "eval_mode"}
     )
+    known_features: ClassVar[frozenset[str]] = usual_features | {
+        "places",
+        "values",
+        "several_inputs",
+        "masks",
+    }
 
     takes_alpha: bool = True
     """False where there is nothing to pass alpha to: its checks are then not asked, its law is."""
@@ -282,6 +299,9 @@ class Mixup(Adapter):
     """Ranks of inputs, N counted, that it promises to take. Others must be refused or mixed rightly."""
     loss: Callable[[Any, Any], Any] | None = None
     """The matching loss: ``loss(logits (N, K), what mix gave as target)`` to a mean. None: there is none."""
+    accuracy: Callable[[Any, Any], Any] | None = None
+    """Of a mixed batch: ``accuracy(logits (N, K), what mix gave as target)`` to a mean in [0, 1]. None: there
+    is none."""
 
 
 @dataclass(frozen=True)
@@ -299,6 +319,16 @@ class Swept:
     """Puts back what the test changed. None: that is done already, or never."""
     again: Callable[[], Swept] | None = None
     """Lets the same object run the same test once more. None: it is no object, or made for one run."""
+    spread: Sequence[float] | None = None
+    """Of the losses over several sweeps: a standard deviation (n - 1) for each record."""
+    suggest_groups: Callable[[], Sequence[float] | None] | None = None
+    """The learning rates that it suggests, one for each param group."""
+    explain: Callable[[], str] | None = None
+    """What it suggests, or that it suggests none, with the reason, in words."""
+    rules: Mapping[str, Callable[[], float | None]] = field(default_factory=dict)
+    """What each of its rules suggests, by the rule's name."""
+    plot_rules: Callable[[], Any] | None = None
+    """Draws the curve with what each of the rules suggests, and gives the axes."""
 
 
 @dataclass(frozen=True)
@@ -310,7 +340,11 @@ class LRFinder(Adapter):
 
     Features: ``divergence`` (a keyword: stop above best + (divergence - 1)|best|), ``smoothing`` (a keyword:
     0 is none), ``suggestion`` (``Swept.suggest`` is there), ``plot`` (``Swept.plot`` is there), ``history``
-    (where a test gives one), ``val_loader`` (a keyword: a validation set, seen whole after each step).
+    (where a test gives one). A few offer besides: ``val_loader`` (a keyword: the losses are those of this
+    whole set, each from after its step), ``clip_grad_norm`` (a keyword: the norm that all gradients together
+    have at most), ``sweeps`` (a keyword: so many tests, whose losses' mean is given; ``Swept.spread`` is
+    there), ``group_suggestions``, ``explanation``, ``several_rules`` (``Swept.suggest_groups``, ``explain``,
+    ``rules`` with ``plot_rules`` are there).
 
     In ``called_as``: ``model``, ``optimizer``, ``criterion``, ``loader``, ``start_lr``, ``end_lr``,
     ``num_iter``, ``features``; the expression gives what has ``lrs`` and ``losses``.
@@ -321,9 +355,17 @@ class LRFinder(Adapter):
         "build({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, end_lr={end_lr}, "
         "num_iter={num_iter}{features})"
     )
-    known_features: ClassVar[frozenset[str]] = frozenset(
-        {"divergence", "smoothing", "suggestion", "plot", "history", "val_loader"}
+    usual_features: ClassVar[frozenset[str]] = frozenset(
+        {"divergence", "smoothing", "suggestion", "plot", "history"}
     )
+    known_features: ClassVar[frozenset[str]] = usual_features | {
+        "val_loader",
+        "clip_grad_norm",
+        "sweeps",
+        "group_suggestions",
+        "explanation",
+        "several_rules",
+    }
 
     least_steps: int = 1
     """Fewer are refused: laws are then asked of longer tests."""
@@ -362,4 +404,5 @@ class Training(Adapter):
         "build({model}, {optimizer}, {loss_fn}, {train_loader}, {val_loader}, mix_loader={mix_loader}, "
         "alpha={alpha}, epochs=1)"
     )
-    known_features: ClassVar[frozenset[str]] = frozenset({"mix_loader", "shuffle", "unmixed", "scheduler"})
+    usual_features: ClassVar[frozenset[str]] = frozenset({"mix_loader", "shuffle", "unmixed", "scheduler"})
+    known_features: ClassVar[frozenset[str]] = usual_features

@@ -60,7 +60,7 @@ _BESIDE = {
     "33791 classes": "",
 }
 """What a large batch is asked with, and the feature that it takes."""
-_FEATURES_BESIDE = ("nothing", "class weights", "ignored samples", "both")
+FEATURES_BESIDE = ("nothing", "class weights", "ignored samples", "both")
 _CROSS_ENTROPY = "Cover and Thomas, Elements of Information Theory, 2006, chapter 2"
 
 
@@ -360,7 +360,7 @@ def sample_order_does_not_matter(loss: Loss, batch: Batch, epsilon: float, key: 
     epsilon=epsilons(),
     weight=class_weights(),
     ignored=masks(),
-    beside=one_of(*_FEATURES_BESIDE),
+    beside=one_of(*FEATURES_BESIDE),
 )
 def reductions_agree(
     loss: Loss, batch: Batch, epsilon: float, weight: list[float], ignored: list[bool], beside: str
@@ -369,7 +369,7 @@ def reductions_agree(
     taken = [name for name in ("none", "sum", "mean") if loss.takes(reduction=name)]
     if len(taken) < 2:
         raise Unasked("it refuses all reductions but one")
-    target, features = _beside(loss, beside, batch.target, ignored, weight[: batch.num_classes])
+    target, features = beside_others(loss, beside, batch.target, ignored, weight[: batch.num_classes])
     if features and taken[:2] == ["none", "sum"]:  # a mean beside them is a convention
         each, total = (loss(batch.logits, target, epsilon, reduction=name, **features) for name in taken[:2])
         _, bound = loss.expected(batch.logits, target, epsilon, reduction="sum", **features)
@@ -422,6 +422,8 @@ def ignored_targets_do_not_count(
         if loss.adapter.default_reduction != "mean" or "all_ignored" in loss.conventions:
             loss.agree("loss of ignored samples alone", answer.value, right, bound)
         return
+    if "ignored_index" in loss.conventions:  # NaN is what it would be of the samples kept, too
+        loss.agree("loss beside ignored samples", answer.value, right, bound)
     logits = [batch.logits[i] for i in kept]
     alone = loss(logits, [target[i] for i in kept], epsilon, with_gradient=slopes, ignore_index=index)
     share = len(kept) / batch.size if loss.counts_ignored else 1.0
@@ -502,7 +504,7 @@ def weights_leave_ignored_targets_out(
     key=permutation_keys(),
     weight=class_weights(),
     ignored=masks(),
-    beside=one_of(*_FEATURES_BESIDE),
+    beside=one_of(*FEATURES_BESIDE),
 )
 def class_dimension_is_one(
     loss: Loss,
@@ -519,7 +521,7 @@ def class_dimension_is_one(
     logits = np.stack([np.asarray(batch.logits)[:, order] for order in layers], axis=-1)
     rows = np.moveaxis(logits, 1, -1).reshape(-1, batch.num_classes)
     target = np.stack([np.roll(batch.target, d) for d in range(depth)], axis=-1).reshape(-1).tolist()
-    target, features = _beside(loss, beside, target, ignored, weight[: batch.num_classes])
+    target, features = beside_others(loss, beside, target, ignored, weight[: batch.num_classes])
     places = np.reshape(target, (batch.size, depth))
     slopes = "gradient" in loss.features and "weight" not in features
     answer = loss(logits, places, epsilon, with_gradient=slopes, **features)
@@ -532,7 +534,7 @@ def class_dimension_is_one(
         loss.agree("gradient of (N, K, d) logits", answer.gradient, right, 2 * bound)
 
 
-def _beside(
+def beside_others(
     loss: Loss, beside: str, target: list[int], ignored: list[bool], weight: list[float]
 ) -> tuple[list[int], dict[str, Any]]:
     """The target and the features of a call beside others, as far as there are any; some sample is kept."""

@@ -243,21 +243,6 @@ def second_run_of_one_object_is_as_the_first(finder: Finder, losses: list[float]
 
 
 @finder_law(
-    "after each step, all batches of the validation set are seen",
-    why="An iterator that is made once is used up after the first step: then the loss stays as it is.",
-    source="davidtvs/pytorch-lr-finder issue 59 and pull request 60",
-    needs=("val_loader",),
-    severity="wrong",
-)
-@draws(losses=calm_losses(), validates=one_of(3, 2))
-def validation_set_is_seen_each_time(finder: Finder, losses: list[float], validates: int) -> None:
-    answer = finder([1.0] * len(losses), validates=validates)
-    _took_steps(finder, answer)
-    seen = answer.see("script.validated()")
-    finder.same("number of validation batches after a step", seen, np.full(len(seen), float(validates)))
-
-
-@finder_law(
     "n steps see n batches of a loader that has them",
     why="next(iter(loader)) starts over each time: the whole curve is of the first batch.",
     source="documentation of torch.utils.data.DataLoader: each iter() is a new epoch",

@@ -29,7 +29,7 @@ from lawful.properties.strategies import (
     stream_seeds,
 )
 from lawful.properties.subjects.failures import LawBroken, Raised, Unasked
-from lawful.properties.subjects.mixup import Mix, allowed_distance, distance, visible_share
+from lawful.properties.subjects.mixup import Mix, allowed_distance, distance, image_parts, visible_share
 from lawful.properties.subjects.subject import dtype_name, torch_dtype
 from lawful.properties.ways import AUTOCAST, COMPILED
 from lawful.reference import label_smoothing as smoothing
@@ -408,6 +408,31 @@ def shared_lambda_preserves_batch_mean(mix: Mix, batch: Samples, alpha: float, s
     mean = answer.see("mixed.mean(0)")
     bound = tolerances.mix_error(mix.precision, np.abs(x).max(axis=0), np.abs(x).max(axis=0))
     mix.agree("mean of the mixed inputs", mean, x.mean(axis=0), bound)
+
+
+@law(
+    "mixup",
+    "x'_i[c, h] = lambda_i x_i[c, h] + (1 - lambda_i) x_j[c, h], with one lambda_i and one j for all c and h",
+    why="A sample is mixed as a whole: the label has one lambda, and says nothing of channels or rows.",
+    source=f"{_ZHANG}, equation 1",
+    dtypes=SINGLE,
+    severity="wrong",
+    rests_on=("seeded_runs_repeat",),
+)
+@draws(rank=one_of(4, 3, 5), size=sizes(), alpha=alphas(), seed=seeds())
+def one_mixture_for_all_of_a_sample(mix: Mix, rank: int, size: int, alpha: float, seed: int) -> None:
+    size, parts = mix.size(size), image_parts(rank)
+    rows = probes.identity_batch(size)
+    try:
+        answer = mix(rows, list(range(size)), alpha, seed, rank=rank, parts_alike=False)
+    except Raised:
+        if rank in mix.adapter.ranks:
+            raise
+        raise Unasked("it takes no inputs of that rank") from None
+    shares = answer.see(f"whole(result[0], {parts})")
+    bound = 2 * tolerances.mix_error(mix.precision, 1.0, 1.0)
+    first = np.broadcast_to(np.asarray(shares)[:, :1], np.shape(shares))
+    mix.agree("shares in each channel and row, over those in the first,", shares, first, bound)
 
 
 @law(
@@ -921,6 +946,10 @@ def rejects_bad_target(mix: Mix, size: int, beyond: int, rows: bool, alpha: floa
 )
 @draws(size=one_of(4, 2), rows=one_of(False, True), alpha=alphas(), seed=seeds())
 def rejects_odd_targets(mix: Mix, size: int, rows: bool, alpha: float, seed: int) -> None:
+    if rows and "places" in mix.features:
+        raise Unasked("whole numbers are classes, one for each place")
+    if not rows and "num_classes" not in mix.features:
+        raise Unasked("of no number of classes, labels of floats are values")
     target = probes.identity_batch(size) if rows else list(range(size))
     what, dtype = ("rows of whole numbers", "int64") if rows else ("labels of floats", "float32")
     ask = partial(mix, probes.identity_batch(size), target, alpha, seed, target_as=dtype)

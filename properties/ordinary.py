@@ -41,11 +41,11 @@ def _loss(asked: Asked) -> bool:
     z = np.asarray(asked["logits"], float)
     if z.ndim < 2 or not z.size or not np.isfinite(z).all():
         return False
-    gap = (z.max(axis=1) - z.min(axis=1)).max()
-    epsilon = asked["epsilon"]
+    epsilon, dim = asked["epsilon"], asked["features"].get("dim", 1)
+    gap = (z.max(axis=dim) - z.min(axis=dim)).max()
     return bool(
         (epsilon == 0 or 0.01 <= epsilon <= 0.5)
-        and 2 <= z.shape[1] <= 2**16
+        and 2 <= z.shape[dim] <= 2**16
         and gap <= 10
         and np.abs(z).max() <= 16
     )

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
+import math
 import random
 import weakref
 from collections.abc import Callable, Iterator
@@ -169,7 +171,7 @@ class Script:
     """The mean of the inputs at each call of the model: which batch it was."""
     steppers: list[torch.optim.Optimizer] = field(default_factory=list)
     """The optimizer of each step."""
-    model: weakref.ref[nn.Module] | None = None
+    model: weakref.ref[Any] | None = None
     """The one that was called last: it may be a copy."""
     batches: list[float] = field(default_factory=list)
     """The mean of the inputs at each call since the last step."""
@@ -179,8 +181,12 @@ class Script:
     """The most graphs, older than the step before, that were alive at a call."""
     steps: list[tuple[list[float], list[float], list[float]]] = field(default_factory=list)
     """For each optimizer step: the groups' rates, the gradients, and the batches before it."""
-    val_loader: Any = None
-    """The validation set, whose inputs are below 0; None where there is none."""
+    weights: list[float] = field(default_factory=list)
+    """What the model multiplies by, at each call of the model in training."""
+    weights_after: list[float] = field(default_factory=list)
+    """And after each step."""
+    validated: list[tuple[bool, bool]] = field(default_factory=list)
+    """For each validation batch: whether the model was in training mode, and whether there was a graph."""
     aside: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
     """Within which the host's waits are our own."""
 
@@ -190,12 +196,9 @@ class Script:
     def begin_again(self) -> None:
         """What was seen until now is forgotten, and the first loss is the next."""
         self.asked = self.kept = 0
-        for seen in (self.training, self.means, self.steppers, self.batches, self.graphs, self.steps):
-            seen.clear()
-
-    def validated(self) -> list[int]:
-        """How many batches of the validation set were seen between a step and the next."""
-        return [sum(mean < 0 for mean in means) for _, _, means in self.steps[1:]]
+        for name, value in vars(self).items():
+            if isinstance(value, list) and name != "losses":
+                value.clear()
 
     def loss(self) -> float:
         """The next one; the last one over and over."""
@@ -214,6 +217,11 @@ class Script:
     def criterion(self, output: Tensor, target: Tensor) -> Tensor:
         """The scripted loss, with the output's gradient; it draws from every generator, as data do."""
         random.random(), np.random.random(), torch.rand(())
+        with self.aside():
+            if bool(target.any()):  # of a validation batch: the model's own output is its loss
+                model = self.model() if self.model is not None else None
+                self.validated.append((bool(model is not None and model.training), output.requires_grad))
+                return output.mean()
         self.kept = max(self.kept, sum(mark() is not None for mark in self.graphs[:-1]))
         if output.requires_grad:
             mark = _Mark()
@@ -269,6 +277,8 @@ class ScriptedModel(nn.Module):
         self.script.batches.append(mean)
         if self.training:
             self.seen += 1
+            with self.script.aside():
+                self.script.weights.append(float((self.first + self.second).detach()))
         return x * (self.first + self.second)
 
 
@@ -288,6 +298,9 @@ def watched(script: Script) -> Iterator[None]:
         script.steps.append((rates, grads, list(script.batches)))
         script.training.append(bool(model is not None and model.training))
         script.steppers.append(optimizer)
+        script.weights_after.append(
+            math.nan if model is None else float((model.first + model.second).detach())
+        )
         script.batches.clear()
 
     handle = register_optimizer_step_post_hook(seen)
@@ -309,12 +322,11 @@ def scripted(
     batches_on: str | None = None,
     shuffles: bool = False,
     streams: bool = False,
-    validates: int = 0,
 ) -> tuple[Script, ScriptedModel, torch.optim.Optimizer, Any]:
     """A script, a model, its optimizer and a loader. The model has been trained for a step: there is
     momentum, there are gradients, and it is in evaluation mode unless ``training``. ``batches_on``: the
     loader's device, where it is not the model's. ``shuffles``: it has a generator of its own; ``streams``:
-    it has no length; ``validates``: of so many batches is a validation set."""
+    it has no length."""
     script = Script(losses, raises_at, interrupts)
     model = ScriptedModel(script).to(device)
     params: Any = [model.first, model.second]
@@ -325,8 +337,8 @@ def scripted(
     model(torch.full((2, 1), 3.0, device=device)).mean().backward()
     optimizer.step()
     model.train(training)
-    script.means.clear()
-    script.batches.clear()
+    for seen in (script.means, script.batches, script.weights):
+        seen.clear()
     place = batches_on or device
     inputs = torch.arange(1.0, batches + 1, device=place).repeat_interleave(2)[:, None] / 8
     targets = torch.zeros(2 * batches, dtype=torch.int64, device=place)
@@ -334,10 +346,17 @@ def scripted(
     drawn: Any = {"shuffle": True, "generator": torch.Generator().manual_seed(0)} if shuffles else {}
     data: Any = TensorDataset(inputs, targets)
     loader = kind(_Stream(data) if streams else data, batch_size=2, **drawn)
-    if validates:
-        held_out = torch.full((2 * validates, 1), -1.0, device=place)
-        script.val_loader = DataLoader(TensorDataset(held_out, held_out[:, 0].long()), batch_size=2)
     return script, model, optimizer, loader
+
+
+def validating(sizes: list[int], device: str = "cpu") -> DataLoader[Any]:
+    """A loader of batches of these sizes, inputs 1/8, 2/8 ..., whose targets say that they are validation."""
+    inputs = torch.arange(1.0, sum(sizes) + 1, device=device)[:, None] / 8
+    ends = np.cumsum([0, *sizes])
+    batches = [list(range(a, b)) for a, b in itertools.pairwise(ends.tolist())]
+    return DataLoader(
+        TensorDataset(inputs, torch.ones(len(inputs), device=device).long()), batch_sampler=batches
+    )
 
 
 def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer, loader: Any = None) -> dict[str, Any]:

@@ -261,8 +261,9 @@ def from_plain(value: Any, hint: Any = None) -> Any:
 def _modules(technique: str) -> Iterator[Any]:
     if technique not in TECHNIQUES:
         raise KeyError(did_you_mean("technique", technique, list(TECHNIQUES)))
-    for name in (technique, "composition", "arguments"):
-        yield importlib.import_module(_name(name))
+    for name in (technique, f"{technique}_options", "composition", "arguments"):
+        if importlib.util.find_spec(_name(name)):
+            yield importlib.import_module(_name(name))
 
 
 def _name(technique: str) -> str:

@@ -80,6 +80,17 @@ def gradient_error(dtype: str, logits: ArrayLike, p: Array, q: Array) -> Array:
     return error
 
 
+def binary_error(dtype: str, logits: ArrayLike) -> Array:
+    """Bound for the binary cross-entropy of each label. ``logits`` (N, K), rounded. Returns (N, K).
+
+    (1 - t') z + max(-z, 0) + log(1 + exp(-|z|)): t' takes 3 roundings, its product with z and the sum 2 more,
+    each of |z| at most; the logarithm is at most log 2 and takes 3, and the result is rounded once.
+    """
+    size = np.abs(np.asarray(logits, float))
+    error: Array = UNIT_ROUNDOFF[dtype] * (8 * size + 4)
+    return error + SMALLEST[dtype]
+
+
 def mix_error(dtype: str, x: ArrayLike, partner: ArrayLike) -> Array:
     """Bound for each entry of lam x + (1 - lam) partner, for lam read off an identity batch.
 

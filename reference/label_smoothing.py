@@ -6,6 +6,7 @@ With logits z, classes 1..K, target class y, smoothing epsilon e and p = softmax
     L = -sum_k q_k log p_k                         cross_entropy
     dL/dz = p - q                                  gradient
     L = KL(q, p) + H(q)                            kl_divergence, entropy
+    t' = (1 - e) t + e / 2,  of several labels     smoothed_multilabel, binary_cross_entropy
 
 Sources: C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2016
 (arXiv 1512.00567), section 7; R. Mueller, S. Kornblith, G. Hinton, "When Does Label Smoothing
@@ -107,6 +108,8 @@ def smoothed_loss(
     reduction: Reduction = "mean",
     ignored_mean: Literal["kept", "all"] = "kept",
     all_ignored: Literal["nan", "zero"] = "nan",
+    dim: int = 1,
+    mask: ArrayLike | None = None,
     weighting: Literal["every_term", "target_term", "normalised_spread", "sample"] = "every_term",
     weighted_mean: Literal["weights", "count"] = "weights",
 ) -> Array:
@@ -114,6 +117,12 @@ def smoothed_loss(
 
     ``logits`` (N, K, d...), ``target`` (N, d...) of classes or (N, K, d...) of distributions.
     Returns (N, d...) for ``reduction="none"``, else a scalar.
+
+    ``dim``: the dimension of the classes, so that (N, d..., K) is taken with -1. e is spread over the
+    classes of that dimension: over K, never over d.
+
+    >>> float(smoothed_loss([[[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]], [[0, 1]], 0.3, dim=-1).round(4))
+    0.6395
 
     ``weight`` (K,): class k counts w_k in q, so L = -sum_k w_k q_k log p_k, and a mean over class
     indices divides by sum_i w_{y_i}, over distributions by N (the documentation of
@@ -127,7 +136,22 @@ def smoothed_loss(
 
     ``ignore_index``: samples of that class cost 0; the mean divides by the samples kept, or by all of
     them with ``ignored_mean="all"``. Nothing kept: 0/0, or 0 with ``all_ignored="zero"``.
+
+    ``mask`` (N, d...): True where a token counts. Of m_i in {0, 1}, L = sum_i m_i L_i / sum_i m_i, of
+    distributions too; with class weights m_i w_{y_i} in place of m_i. Of classes that is the same as ignoring
+    the others:
+
+    >>> z, kept = [[2.0, 0.0], [5.0, 1.0]], [True, False]
+    >>> float(smoothed_loss(z, [0, 1], 0.1, mask=kept) - smoothed_loss(z, [0, -9], 0.1, ignore_index=-9))
+    0.0
     """
+    logits, target = np.asarray(logits, float), np.asarray(target)
+    if target.shape == logits.shape and np.issubdtype(target.dtype, np.floating):
+        target = np.moveaxis(target, dim, 1)
+    elif mask is not None:
+        ignore_index = -1 if ignore_index is None else ignore_index
+        target, mask = np.where(mask, target, ignore_index), None
+    logits = np.moveaxis(logits, dim, 1)
     if weight is not None and weighting != "every_term":
         shared: dict[str, Any] = {"ignore_index": ignore_index, "weighted_mean": weighted_mean}
         w = np.asarray(weight, float)
@@ -146,7 +170,9 @@ def smoothed_loss(
             shared["weighted_mean"] = "count"
             of_spread = smoothed_loss(logits, target, 1.0, reduction=reduction, **spread, **shared)
         return np.asarray((1 - epsilon) * of_target + epsilon * of_spread)
-    losses, divisor, shape = _per_sample(logits, target, epsilon, off_target, offset, weight, ignore_index)
+    losses, divisor, shape = _per_sample(
+        logits, target, epsilon, off_target, offset, weight, ignore_index, mask
+    )
     if reduction == "none":
         return losses.reshape(shape)
     if reduction == "sum":
@@ -161,6 +187,43 @@ def smoothed_loss(
         return np.asarray(losses.sum() / divisor.sum())
 
 
+def smoothed_multilabel(
+    target: ArrayLike, epsilon: float, spread: Literal["outcomes", "classes"] = "outcomes"
+) -> Array:
+    """Targets of which several can be 1, moved away from 0 and 1. ``target`` (N, K), in [0, 1].
+
+    Each label is a question of its own, with two outcomes; so Szegedy's formula is used with K = 2:
+
+    outcomes: t' = (1 - e) t + e/2     of a row with m labels the sum is (1 - e) m + e K/2
+    classes:  t' = (1 - e) t + e/K     of a row with m labels the sum is (1 - e) m + e
+
+    Neither keeps the sum m of a row, but the second for m = 1: it is the formula for one label out of K.
+
+    >>> smoothed_multilabel([[1, 1, 0]], 0.1).round(3)
+    array([[0.95, 0.95, 0.05]])
+    >>> smoothed_multilabel([[1, 1, 0]], 0.1, "classes").round(3)
+    array([[0.933, 0.933, 0.033]])
+
+    Raises ValueError for an epsilon outside [0, 1].
+    """
+    if not 0.0 <= epsilon <= 1.0:
+        raise ValueError(f"epsilon is {epsilon!r}, expected a number in [0, 1]")
+    t = np.asarray(target, float)
+    moved: Array = (1 - epsilon) * t + epsilon / (2 if spread == "outcomes" else t.shape[1])
+    return moved
+
+
+def binary_cross_entropy(target: ArrayLike, logits: ArrayLike) -> Array:
+    """-t log s - (1 - t) log(1 - s), s = 1/(1 + exp(-z)), a value for each label. ``target``, ``logits``:
+    (N, K). Returns (N, K), in nats.
+
+    >>> binary_cross_entropy([[1.0, 0.5]], [[0.0, 0.0]]).round(4)
+    array([[0.6931, 0.6931]])
+    """
+    t, z = np.asarray(target, float), np.asarray(logits, float)
+    return np.asarray(_times(t, np.logaddexp(0, -z)) + _times(1 - t, np.logaddexp(0, z)))
+
+
 def gradient(
     logits: ArrayLike,
     target: ArrayLike,
@@ -170,21 +233,27 @@ def gradient(
     ignore_index: int | None = None,
     reduction: Reduction = "mean",
     ignored_mean: Literal["kept", "all"] = "kept",
+    dim: int = 1,
+    mask: ArrayLike | None = None,
 ) -> Array:
     """dL/dz = p - q for a sample, over N for the mean, 0 for an ignored one. Shape of ``logits``.
 
-    The gradient of ``reduction="none"`` is that of its sum.
+    Arguments are those of :func:`smoothed_loss`. The gradient of ``reduction="none"`` is that of its sum.
     """
-    z = np.asarray(logits, float)
-    rows, flat = _rows(z), np.asarray(target).reshape(-1)
-    kept = np.ones(len(flat), bool) if ignore_index is None else flat != ignore_index
-    q = smoothed_targets(np.where(kept, flat, 0), rows.shape[1], epsilon, off_target)
+    z, t = np.moveaxis(np.asarray(logits, float), dim, -1), np.asarray(target)
+    rows = z.reshape(-1, z.shape[-1])
+    kept = np.ones(len(rows), bool) if mask is None else np.asarray(mask, bool).reshape(-1)
+    if t.shape == np.shape(logits) and np.issubdtype(t.dtype, np.floating):
+        t = np.moveaxis(t, dim, -1).reshape(rows.shape)
+    else:
+        t = t.reshape(-1)
+        kept = kept if ignore_index is None else kept & (t != ignore_index)
+        t = np.where(kept, t, 0)
+    q = smoothed_targets(t, rows.shape[1], epsilon, off_target)
     slope: Array = (np.exp(log_softmax(rows, axis=1)) - q) * kept[:, None]
     if reduction == "mean":
-        slope = slope / max(1, len(flat) if ignored_mean == "all" else kept.sum())
-    if z.ndim == 2:
-        return slope
-    return np.moveaxis(slope.reshape(z.shape[0], *z.shape[2:], z.shape[1]), -1, 1)
+        slope = slope / max(1, len(rows) if ignored_mean == "all" else kept.sum())
+    return np.moveaxis(slope.reshape(z.shape), -1, dim)
 
 
 def _per_sample(
@@ -195,6 +264,7 @@ def _per_sample(
     offset: Offset,
     weight: ArrayLike | None,
     ignore_index: int | None,
+    mask: ArrayLike | None,
 ) -> tuple[Array, Array, tuple[int, ...]]:
     """Losses (M,), their weights in a mean (M,), and the shape (N, d...) with M entries."""
     z, t = np.asarray(logits, float), np.asarray(target)
@@ -202,8 +272,8 @@ def _per_sample(
     shape = (z.shape[0], *z.shape[2:])
     w = np.ones(num_classes) if weight is None else np.asarray(weight, float)
     if t.shape == z.shape and np.issubdtype(t.dtype, np.floating):
-        q = smoothed_targets(_rows(t), num_classes, epsilon, off_target)
-        divisor = np.ones(len(rows))
+        divisor = np.ones(len(rows)) if mask is None else np.asarray(mask, float).reshape(-1)
+        q = smoothed_targets(_rows(t), num_classes, epsilon, off_target) * divisor[:, None]
     else:
         if t.shape != shape:
             raise ValueError(f"target has shape {t.shape}, expected {shape} or {z.shape}")

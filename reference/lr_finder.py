@@ -2,11 +2,15 @@ r"""The learning-rate range test, in the order in which one would write it on a 
 
 Raise the learning rate geometrically from step to step, watch the loss, stop when it explodes:
 
-    lr_i = start (end/start)^(i/(n-1)),  i = 0 .. n-1          schedule
+    lr_i = start (end/start)^(i/(n-1)),  i = 0 .. n-1          schedule; linear: start + (end - start) i/(n-1)
     a_i  = b a_{i-1} + (1-b) L_i,  a_{-1} = 0                  moving average
     s_i  = a_i / (1 - b^(i+1))                                 smoothed: bias-corrected
     stop at the first s_i > best + (f - 1) |best|              threshold
     suggest the lr where dL / d(log lr) is smallest            steepest, fitted over windows
+    V_i = sum_b n_b V_ib / sum_b n_b after step i              of_whole_set: the validation loss
+    g' = g min(1, c / |g|), |g| over all parameters            clipped
+    mean_j L_ij, and its spread over the sweeps j              mean_of_sweeps
+    the lr of group k is lr r_k                                for_groups
 
 Sources: L. N. Smith, "Cyclical Learning Rates for Training Neural Networks", 2015 (arXiv 1506.01186),
 section 3.3; L. N. Smith, "A disciplined approach to neural network hyper-parameters", 2018 (arXiv
@@ -22,7 +26,7 @@ lies *below* best, and every loss would be an explosion.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -40,11 +44,14 @@ class RangeTest(NamedTuple):
     stopped_early: bool
 
 
-def schedule(start_lr: float, end_lr: float, num_iter: int) -> Array:
-    """The learning rates (n,), first ``start_lr`` and last ``end_lr``, with one ratio between neighbours.
+def schedule(start_lr: float, end_lr: float, num_iter: int, *, linear: bool = False) -> Array:
+    """The learning rates (n,), first ``start_lr`` and last ``end_lr``, with one ratio between neighbours;
+    ``linear``, with one difference.
 
     >>> schedule(0.001, 1.0, 4).round(6)
     array([0.001, 0.01 , 0.1  , 1.   ])
+    >>> schedule(0.1, 0.4, 4, linear=True).round(6)
+    array([0.1, 0.2, 0.3, 0.4])
 
     Raises ValueError unless 0 < start_lr < end_lr and num_iter >= 2.
     """
@@ -52,8 +59,10 @@ def schedule(start_lr: float, end_lr: float, num_iter: int) -> Array:
         raise ValueError(f"start_lr is {start_lr!r} and end_lr {end_lr!r}, expected 0 < start_lr < end_lr")
     if num_iter < 2:
         raise ValueError(f"num_iter is {num_iter!r}, expected at least 2")
-    i = np.arange(num_iter)
-    return start_lr * (end_lr / start_lr) ** (i / (num_iter - 1))
+    part = np.arange(num_iter) / (num_iter - 1)
+    if linear:
+        return start_lr + (end_lr - start_lr) * part
+    return start_lr * (end_lr / start_lr) ** part
 
 
 def range_test(
@@ -102,6 +111,42 @@ def smoothed(losses: ArrayLike, smoothing: float) -> Array:
     return np.asarray(result, float)
 
 
+def of_whole_set(losses: ArrayLike, sizes: ArrayLike) -> float:
+    """sum_b n_b L_b / sum_b n_b: the mean over a set's samples, of its batches' means (B,) and sizes (B,).
+
+    >>> of_whole_set([1.0, 4.0], [2, 1])
+    2.0
+    """
+    return float(np.average(np.asarray(losses, float), weights=np.asarray(sizes, float)))
+
+
+def clipped(gradients: ArrayLike, norm: float) -> Array:
+    """g min(1, c/|g|): the direction is kept, and the norm over all entries (P,) is ``norm`` at most.
+
+    >>> clipped([3.0, 4.0], 1.0), clipped([0.3, 0.4], 1.0)
+    (array([0.6, 0.8]), array([0.3, 0.4]))
+    """
+    g = np.asarray(gradients, float)
+    return g * min(1.0, norm / max(float(np.linalg.norm(g)), np.finfo(float).tiny))
+
+
+def mean_of_sweeps(losses: Sequence[ArrayLike]) -> tuple[Array, Array]:
+    """Of the steps that all sweeps took: the mean of their losses, and the standard deviation (n - 1).
+
+    >>> mean, spread = mean_of_sweeps([[1.0, 2.0, 9.0], [3.0, 2.0]])
+    >>> mean, spread.round(4)
+    (array([2., 2.]), array([1.4142, 0.    ]))
+    """
+    sweeps = [np.asarray(each, float) for each in losses]
+    rows = np.stack([each[: min(map(len, sweeps))] for each in sweeps])
+    return np.asarray(rows.mean(axis=0)), np.asarray(rows.std(axis=0, ddof=1))
+
+
+def for_groups(lr: float, ratios: ArrayLike) -> Array:
+    """The rates (G,) of param groups whose rates were swept in these ratios to the first one's."""
+    return lr * np.asarray(ratios, float)
+
+
 def threshold(best: float, divergence: float) -> float:
     """The loss above which the test has diverged: ``divergence`` * best where best is positive.
 
@@ -134,8 +179,9 @@ def fitted_slopes(lrs: ArrayLike, losses: ArrayLike, width: int) -> Array:
     return np.asarray(found)
 
 
-def suggest_steepest(lrs: ArrayLike, losses: ArrayLike) -> float | None:
-    """The lr in the middle of the window that falls most; None for fewer than 2 points or no descent.
+def steepest_window(lrs: ArrayLike, losses: ArrayLike) -> tuple[int, int] | None:
+    """The first and the last point of the window that falls most: the reason for :func:`suggest_steepest`.
+    None for fewer than 2 points or no descent.
 
     Windows are a quarter of the points wide, 3 at least, and start no later than the one whose mean loss is
     smallest: beyond it the curve rises.
@@ -146,7 +192,14 @@ def suggest_steepest(lrs: ArrayLike, losses: ArrayLike) -> float | None:
     width = min(len(x), max(3, len(x) // 4))
     sums = np.convolve(y, np.ones(width), "valid")
     falling = fitted_slopes(x, y, width)[: int(np.argmin(sums)) + 1]
-    return float(x[np.argmin(falling) + width // 2]) if falling.min() < 0 else None
+    first = int(np.argmin(falling))
+    return (first, first + width - 1) if falling[first] < 0 else None
+
+
+def suggest_steepest(lrs: ArrayLike, losses: ArrayLike) -> float | None:
+    """The lr in the middle of the window that falls most; None for fewer than 2 points or no descent."""
+    window = steepest_window(lrs, losses)
+    return None if window is None else float(np.asarray(lrs, float)[(window[0] + window[1] + 1) // 2])
 
 
 def suggest_minimum(lrs: ArrayLike, losses: ArrayLike) -> float | None:

@@ -5,6 +5,8 @@ With a batch x_1 .. x_N, a partner pi(i) for every sample i, and shares lam_i in
     x'_i = lam_i x_i + (1 - lam_i) x_pi(i)           mix
     q_i  = lam_i onehot(y_i) + (1 - lam_i) onehot(y_pi(i))      mixed_targets
     L_i  = lam_i CE(z_i, y_i) + (1 - lam_i) CE(z_i, y_pi(i)) = CE(z_i, q_i)     mixed_loss
+    acc_i = lam_i [k_i = y_i] + (1 - lam_i) [k_i = y_pi(i)],  k_i = argmax_k z_ik     mixed_accuracy
+    m'_i = m_i or m_pi(i), of padded sequences       join
     lam_i ~ Beta(alpha, alpha)                       sample_lam
 
 Source: H. Zhang, M. Cisse, Y. Dauphin, D. Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", 2018
@@ -52,6 +54,16 @@ def mix(x: ArrayLike, partner: ArrayLike, lam: ArrayLike) -> Array:
         share = share.reshape(-1, *[1] * (a.ndim - 1))
     mixed: Array = share * a + (1 - share) * b
     return mixed
+
+
+def join(mask: ArrayLike, partner: ArrayLike) -> NDArray[np.bool_]:
+    """m or m_partner: where a mixture of two padded sequences has something. Both (N, T), True where it has.
+
+    >>> join([[True, True, False]], [[True, False, False]])
+    array([[ True,  True, False]])
+    """
+    either: NDArray[np.bool_] = np.asarray(mask, bool) | np.asarray(partner, bool)
+    return either
 
 
 def fold(lam: ArrayLike) -> Array:
@@ -103,7 +115,8 @@ def lam_cdf(lam: ArrayLike, alpha: float, *, folded: bool = True) -> Array:
 def mixed_targets(target: ArrayLike, partner: ArrayLike, lam: ArrayLike, num_classes: int) -> Array:
     """q, a distribution a row: lam of the sample's class, 1 - lam of its partner's.
 
-    ``target``, ``partner``: classes (N,) or distributions (N, K). Returns (N, K).
+    ``target``, ``partner``: classes (N,), or (N, d...) with one for each place, whole numbers; or values
+    (N, ...) of floating point, which are mixed as they are. Returns (N, K, d...), or the values' shape.
 
     >>> mixed_targets([0, 1], [2, 1], [0.75, 0.5], 3)
     array([[0.75, 0.  , 0.25],
@@ -115,23 +128,39 @@ def mixed_targets(target: ArrayLike, partner: ArrayLike, lam: ArrayLike, num_cla
 
 
 def mixed_loss(logits: ArrayLike, target: ArrayLike, partner: ArrayLike, lam: ArrayLike) -> Array:
-    """lam CE(z, y) + (1 - lam) CE(z, y_partner), weighted *before* any mean. Returns (N,), in nats.
+    """lam CE(z, y) + (1 - lam) CE(z, y_partner), weighted *before* any mean, in nats.
 
-    ``logits`` (N, K), ``target`` and ``partner`` (N,) classes, ``lam`` (N,) or a scalar. It equals the
-    cross-entropy with :func:`mixed_targets`, as cross-entropy is linear in the target.
+    ``logits`` (N, K, d...), ``target`` and ``partner`` (N, d...) classes, ``lam`` (N,) or a scalar. Returns
+    (N, d...). It equals the cross-entropy with :func:`mixed_targets`, as cross-entropy is linear in the
+    target.
     """
     log_p = np.asarray(log_softmax(np.asarray(logits, float), axis=1))
     own, other = (-np.take_along_axis(log_p, np.asarray(y)[:, None], axis=1)[:, 0] for y in (target, partner))
     return mix(own, other, lam)
 
 
+def mixed_accuracy(logits: ArrayLike, target: ArrayLike, partner: ArrayLike, lam: ArrayLike) -> Array:
+    """lam [k = y] + (1 - lam) [k = y_partner], k = argmax z: the mass that q gives to the predicted class.
+
+    ``logits`` (N, K, d...), ``target`` and ``partner`` (N, d...) classes, ``lam`` (N,) or a scalar. Returns
+    (N, d...), in [0, 1]; 1 only where both are of the predicted class, so that no prediction of a mixture
+    of two classes reaches 1.
+
+    >>> mixed_accuracy([[0.0, 2.0], [0.0, 2.0]], [1, 0], [0, 1], [0.75, 0.75])
+    array([0.75, 0.25])
+    """
+    predicted = np.asarray(logits, float).argmax(axis=1)
+    return mix(predicted == np.asarray(target), predicted == np.asarray(partner), lam)
+
+
 def _distributions(target: ArrayLike, num_classes: int) -> Array:
     t = np.asarray(target)
-    if t.ndim == 2:
+    if np.issubdtype(t.dtype, np.floating):
         return t.astype(float)
     if t.size and (t.min() < 0 or t.max() >= num_classes):
         raise ValueError(f"target is {t.tolist()}, expected classes in 0..{num_classes - 1}")
-    rows: Array = (t[:, None] == np.arange(num_classes)).astype(float)
+    classes = np.arange(num_classes).reshape(-1, *[1] * (t.ndim - 1))
+    rows: Array = (t[:, None] == classes).astype(float)
     return rows
 
 

@@ -47,7 +47,7 @@ def _other(epsilon, **features):
 
 
 def test_every_implementation_is_asked_the_same():
-    other = LabelSmoothing("other", _other, features=LabelSmoothing.known_features)
+    other = LabelSmoothing("other", _other, features=LabelSmoothing.usual_features)
     assert recorded(NATIVE) == recorded(other)
 
 

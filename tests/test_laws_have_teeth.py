@@ -6,6 +6,7 @@ from lawful.impl.faulty import faults, null
 from lawful.properties import twin
 from lawful.properties.harness.cases import cases
 from lawful.properties.harness.profiles import PROFILES
+from lawful.properties.harness.proof import Prover
 from lawful.properties.registry import find_law, laws_of, written_techniques
 from lawful.properties.subjects import subject_class, understand
 
@@ -51,6 +52,20 @@ def test_fault_is_caught_by_the_properties_it_names(fault):
         profile=PROFILES["standard"] if dear else QUICK,
     )
     assert broken(found) == set(fault.caught_by)
+    laws = fault.caught_by if LIGHT != "light" else fault.caught_by[:1]
+    for name in laws:
+        row = next(row for row in found.values() if row.property == name and row.verdict == "broken")
+        assert why_not_shown(row) is None, row.reproduce
+
+
+PROVER = Prover()
+
+
+def why_not_shown(row):
+    """Why no program of a row, run alone, fails as it says; None where one does."""
+    programs = [each for each in (row.reproduce, row.whole) if each]
+    reasons = [PROVER.prove(each, ".").why_not(row.fails_with) for each in programs]
+    return "no program can be told" if not reasons else None if None in reasons else reasons[0]
 
 
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f.device == "twin"], ids=lambda fault: fault.id)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch.autograd import forward_ad
 
-from lawful.impl.native import LabelSmoothedCrossEntropy, label_smoothed_cross_entropy
+from lawful.impl.native import LabelSmoothedCrossEntropy, label_smoothed_cross_entropy, smoothed_multilabel
 from lawful.impl.native import label_smoothing as native
 
 LOGITS = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, 1.0]])
@@ -249,6 +249,17 @@ def test_ignored_samples_cost_nothing_also_one_by_one(epsilon, weight):
     torch.testing.assert_close(losses[:1], alone)
 
 
+@pytest.mark.parametrize("ignore_index", [0, 1, 2, -100, -1])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weight", [None, torch.tensor([1.0, 2.0, 4.0])])
+def test_any_index_can_be_ignored(ignore_index, reduction, weight):
+    """Class 0 too, as padding often is."""
+    target, options = torch.tensor([2, ignore_index]), {"weight": weight, "reduction": reduction}
+    loss = label_smoothed_cross_entropy(LOGITS, target, ignore_index=ignore_index, **options)
+    right = F.cross_entropy(LOGITS, target, ignore_index=ignore_index, label_smoothing=0.1, **options)
+    torch.testing.assert_close(loss, right, equal_nan=True)
+
+
 def test_ignored_samples_cost_nothing_in_blocks(blocks):
     logits = torch.randn(40, 1000, generator=torch.Generator().manual_seed(0))
     target = torch.arange(40).masked_fill(torch.arange(40) % 3 == 0, -100)
@@ -387,3 +398,99 @@ def test_classes_are_looked_through_on_demand():
     assert ignored == 0
     with pytest.raises(ValueError, match="target has classes from 1 to 3"):
         label_smoothed_cross_entropy(LOGITS, TARGET + torch.tensor([1, 0]), check_target=True)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("off_target", ["uniform", "others"])
+@pytest.mark.parametrize("dim", [-1, 0, 1, 2, -3])
+def test_classes_in_any_dimension_are_those_of_dimension_one(reduction, soft, off_target, dim):
+    """Beside ignored and struck out tokens, and class weights; no two sizes are alike."""
+    z = torch.randn(2, 5, 3, 4, dtype=torch.float64).requires_grad_()
+    y = torch.randint(5, (2, 3, 4))
+    y[0, 0, 0] = -100
+    mask = torch.rand(2, 3, 4) < 0.7
+    y = torch.rand(2, 5, 3, 4, dtype=torch.float64).softmax(1) if soft else y
+    shared = {"weight": torch.rand(5).double() + 0.5, "reduction": reduction, "off_target": off_target}
+    right = label_smoothed_cross_entropy(z, y, mask=mask, **shared)
+    moved = z.detach().movedim(1, dim).contiguous().requires_grad_()
+    there = y.movedim(1, dim) if soft else y
+    loss = label_smoothed_cross_entropy(moved, there, mask=mask, dim=dim, **shared)
+    torch.testing.assert_close(loss, right)
+    slopes = [torch.autograd.grad(each.sum(), of)[0] for each, of in ((right, z), (loss, moved))]
+    torch.testing.assert_close(slopes[1].movedim(dim, 1), slopes[0])
+
+
+def test_tokens_with_classes_last_go_in_blocks_where_they_lie(blocks, monkeypatch):
+    seen = []
+    in_blocks = native._in_blocks
+    monkeypatch.setattr(
+        native, "_in_blocks", lambda z, *rest: seen.append(z.data_ptr()) or in_blocks(z, *rest)
+    )
+    z, y = torch.randn(4, 8, 10_000), torch.randint(10_000, (4, 8))
+    loss = LabelSmoothedCrossEntropy(dim=-1)(z, y, torch.ones(4, 8).bool())
+    assert seen == [z.data_ptr()]
+    torch.testing.assert_close(loss, F.cross_entropy(z.transpose(1, 2), y, label_smoothing=0.1))
+
+
+def test_a_mask_strikes_out_what_the_target_holds_there():
+    y, mask = torch.tensor([2, 77]), torch.tensor([True, False])
+    loss = label_smoothed_cross_entropy(LOGITS, y, mask=mask)
+    torch.testing.assert_close(loss, label_smoothed_cross_entropy(LOGITS[:1], TARGET[:1]))
+    padding = label_smoothed_cross_entropy(LOGITS, y, mask=mask, ignore_index=0)
+    torch.testing.assert_close(padding, loss)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"dim": 2}, r"dim is 2, expected a dimension of logits, of shape \(2, 3\)"),
+        ({"dim": 1.0}, r"dim is 1.0, expected a dimension of logits"),
+        ({"dim": 0}, r"target has shape \(2,\), expected \(3,\) for classes"),
+        (
+            {"mask": torch.ones(2)},
+            r"mask has shape \(2,\) and dtype torch.float32, expected \(2,\) and torch.bool",
+        ),
+        ({"mask": torch.ones(3).bool()}, r"mask has shape \(3,\) and dtype torch.bool, expected \(2,\)"),
+    ],
+)
+def test_a_bad_dimension_or_mask_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        label_smoothed_cross_entropy(LOGITS, TARGET, **arguments)
+
+
+def test_several_labels_are_smoothed_in_their_own_dtype_and_dimension():
+    target = torch.tensor([[1.0, 1.0, 0.0, 0.0]], dtype=torch.float16)
+    assert smoothed_multilabel(target, epsilon=0.5).tolist() == [[0.75, 0.75, 0.25, 0.25]]
+    assert smoothed_multilabel(target, epsilon=0.5, spread="classes").tolist() == [
+        [0.625, 0.625, 0.125, 0.125]
+    ]
+    layered = target[..., None].expand(1, 4, 2)
+    assert smoothed_multilabel(layered, epsilon=0.5, spread="classes")[0, :, 1].tolist() == [
+        0.625,
+        0.625,
+        0.125,
+        0.125,
+    ]
+    turned = smoothed_multilabel(layered.movedim(1, 2), epsilon=0.5, spread="classes", dim=-1)
+    assert turned.dtype == torch.float16
+    assert turned[0, 1].tolist() == [0.625, 0.625, 0.125, 0.125]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"epsilon": -0.1}, ValueError, "epsilon is -0.1, expected a number in"),
+        ({"spread": "both"}, ValueError, "spread is 'both', expected 'outcomes' or 'classes'"),
+        ({"spread": "classes", "dim": 3}, ValueError, "dim is 3, expected a dimension of target"),
+        (
+            {"target": torch.ones(2, 3).long()},
+            TypeError,
+            "target has dtype torch.int64, expected floating point",
+        ),
+    ],
+)
+def test_bad_arguments_of_several_labels_are_named(arguments, error, message):
+    target = arguments.pop("target", torch.ones(2, 3))
+    with pytest.raises(error, match=message):
+        smoothed_multilabel(target, **arguments)

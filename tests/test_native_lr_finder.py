@@ -43,6 +43,11 @@ def small():
         ({"divergence": 1.0}, "divergence is 1.0, expected a number above 1"),
         ({"groups": "all"}, "groups is 'all', expected 'ratio' or 'one'"),
         ({"accumulate": 0}, "accumulate is 0, expected at least 1"),
+        ({"schedule": "cosine"}, "schedule is 'cosine', expected 'geometric' or 'linear'"),
+        ({"clip_grad_norm": 0.0}, r"clip_grad_norm is 0.0, expected None or a number above 0"),
+        ({"clip_grad_norm": math.nan}, "clip_grad_norm is nan, expected None or a number above 0"),
+        ({"sweeps": 0}, "sweeps is 0, expected at least 1"),
+        ({"val_loader": []}, "val_loader is empty, expected at least one batch"),
     ],
 )
 def test_bad_options_are_named_with_value_and_expectation(options, message):
@@ -489,3 +494,196 @@ def test_a_rate_kept_in_a_tensor_is_swept():
     batches = [(torch.ones(2, 1), torch.zeros(2, 1))]
     test = lr_range_test(model, optimizer, nn.MSELoss(), batches, num_iter=4, end_lr=1e-3)
     assert seen == pytest.approx(test.lrs)
+
+
+def test_the_validation_loss_is_that_of_the_whole_set_after_each_step():
+    """Against a loop of its own: dropout is off and statistics are untouched while the set is seen."""
+    x, y = torch.randn(10, 4), torch.randint(3, (10,))
+    held_out = [(x[:4], y[:4]), (x[4:8], y[4:8]), (x[8:], y[8:])]
+    batch = (torch.randn(8, 4), torch.randint(3, (8,)))
+    model, optimizer, criterion, _ = small()
+    state = torch.get_rng_state()
+    test = lr_range_test(model, optimizer, criterion, [batch], end_lr=0.1, num_iter=6, val_loader=held_out)
+    torch.set_rng_state(state)
+    by_hand = []
+    for lr in reference.schedule(1e-7, 0.1, 6):
+        model.train()
+        optimizer.param_groups[0]["lr"] = lr
+        optimizer.zero_grad()
+        criterion(model(batch[0]), batch[1]).backward()
+        optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            by_hand.append(criterion(model(x), y).item())
+    assert test.losses == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_everything_is_put_back_after_validation_and_several_sweeps():
+    model, optimizer, criterion, loader = small()
+    model.eval()
+    generator = torch.Generator().manual_seed(3)
+    held_out = DataLoader(loader.dataset, batch_size=5, shuffle=True, generator=generator)
+    criterion(model(loader.dataset[:8][0]), loader.dataset[:8][1]).backward()
+    optimizer.step()
+    before, order = snapshot(model, optimizer, loader), generator.get_state()
+    test = lr_range_test(model, optimizer, criterion, loader, num_iter=5, val_loader=held_out, sweeps=3)
+    after = snapshot(model, optimizer, loader)
+    assert [part for part in before if changed(before[part], after[part])] == []
+    assert torch.equal(generator.get_state(), order)
+    assert len(test.spread) == len(test.losses)
+
+
+def test_a_validation_batch_counts_by_its_first_tensor():
+    model, optimizer, _, loader = small()
+    held_out = [
+        {"n": 1, "x": [torch.ones(3, 4)], "y": torch.zeros(3).long()},
+        {"x": [torch.ones(1, 4)], "y": [2]},
+    ]
+    values = iter([1.0, 5.0] * 3)
+
+    def compute_loss(model, batch):
+        if isinstance(batch, dict):
+            return torch.tensor(next(values))
+        return F.cross_entropy(model(batch[0]), batch[1])
+
+    options = {"compute_loss": compute_loss, "num_iter": 3, "end_lr": 0.1, "val_loader": held_out}
+    assert lr_range_test(model, optimizer, None, loader, **options).losses == (2.0, 2.0, 2.0)
+    assert native._size({"a": 3, "b": ("c", torch.tensor(1.0))}) == 1
+    assert native._size([torch.ones(4), torch.ones(2)]) == 4
+
+
+def test_a_validation_set_without_a_length_that_gives_nothing_is_refused():
+    class Nothing(IterableDataset):
+        def __iter__(self):
+            return iter(())
+
+    model, optimizer, criterion, loader = small()
+    before = snapshot(model, optimizer)
+    with pytest.raises(ValueError, match="val_loader is empty, expected at least one sample"):
+        lr_range_test(model, optimizer, criterion, loader, val_loader=DataLoader(Nothing()))
+    assert not changed(before["model"], snapshot(model, optimizer)["model"])
+    with pytest.raises(TypeError, match=r"val_loader is a .*, an iterator that cannot be started again"):
+        lr_range_test(model, optimizer, criterion, loader, val_loader=iter(loader))
+
+
+def test_scaled_gradients_are_clipped_after_they_are_unscaled():
+    norms = []
+    for scaler in (None, torch.amp.GradScaler("cpu", init_scale=1024.0)):
+        model, optimizer, criterion, loader = small()
+        seen = []
+        hook = optimizer.register_step_pre_hook(
+            lambda *_, seen=seen, model=model: seen.append(
+                float(nn.utils.get_total_norm([p.grad for p in model.parameters()]))
+            )
+        )
+        torch.manual_seed(2)
+        lr_range_test(model, optimizer, criterion, loader, num_iter=4, clip_grad_norm=0.05, scaler=scaler)
+        hook.remove()
+        norms.append(seen)
+    assert norms[0] == pytest.approx([0.05] * 4, rel=1e-3)
+    assert norms[1] == pytest.approx(norms[0], rel=1e-3)
+
+
+def test_sweeps_differ_by_their_batches_and_repeat_as_a_whole():
+    def swept(**options):
+        model, optimizer, criterion, loader = small()
+        torch.manual_seed(9)
+        return lr_range_test(model, optimizer, criterion, loader, end_lr=0.1, num_iter=8, **options)
+
+    three, again, one = swept(sweeps=3), swept(sweeps=3), swept()
+    assert three == again
+    assert min(three.spread) > 0
+    assert one.spread == ()
+    assert three.losses[0] != one.losses[0]
+    assert three.smoothed == pytest.approx(reference.smoothed(three.losses, 0.9), rel=1e-12)
+
+
+def test_the_mean_of_sweeps_is_of_the_steps_that_all_of_them_took():
+    losses = [[1.0, 2.0, 3.0], [3.0, 2.0]]
+    mean, spread = native._mean(losses)
+    right = reference.mean_of_sweeps(losses)
+    assert mean == pytest.approx(right[0])
+    assert spread == pytest.approx(right[1])
+    assert native._mean([[1.0], []]) == ((), ())
+
+
+def test_a_linear_schedule_is_the_reference_s():
+    test = lr_range_test(*small(), start_lr=0.01, end_lr=0.05, num_iter=5, schedule="linear")
+    assert test.lrs == pytest.approx(reference.schedule(0.01, 0.05, 5, linear=True), rel=1e-12)
+
+
+def test_each_group_is_suggested_its_own_rate():
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    groups = [{"params": model[0].parameters(), "lr": 0.4}, {"params": model[2].parameters(), "lr": 0.1}]
+    optimizer = torch.optim.SGD(groups, lr=0.1)
+    torch.manual_seed(0)
+    batches = [(torch.randn(64, 4), torch.randint(3, (64,)))]
+    test = lr_range_test(model, optimizer, nn.CrossEntropyLoss(), batches, start_lr=1e-3, end_lr=10.0)
+    for method in ("steepest", "minimum", "valley"):
+        first, second = test.suggest_groups(method)
+        assert first == test.suggest(method)
+        assert second == pytest.approx(first / 4)
+    flat = RangeTest((0.1, 0.2), (1.0, 1.0), (1.0, 1.0), False, 2, ratios=(1.0, 0.5))
+    assert flat.suggest_groups() is None
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        (
+            "steepest",
+            "steepest: 0.001. This is the middle of the 3 steps over which the loss falls most: from 0.0001 "
+            "to 0.01, by 0.3 for each factor of 10. It is smallest at 0.1: 0.3. The fall begins with the "
+            "first step: a smaller start_lr would show more of it.",
+        ),
+        ("minimum", "minimum: 0.01. This is a tenth of 0.1, where the smoothed loss is smallest: 0.3."),
+        (
+            "valley",
+            "valley: 0.01. This is half-way along the longest fall of the smoothed loss: from 1 at 0.0001 to "
+            "0.3 at 0.1.",
+        ),
+    ],
+)
+def test_a_suggestion_says_its_reason(method, words):
+    assert VALLEY.explain(method) == words
+
+
+@pytest.mark.parametrize("method", ["steepest", "minimum", "valley"])
+def test_where_nothing_is_suggested_the_words_say_why_and_what_to_try(method):
+    rates = (1e-3, 1e-2, 1e-1, 1.0)
+    rising, flat = (1.0, 1.5, 2.0, 9.0), (1.0,) * 4
+    words = RangeTest(rates, rising, rising, True, 9).explain(method)
+    assert words.startswith(f"{method}: none. From 0.001 to 1, ")
+    assert words.endswith("falls nowhere: it is 1 at first and 1 at best. It rises: try a smaller start_lr.")
+    words = RangeTest(rates, flat, flat, False, 4).explain(method)
+    assert words.endswith("The rates may be too small: try a larger end_lr.")
+    words = RangeTest((0.1,), (2.0,), (2.0,), True, 9).explain(method)
+    assert words == f"{method}: none. Of 9 steps a single step has a finite loss: try a smaller start_lr."
+    assert "no step has a finite loss" in RangeTest((), (), (), True, 9).explain(method)
+
+
+def test_the_words_say_where_the_curve_was_cut_off():
+    rates, falls = tuple(10.0**i for i in range(-6, 0)), (6.0, 5.0, 4.0, 3.0, 2.0, 1.0)
+    test = RangeTest(rates, falls, falls, False, 6)
+    words = test.explain("minimum")
+    assert words.endswith("It still falls at the last rate, 0.1: a larger end_lr would show where it ends.")
+    steep = (6.0, 3.0, 1.0, 0.9, 0.8, 0.85)
+    assert "The fall begins with the first step" in RangeTest(rates, steep, steep, False, 6).explain()
+    with pytest.raises(
+        ValueError, match="method is 'steep', expected one of 'steepest', 'minimum', 'valley'"
+    ):
+        test.explain("steep")
+
+
+def test_several_rules_are_marked_on_one_plot_and_the_spread_is_a_band():
+    ax = VALLEY.plot(method=("steepest", "minimum"))
+    told = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert [each.split(":")[0] for each in told] == ["loss", "smoothed", "steepest", "minimum"]
+    plt.close(ax.figure)
+    test = RangeTest(VALLEY.lrs, VALLEY.losses, VALLEY.smoothed, False, 5, spread=(0.1,) * 5)
+    ax = test.plot()
+    (band,) = ax.collections
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert heights.max() == pytest.approx(1.1)
+    assert heights.min() == pytest.approx(0.2)
+    plt.close(ax.figure)

@@ -14,6 +14,7 @@ from lawful.impl.native import (
     Mixup,
     label_smoothed_cross_entropy,
     mixup,
+    mixup_accuracy,
     mixup_loss,
 )
 from lawful.reference import mixup as reference
@@ -109,7 +110,9 @@ def test_bad_arguments_are_named_with_value_and_expectation(arguments, error, me
 
 
 def test_bad_batches_are_named():
-    with pytest.raises(ValueError, match=r"target has shape \(5,\), expected \(6,\) or \(6, K\)"):
+    with pytest.raises(
+        ValueError, match=r"target has shape \(5,\), expected classes \(6,\) or \(6, d\.\.\.\)"
+    ):
         mixup(X, Y[:5])
     with pytest.raises(TypeError, match=r"target has dtype torch.int32, expected torch.int64"):
         mixup(X, Y.int())
@@ -262,8 +265,12 @@ def test_small_alphas_have_their_law_on_both_sides_of_the_change_of_method(alpha
 
 
 def test_rows_of_another_number_of_classes_are_refused():
-    with pytest.raises(ValueError, match="target has 6 columns, expected num_classes=5"):
+    with pytest.raises(ValueError, match=r"target has shape \(6, 6\) .* or distributions \(6, 5\), as num_c"):
         mixup(X, X, alpha=1.0, num_classes=5)
+    with pytest.raises(
+        ValueError, match=r"target has shape \(6,\) and dtype torch.float32, expected classes"
+    ):
+        mixup(X, Y.float(), alpha=1.0, num_classes=6)
 
 
 def test_in_place_it_mixes_samples_and_not_features():
@@ -307,11 +314,128 @@ def test_pairs_with_a_number_of_classes_work_under_vmap():
     assert torch.equal(twice, torch.stack([Y, Y]))
 
 
-def test_rows_of_integers_are_refused():
+def test_whole_numbers_are_classes_one_for_each_place():
+    """(N, H, W), as segmentation has: rows (N, K, H, W), or a pair of them."""
+    target = torch.randint(3, (6, 4, 5), generator=torch.Generator().manual_seed(0))
+    mixed, soft = mixup(X, target, alpha=1.0, num_classes=3, generator=torch.Generator().manual_seed(1))
+    again, pair = mixup(X, target, alpha=1.0, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(mixed, again)
+    assert soft.shape == (6, 3, 4, 5)
+    for i, lam in enumerate(pair.lam):
+        own, other = (F.one_hot(y[i], 3).movedim(-1, 0) for y in pair[:2])
+        torch.testing.assert_close(soft[i], lam * own + (1 - lam) * other)
+    torch.testing.assert_close(soft.sum(1), torch.ones(6, 4, 5))
+
+
+def test_the_loss_of_places_weighs_each_sample_by_its_own_lambda():
+    """As many columns as samples: broadcast along the last dimension lambda would fit too."""
+    logits = torch.randn(6, 3, 4, 6)
+    _, pair = mixup(torch.zeros(6), torch.randint(3, (6, 4, 6)), alpha=1.0)
+    loss_fn = torch.nn.CrossEntropyLoss(reduction="none")
+    each = mixup_loss(loss_fn, logits, pair, reduction="none")
+    right = reference.mixed_loss(logits, pair.target_a, pair.target_b, pair.lam)
+    torch.testing.assert_close(each.double(), torch.tensor(right), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(mixup_loss(loss_fn, logits, pair), each.mean())
+    accuracy = mixup_accuracy(logits, pair, reduction="none")
+    right = reference.mixed_accuracy(logits, pair.target_a, pair.target_b, pair.lam)
+    torch.testing.assert_close(accuracy.double(), torch.tensor(right), rtol=0, atol=1e-6)
+
+
+def test_a_place_without_a_class_goes_into_a_pair_and_into_no_row():
+    target = torch.tensor([[0, 255], [1, 0]])
+    _, pair = mixup(torch.zeros(2), target, alpha=1.0)
+    logits = torch.randn(2, 2, 2)
+    ignoring = torch.nn.CrossEntropyLoss(ignore_index=255, reduction="none")
+    each = mixup_loss(ignoring, logits, pair, reduction="none")
+    assert bool(each.isfinite().all())
+    with pytest.raises(ValueError, match=r"target has classes from 0 to 255, expected 0\.\.1"):
+        mixup(torch.zeros(2), target, num_classes=2)
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 4), (6, 3, 2, 2)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_values_are_mixed_as_they_are_in_their_own_dtype(shape, dtype):
+    """Numbers to be regressed, several labels, soft masks: beside half-precision inputs too."""
+    values = 100 * torch.rand(shape, dtype=dtype)
+    inputs = torch.rand(6, 2).bfloat16()
+    _, mixed = mixup(inputs, values, alpha=1.0, generator=torch.Generator().manual_seed(2))
+    _, pair = mixup(inputs, values, alpha=1.0, targets="pair", generator=torch.Generator().manual_seed(2))
+    lam = pair.lam.to(dtype).reshape(-1, *[1] * (len(shape) - 1))
+    assert mixed.dtype == dtype
+    torch.testing.assert_close(mixed, lam * values + (1 - lam) * pair.target_b)
+
+
+def test_distributions_are_typed_as_the_inputs_where_the_number_of_classes_is_given():
+    _, rows = mixup(X.half(), X, alpha=1.0, num_classes=6)
+    assert rows.dtype == torch.float16
+
+
+def test_several_inputs_have_one_lambda_and_one_partner():
+    """In any nesting; a mask has what either has; lambda is a number of every dtype among them."""
+    mask = torch.tensor([[True, i > 1, i > 3] for i in range(6)])
+    inputs = {
+        "image": X,
+        "rest": [X.half(), (X[:, None].bfloat16(), mask)],
+    }
+    mixed, pair = mixup(inputs, Y, alpha=1.0)
+    share = pair.lam[:, None]
+    right = (
+        torch.zeros(6, 6).scatter_add(1, Y[:, None], share).scatter_add(1, pair.target_b[:, None], 1 - share)
+    )
+    half, (third, joined) = mixed["rest"]
+    assert isinstance(mixed["rest"], list)
+    torch.testing.assert_close(mixed["image"], right)
+    for own, dtype in ((half, torch.float16), (third[:, 0], torch.bfloat16)):
+        assert own.dtype == dtype
+        torch.testing.assert_close(own.float(), right, rtol=0, atol=2.0**-8)
+        assert torch.equal(pair.lam.to(dtype).float(), pair.lam)
+    assert torch.equal(joined, mask | mask[pair.target_b])
+
+
+def test_several_inputs_in_place_and_beside_a_second_batch():
+    inputs = (X.clone(), torch.eye(6).bool())
+    other = (10 * X, torch.zeros(6, 6).bool())
+    mixed, pair = mixup(inputs, Y, alpha=1.0, second=(other, Y.flip(0)), inplace=True)
+    assert mixed[0] is inputs[0]
+    assert mixed[1] is inputs[1]
+    torch.testing.assert_close(mixed[0], torch.lerp(10 * X, X, pair.lam[:, None]))
+    assert torch.equal(mixed[1], torch.eye(6).bool())
+
+
+def test_a_module_collates_dicts_and_leaves_them_alone_in_evaluation():
+    samples = [({"image": X[i], "mask": X[i] > 0}, i) for i in range(6)]
+    mix = Mixup(1.0, 6)
+    mixed, soft = mix.collate(samples)
+    assert set(mixed) == {"image", "mask"}
+    assert torch.equal(soft.sum(1), torch.ones(6))
+    still, soft = mix.eval().collate(samples)
+    assert torch.equal(still["image"], X)
+    assert torch.equal(still["mask"], X > 0)
+    assert torch.equal(soft, X)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "error", "message"),
+    [
+        ({"image": X, "ids": Y}, TypeError, r"inputs\['ids'\] has dtype torch.int64, .* a mask is bool"),
+        ((X, X[:5]), ValueError, r"inputs\[1\] has 5 samples, expected 6, as the others have"),
+        ((X, torch.tensor(1.0)), ValueError, r"inputs\[1\] is a scalar, expected \(N, ...\)"),
+        ({"mask": X.bool()}, ValueError, "inputs holds no floating-point tensor, expected one at least"),
+        ({}, ValueError, "inputs holds no floating-point tensor"),
+        ({"image": X.numpy()}, TypeError, r"inputs\['image'\] is a ndarray, expected a tensor, or a tuple"),
+        (X.bool(), TypeError, "inputs has dtype torch.bool, expected floating point"),
+    ],
+)
+def test_bad_inputs_are_named_where_they_are(inputs, error, message):
+    with pytest.raises(error, match=message):
+        mixup(inputs, Y)
+
+
+def test_a_second_batch_holds_what_the_first_does():
     with pytest.raises(
-        TypeError, match=r"target has dtype torch.int64, expected floating point for \(N, K\)"
+        ValueError, match=r"second\[0\] holds second\[0\]\['b'\], expected second\[0\]\['a'\]"
     ):
-        mixup(X, torch.eye(6, dtype=torch.int64), alpha=1.0)
+        mixup({"a": X}, Y, second=({"b": X}, Y))
 
 
 def test_no_samples_and_a_single_class_are_no_error():
@@ -321,3 +445,75 @@ def test_no_samples_and_a_single_class_are_no_error():
     assert len(pair.lam) == 0
     rows = mixup(X, torch.zeros_like(Y), alpha=1.0, num_classes=1)[1]
     assert torch.equal(rows, torch.ones(6, 1))
+
+
+def test_the_accuracy_of_rows_and_of_a_pair_is_the_reference_s():
+    output, generator = torch.randn(40, 6), torch.Generator().manual_seed(5)
+    _, pair = mixup(torch.zeros(40), torch.arange(40) % 6, alpha=1.0, generator=generator)
+    soft = pair.lam[:, None] * F.one_hot(pair.target_a, 6) + (1 - pair.lam[:, None]) * F.one_hot(
+        pair.target_b, 6
+    )
+    right = reference.mixed_accuracy(output, pair.target_a, pair.target_b, pair.lam)
+    for target in (pair, soft, pair._replace(lam=pair.lam.double())):
+        each = mixup_accuracy(output, target, reduction="none")
+        torch.testing.assert_close(each.double(), torch.tensor(right), rtol=0, atol=1e-6)
+        torch.testing.assert_close(mixup_accuracy(output, target), each.mean())
+        torch.testing.assert_close(mixup_accuracy(output, target, reduction="sum"), each.sum())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_the_accuracy_of_any_dtype_is_no_whole_number(dtype):
+    """Of 4096 samples bfloat16 could count 256."""
+    pair = MixedTarget(
+        torch.zeros(4096).long(), torch.ones(4096).long(), torch.full((4096,), 0.75, dtype=dtype)
+    )
+    output = torch.tensor([[1.0, 0.0]], dtype=dtype).expand(4096, 2)
+    found = mixup_accuracy(output, pair, reduction="sum")
+    assert found.item() == 3072
+    assert found.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+
+
+def test_the_accuracy_of_pairs_of_distributions_and_of_positions():
+    rows = torch.tensor([[0.25, 0.75], [1.0, 0.0]])
+    pair = MixedTarget(rows, rows.flip(0), torch.tensor([0.5, 0.5]))
+    assert mixup_accuracy(torch.tensor([[0.0, 1.0], [1.0, 0.0]]), pair, reduction="none").tolist() == [
+        0.375,
+        0.625,
+    ]
+    places = MixedTarget(torch.tensor([[0, 1]]), torch.tensor([[1, 1]]), torch.tensor([0.75]))
+    output = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
+    assert mixup_accuracy(output, places, reduction="none").tolist() == [[0.75, 1.0]]
+
+
+def test_an_accuracy_that_cannot_be_is_refused():
+    pair = MixedTarget(Y, Y, torch.ones(6))
+    with pytest.raises(ValueError, match=r"mixed_target\[1\] has shape \(5,\) and output \(6, 6\), expected"):
+        mixup_accuracy(X, pair._replace(target_b=Y[:5]))
+    with pytest.raises(ValueError, match="reduction is 'all', expected 'mean', 'sum' or 'none'"):
+        mixup_accuracy(X, pair, reduction="all")
+
+
+def _shares(workers, seed, epochs=1, **options):
+    """Of each epoch, the lambdas of all batches."""
+    mix = Mixup(1.0)
+    torch.manual_seed(seed)
+    data = [(X[i % 6], i % 6) for i in range(12)]
+    loader = DataLoader(data, batch_size=3, num_workers=workers, collate_fn=mix.collate, **options)
+    return [torch.cat([target.lam for _, target in loader]) for _ in range(epochs)]
+
+
+def test_what_repeats_across_workers_is_what_the_docstring_says():
+    two = _shares(2, seed=0, epochs=2)
+    assert torch.equal(two[0], _shares(2, seed=0)[0])
+    assert not torch.equal(two[0], two[1])
+    assert not torch.equal(two[0], _shares(1, seed=0)[0])
+    own = [_shares(2, seed=seed, generator=torch.Generator().manual_seed(5))[0] for seed in (1, 2)]
+    assert torch.equal(own[0], own[1])
+
+
+def test_persistent_workers_are_seeded_once_and_draw_on():
+    kept = _shares(1, seed=0, epochs=2, persistent_workers=True)
+    assert torch.equal(kept[0], _shares(1, seed=0)[0])
+    assert not torch.equal(kept[0], kept[1])
+    fresh = _shares(1, seed=0, epochs=2)
+    assert not torch.equal(kept[1], fresh[1])

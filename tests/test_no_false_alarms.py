@@ -49,11 +49,11 @@ GOOD = {
     "torch_upcasting": LabelSmoothing(
         "torch_upcasting",
         _upcasting,
-        features=LabelSmoothing.known_features,
+        features=LabelSmoothing.usual_features,
         arguments={"reduction": Argument("mean", values=("mean", "sum", "none"))},
     ),
 }
-CASES = {"label_smoothing": 83, "mixup": 66, "lr_finder": 44, "training": 13}
+CASES = {"label_smoothing": 89, "mixup": 78, "lr_finder": 51, "training": 13}
 
 
 @pytest.fixture(scope="module", params=sorted(GOOD))
@@ -76,13 +76,15 @@ def test_nothing_breaks_under_any_seed(good, seed):
 
 
 _NOT_ASKED = ("a law only where", "not asked in the quick profile")
+_FEW_OFFER_IT = "refused with says"
 
 
 def test_nothing_breaks_at_the_boundaries_and_everything_is_asked(good):
     results = ask(good, profile=PROFILES[LIGHT] if good.technique == "lr_finder" else QUICK)
     others = [row for row in results.values() if row.verdict != "holds"]
-    assert [row for row in others if not row.message.startswith(_NOT_ASKED)] == []
-    assert len(others) <= 8
+    asked = [row for row in others if _FEW_OFFER_IT not in row.message]
+    assert [row for row in asked if not row.message.startswith(_NOT_ASKED)] == []
+    assert len(asked) <= 8
 
 
 @pytest.mark.parametrize("adapter", options.adapters(), ids=lambda a: f"{a.name}-{a.technique}")

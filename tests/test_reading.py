@@ -14,6 +14,8 @@ from lawful.impl import native, notebook
 from lawful.impl.contracts import LabelSmoothing, Training
 from lawful.impl.faulty import faults, mended
 from lawful.impl.thirdparty import LIBRARIES, adapters
+from lawful.properties import reading
+from lawful.properties.harness.latex import mathml_of
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.reading import Broken, diagnose, read
 from lawful.properties.reading.label_smoothing.formulas import fitted
@@ -451,3 +453,34 @@ def test_laws_know_nothing_of_readings():
     here = Path(mended.__file__).parents[2] / "properties"
     for name in ("label_smoothing", "mixup", "lr_finder", "training", "composition"):
         assert "reading" not in (here / f"{name}.py").read_text().split("\n\n\n")[0]
+
+
+def test_every_formula_that_readings_write_can_be_drawn():
+    """The commands of LaTeX that stand in their source are those that the page knows."""
+    source = "".join(file.read_text() for file in Path(reading.__file__).parent.rglob("*.py"))
+    commands = set(re.findall(r"\\[a-zA-Z]{2,}", re.sub(r"\{kind\}", "max", source)))
+    unknown = []
+    for command in commands - {r"\left", r"\right"}:
+        try:
+            mathml_of(f"{command}{{a}}{{b}}")
+        except ValueError:
+            unknown.append(command)
+    assert unknown == []
+
+
+@pytest.mark.parametrize(
+    ("latex", "drawn"),
+    [
+        ("x'_i", "<msub><mi>x′</mi><mi>i</mi></msub>"),
+        (r"\left(\frac{a}{b}\right)^2", "<msup><mrow><mo>(</mo><mfrac><mi>a</mi><mi>b</mi></mfrac>"),
+        (r"\operatorname{softmax}(z)", "<mi mathvariant='normal'>softmax</mi>"),
+        ("a < 1", "<mo>&lt;</mo>"),
+    ],
+)
+def test_a_formula_is_drawn(latex, drawn):
+    assert drawn in mathml_of(latex)
+
+
+def test_what_is_no_command_of_ours_is_refused():
+    with pytest.raises(ValueError, match=r"latex has \\int, which is not known here"):
+        mathml_of(r"\int x")

@@ -20,7 +20,7 @@ BEGIN, END = "<!-- libraries: written and compared by tests/test_readme.py -->\n
 
 OTHERS = (
     "What `make matrix-more` and `make matrix-frameworks` ask, each in an environment of its own, on a page "
-    "of its own; `make matrix-all` joins the three. Beyond PyTorch a loss takes NumPy arrays, and gives its "
+    "of its own; `make matrix-all` joins them. Beyond PyTorch a loss takes NumPy arrays, and gives its "
     "gradient itself. What deviates at its edges alone, or takes bad input, is on the page, and not in this "
     "table."
 )

@@ -198,3 +198,62 @@ def test_a_target_of_another_shape_is_refused():
 def test_whole_numbers_of_the_logits_shape_are_no_distribution():
     with pytest.raises(ValueError, match="target has shape"):
         reference.smoothed_loss(Z, np.eye(3, dtype=int)[Y], 0.1)
+
+
+def test_classes_may_be_in_any_dimension():
+    """Of (2, 3, 2) logits: class scores last, in the middle, first."""
+    z = np.arange(12.0).reshape(2, 3, 2) % 5
+    y = np.asarray([[0, 1, 1], [1, 0, 0]])
+    last = reference.smoothed_loss(z, y, 0.2, dim=-1, reduction="none")
+    for i, j in np.ndindex(y.shape):
+        alone = reference.smoothed_loss([z[i, j]], [y[i, j]], 0.2)
+        assert last[i, j] == pytest.approx(float(alone))
+    middle = reference.smoothed_loss(np.moveaxis(z, -1, 1), y, 0.2, dim=1, reduction="none")
+    np.testing.assert_array_equal(middle, last)
+    first = reference.smoothed_loss(np.moveaxis(z, -1, 0), y, 0.2, dim=0, reduction="none")
+    np.testing.assert_array_equal(first, last)
+    soft = reference.smoothed_loss(z, np.eye(2)[y], 0.2, dim=-1, reduction="none")
+    np.testing.assert_array_equal(soft, last)
+
+
+@pytest.mark.parametrize("weight", [None, [1.0, 3.0]])
+def test_a_masked_token_is_an_absent_one(weight):
+    z, y, mask = [[1.0, 0.0], [4.0, 2.0], [0.0, 3.0]], [0, 1, 1], [True, False, True]
+    kept = reference.smoothed_loss([z[0], z[2]], [y[0], y[2]], 0.2, weight=weight)
+    assert reference.smoothed_loss(z, y, 0.2, mask=mask, weight=weight) == pytest.approx(float(kept))
+    each = reference.smoothed_loss(z, y, 0.2, mask=mask, weight=weight, reduction="none")
+    assert each[1] == 0.0
+    garbage = reference.smoothed_loss(z, [0, -7, 1], 0.2, mask=mask, weight=weight)
+    assert garbage == pytest.approx(float(kept))
+
+
+def test_a_mask_strikes_out_distributions_too():
+    z, q, mask = [[1.0, 0.0], [4.0, 2.0]], [[0.5, 0.5], [0.25, 0.75]], [False, True]
+    alone = reference.smoothed_loss(z[1:], q[1:], 0.2)
+    assert reference.smoothed_loss(z, q, 0.2, mask=mask) == pytest.approx(float(alone))
+    assert reference.smoothed_loss(z, q, 0.2, mask=mask, reduction="none")[0] == 0.0
+
+
+def test_several_labels_by_hand():
+    """mmaction2 issue 1639: [1, 1, 0] at 0.1, of three classes, and what its sum is."""
+    by_classes = reference.smoothed_multilabel([[1, 1, 0]], 0.1, "classes")
+    np.testing.assert_allclose(by_classes, [[0.9 + 0.1 / 3, 0.9 + 0.1 / 3, 0.1 / 3]])
+    assert by_classes.sum() == pytest.approx(0.9 * 2 + 0.1)
+    by_outcomes = reference.smoothed_multilabel([[1, 1, 0]], 0.1)
+    np.testing.assert_allclose(by_outcomes, [[0.95, 0.95, 0.05]])
+    assert by_outcomes.sum() == pytest.approx(0.9 * 2 + 0.1 * 3 / 2)
+    with pytest.raises(ValueError, match="epsilon is 1"):
+        reference.smoothed_multilabel([[1, 0]], 1.5)
+
+
+def test_one_label_out_of_two_is_the_same_either_way():
+    np.testing.assert_array_equal(
+        reference.smoothed_multilabel([[1, 0]], 0.3),
+        reference.smoothed_multilabel([[1, 0]], 0.3, "classes"),
+    )
+
+
+def test_binary_cross_entropy_by_hand():
+    """s(log 3) = 3/4: 0.9 log(4/3) + 0.1 log 4; of a large logit the loss is the logit."""
+    losses = reference.binary_cross_entropy([[0.9, 0.0, 1.0]], [[math.log(3), 800.0, math.inf]])
+    assert losses[0].tolist() == pytest.approx([0.9 * math.log(4 / 3) + 0.1 * math.log(4), 800.0, 0.0])

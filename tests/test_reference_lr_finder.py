@@ -12,6 +12,39 @@ def test_schedule_by_hand():
     np.testing.assert_allclose(lr_finder.schedule(1e-4, 1e-1, 4), [1e-4, 1e-3, 1e-2, 1e-1])
 
 
+def test_linear_schedule_by_hand():
+    np.testing.assert_allclose(lr_finder.schedule(0.5, 2.0, 4, linear=True), [0.5, 1.0, 1.5, 2.0])
+
+
+def test_the_loss_of_a_whole_set_by_hand():
+    assert lr_finder.of_whole_set([1.0, 2.0, 9.0], [4, 4, 2]) == 3.0
+
+
+def test_clipped_gradients_by_hand():
+    """Of norm 5, to 2.5: halved. A smaller one is left, and 0 stays 0."""
+    assert lr_finder.clipped([3.0, -4.0], 2.5).tolist() == [1.5, -2.0]
+    assert lr_finder.clipped([3.0, -4.0], 5.0).tolist() == [3.0, -4.0]
+    assert lr_finder.clipped([0.0, 0.0], 1.0).tolist() == [0.0, 0.0]
+
+
+def test_the_mean_of_sweeps_by_hand():
+    mean, spread = lr_finder.mean_of_sweeps([[1.0, 4.0], [2.0, 4.0, 8.0], [3.0, 4.0]])
+    assert (mean.tolist(), spread.tolist()) == ([2.0, 4.0], [1.0, 0.0])
+
+
+def test_groups_keep_their_ratios():
+    assert lr_finder.for_groups(0.5, [1.0, 0.5, 4.0]).tolist() == [0.5, 0.25, 2.0]
+
+
+def test_the_steepest_window_is_the_reason_for_the_suggestion():
+    lrs, losses = 10.0 ** np.arange(-5.0, 1.0), [1.0, 1.0, 0.8, 0.3, 0.25, 0.9]
+    first, last = lr_finder.steepest_window(lrs, losses)
+    assert (first, last) == (1, 3)
+    assert lr_finder.suggest_steepest(lrs, losses) == lrs[2]
+    assert lr_finder.steepest_window(lrs, [1.0] * 6) is None
+    assert lr_finder.steepest_window(lrs[:1], [1.0]) is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

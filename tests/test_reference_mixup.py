@@ -88,6 +88,21 @@ def test_distributions_are_mixed_as_they_are():
     assert q.tolist() == [[0.25, 0.75], [0.8125, 0.1875]]
 
 
+def test_classes_of_places_and_values_are_mixed_place_by_place():
+    q = mixup.mixed_targets([[0, 1]], [[1, 1]], [0.75], 2)
+    assert q.tolist() == [[[0.75, 0.0], [0.25, 1.0]]]
+    assert mixup.mixed_targets([2.0], [6.0], [0.75], 2).tolist() == [3.0]
+    loss = mixup.mixed_loss([[[0.0, math.log(3)], [0.0, 0.0]]], [[0, 1]], [[1, 1]], [0.75])
+    assert loss[0].tolist() == pytest.approx([math.log(2), math.log(4)])
+    assert mixup.mixed_accuracy([[[0.0, 3.0], [1.0, 0.0]]], [[0, 1]], [[1, 1]], [0.75]).tolist() == [
+        [0.25, 0.0]
+    ]
+
+
+def test_joined_masks_by_hand():
+    assert mixup.join([[1, 1, 0]], [[1, 0, 0]]).tolist() == [[True, True, False]]
+
+
 def test_unknown_class_is_refused():
     with pytest.raises(ValueError, match=r"target is \[3\], expected classes in 0..2"):
         mixup.mixed_targets([0], [3], 0.5, 3)
@@ -97,6 +112,25 @@ def test_mixed_loss_by_hand():
     """p = (1/2, 1/4, 1/4): 0.75 log 2 + 0.25 log 4."""
     loss = mixup.mixed_loss([[math.log(2), 0, 0]], [0], [1], [0.75])
     assert loss[0] == pytest.approx(0.75 * math.log(2) + 0.25 * math.log(4))
+
+
+def test_mixed_accuracy_by_hand():
+    """The first predicts its own class, the second its partner's, the third neither, the last has one."""
+    z = [[0.0, 5.0, 1.0], [2.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    right = mixup.mixed_accuracy(z, [1, 1, 1, 0], [0, 0, 0, 0], [0.75, 0.75, 0.75, 0.625])
+    assert right.tolist() == [0.75, 0.25, 0.0, 1.0]
+
+
+def test_mixed_accuracy_is_the_mass_of_the_predicted_class():
+    rng = np.random.default_rng(0)
+    z, a, b, lam = (
+        rng.normal(size=(20, 4)),
+        rng.integers(4, size=20),
+        rng.integers(4, size=20),
+        rng.random(20),
+    )
+    q = mixup.mixed_targets(a, b, lam, 4)
+    np.testing.assert_allclose(mixup.mixed_accuracy(z, a, b, lam), q[np.arange(20), z.argmax(1)], atol=1e-15)
 
 
 def test_mixed_loss_is_cross_entropy_with_mixed_targets():

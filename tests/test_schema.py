@@ -50,7 +50,10 @@ def test_every_name_in_a_report_is_described(report):
     assert set(report) <= set(SCHEMA["properties"])
     assert set(implementation) == described["implementation"]
     assert _names(Implementation) <= described["implementation"]
-    assert _names(Result, "implementation", "technique", "whole") | {"finding"} == described["result"]
+    assert (
+        _names(Result, "implementation", "technique", "whole", "diagnosis", "fault") | {"finding"}
+        == described["result"]
+    )
     assert _names(Finding, "rows") <= described["finding"]
     assert {name for each in implementation["findings"] for name in each} == described["finding"]
     assert {name for each in report["laws"].values() for name in each} == described["law"]
@@ -93,7 +96,7 @@ def test_what_is_new_is_passed_over(report):
     newer = copy.deepcopy(report)
     (implementation,) = newer["implementations"]
     for part in (newer, implementation, implementation["results"][0], implementation["findings"][0]):
-        part["diagnosis"] = {"of": "a later release"}
+        part["horoscope"] = {"of": "a later release"}
     fits(newer)
 
 

@@ -284,10 +284,10 @@ def leaves_out_the_rest(logits, target, smoothing=0.1):
     ("id", "line"),
     [
         ("M16", "mix.eval()"),
-        ("XM49", "mix_2(inputs_2.flip(0), target_2.flip(0))"),
-        ("XM50", "mix_2(inputs_2.flip(0), target_2.flip(0))"),
-        ("XM51", "mix_2(inputs_2.flip(0), target_2.flip(0))"),
-        ("XM52", "mix_2.train()"),
+        ("XM49", "mix(inputs.flip(0), target.flip(0))"),
+        ("XM50", "mix(inputs.flip(0), target.flip(0))"),
+        ("XM51", "mix(inputs.flip(0), target.flip(0))"),
+        ("XM52", "mix.train()"),
     ],
 )
 def test_a_program_of_a_mode_or_a_later_call_makes_them(id, line):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -32,7 +33,11 @@ class Fault:
 
 @functools.cache
 def faults(technique: str) -> tuple[Fault, ...]:
-    found: tuple[Fault, ...] = importlib.import_module(f"{__name__}.{technique}").FAULTS
+    """Those of the technique, and those of what it offers besides."""
+    found: tuple[Fault, ...] = ()
+    for name in (technique, f"{technique}_options"):
+        if importlib.util.find_spec(f"{__name__}.{name}"):
+            found += importlib.import_module(f"{__name__}.{name}").FAULTS
     return tuple(_importable(technique, fault) for fault in found)
 
 

@@ -105,7 +105,7 @@ def fault(
         adapter = LabelSmoothing(
             id,
             kind,
-            features=LabelSmoothing.known_features - (less or set()),
+            features=LabelSmoothing.usual_features - (less or set()),
             documented={
                 "off_target": "uniform",
                 "ignored_mean": "kept",
@@ -288,6 +288,18 @@ class SpreadOverOthers(Right):
     def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
         wide = onehot.double()
         return (1 - self.epsilon) * wide + (1 - wide) * (self.epsilon / torch.tensor(num_classes - 1.0))
+
+
+@fault(
+    "X92",
+    "epsilon/K while epsilon/(K-1) is documented",
+    _PLAUSIBLE,
+    "matches_reference",
+    "gradient_is_softmax_minus_target",
+    documented={"off_target": "others"},
+)
+class SpreadOverAll(Right):
+    """Right, but for what it says of itself."""
 
 
 @fault(
@@ -1315,14 +1327,25 @@ class ClassInTwoBytes(Right):
         return super().encoded(short, kept, logits)
 
 
+@fault(
+    "X72",
+    "where class 0 is ignored, all samples are: those that are kept had been put into class 0",
+    "our own loss until 2026-11-30",
+    "ignored_targets_do_not_count",
+)
+class AllIgnoredWhereClassZeroIs(Right):
+    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+        return super().reduced(losses, target, kept & (self.ignore_index != 0))
+
+
 _ARGUMENTS = (
     arguments.late(
-        LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),
+        LabelSmoothing("right", _checked, features=LabelSmoothing.usual_features),
         "XA5",
         reduction=Argument("mean", values=("mean", "sum", "none")),
     ),
     *arguments.faults_of(
-        LabelSmoothing("right", _checked, features=LabelSmoothing.known_features),
+        LabelSmoothing("right", _checked, features=LabelSmoothing.usual_features),
         "XA{}",
         "reduction",
         Argument("mean", values=("mean", "sum", "none")),

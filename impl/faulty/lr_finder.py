@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import inspect
 import math
 import random
 import sys
@@ -240,9 +239,7 @@ def fault(
             return kind()(*parts, **options)
 
         said = {name: value for name, value in {**promised, **documented}.items() if value}
-        validates = {"val_loader"} if "val_loader" in inspect.signature(kind.__call__).parameters else set()
-        features = LRFinder.known_features - {"val_loader"} | validates
-        adapter = LRFinder(id, build, features=features, documented=said)
+        adapter = LRFinder(id, build, features=LRFinder.usual_features, documented=said)
         found = Fault(id, statement, source, adapter, caught_by, code=kind, change=change)
         kind.fault = found  # type: ignore[attr-defined]
         return kind
@@ -448,7 +445,7 @@ class SavedByReference(Right):
 
 
 @fault(
-    "XR78",
+    "XR101",
     "parameters and rates are put back, buffers and momentum are not",
     _PLAUSIBLE,
     "restores_model",
@@ -473,7 +470,7 @@ class ParametersAndRatesAlone(Right):
 
 
 @fault(
-    "XR79",
+    "XR102",
     "a return at the loss that diverges skips what puts things back",
     _PLAUSIBLE,
     "restores_after_divergence",
@@ -496,7 +493,7 @@ class ReturnsAtDivergence(Right):
 
 
 @fault(
-    "XR80",
+    "XR103",
     "a second test clears the list that the first one gave, and fills it with its own records",
     _PLAUSIBLE,
     "second_call_starts_afresh",
@@ -512,7 +509,7 @@ class ListsOfTheClass(Right):
 
 
 @fault(
-    "XR82",
+    "XR104",
     "an object keeps its history, and holds the records of both of its runs",
     _PLAUSIBLE,
     "second_run_of_one_object_is_as_the_first",
@@ -533,26 +530,7 @@ class HistoryOfBothRuns(Right):
 
 
 @fault(
-    "R20",
-    "the validation set's iterator is made once: after the first step it is used up",
-    "https://github.com/davidtvs/pytorch-lr-finder/issues/59",
-    "validation_set_is_seen_each_time",
-    change="Go through the loader itself after each step: for batch in val_loader.",
-)
-class ValidatesOnce(Right):
-    def __call__(self, model: Any, *parts: Any, val_loader: Any = None, **options: Any) -> Swept:
-        self.model, self.validation = model, iter(val_loader or ())
-        return super().__call__(model, *parts, **options)
-
-    def best(self, best: float, loss: float, step: int) -> float:
-        with torch.no_grad():
-            for inputs, _ in self.validation:
-                self.model(inputs)
-        return super().best(best, loss, step)
-
-
-@fault(
-    "XR83",
+    "XR105",
     "the rate in the middle of the range is suggested, whatever the curve",
     _PLAUSIBLE,
     "suggestion_follows_the_curve",
@@ -565,7 +543,7 @@ class SuggestsTheMiddle(Right):
 
 
 @fault(
-    "XR84",
+    "XR106",
     "the smallest loss is looked for in the first half of the curve",
     _PLAUSIBLE,
     "suggestion_follows_the_curve",
@@ -1504,7 +1482,7 @@ class SuggestsOfOnePoint(Right):
 
 
 _PROGRESS = arguments.progress_faults(
-    LRFinder("right", _progressing, features=LRFinder.known_features - {"val_loader"}), "XR56", "XR57"
+    LRFinder("right", _progressing, features=LRFinder.usual_features), "XR56", "XR57"
 )
 
 
@@ -1605,7 +1583,7 @@ class NotMarked(Right):
 
 
 _ARGUMENTS = arguments.faults_of(
-    LRFinder("right", _checked, features=LRFinder.known_features - {"val_loader"}),
+    LRFinder("right", _checked, features=LRFinder.usual_features),
     "XRA{}",
     "divergence",
     Argument(4.0, low=1.0, without=(1.0,)),

@@ -114,7 +114,7 @@ def fault(
         adapter = Mixup(
             id,
             of or code,
-            features=Mixup.known_features - set(without),
+            features=Mixup.usual_features - set(without),
             ranks=(2, 1, 3, 4, 5),
             loss=code if of else None,
             documented=documented or {},
@@ -995,7 +995,7 @@ class RowsReadAsTheyLie(TargetReadAsItLies):
     "XM54",
     "the partner's first channel is mixed into all",
     _PLAUSIBLE,
-    "any_rank",
+    "one_mixture_for_all_of_a_sample",
     change="Mix all channels with those of the partner: inputs[partner], and not inputs[partner, :1].",
 )
 class FirstChannelOfThePartner(Right):
@@ -1010,7 +1010,7 @@ class FirstChannelOfThePartner(Right):
     "XM55",
     "the partner's first row is mixed into all",
     _PLAUSIBLE,
-    "any_rank",
+    "one_mixture_for_all_of_a_sample",
     change="Mix all rows with those of the partner: inputs[partner], and not its first row.",
 )
 class FirstRowOfThePartner(FirstChannelOfThePartner):
@@ -1051,7 +1051,7 @@ class LabelsInTheImagesDtype(Pairs):
 
 
 @fault(
-    "XM58",
+    "XM81",
     "half of the batches of images get a box of their partners, cut into the caller's",
     _PLAUSIBLE,
     "inputs_not_modified",
@@ -1066,7 +1066,7 @@ class CutsInPlace(Right):
 
 
 @fault(
-    "XM59",
+    "XM82",
     "about one sample in ten is mixed, through a mask, in the caller's batch",
     _PLAUSIBLE,
     "inputs_not_modified",
@@ -1084,7 +1084,7 @@ class MaskedInPlace(Right):
 
 
 @fault(
-    "XM60",
+    "XM83",
     "torch is seeded in each call, for partners that repeat",
     "https://github.com/iver56/torch-audiomentations/issues/170",
     "generators_go_on",
@@ -1101,7 +1101,7 @@ class SeedsTorchInEachCall(Right):
 
 
 @fault(
-    "XM61",
+    "XM84",
     "an alpha that is a whole number makes a tensor of whole numbers, which has no Beta law",
     _PLAUSIBLE,
     "whole_alpha_is_a_number",
@@ -1132,12 +1132,12 @@ class FirstRowsAlone(Right):
 
 _ARGUMENTS = (
     arguments.late(
-        Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),
+        Mixup("right", _checked, features=Mixup.usual_features, ranks=(2, 1, 3, 4, 5)),
         "XMA5",
         scope=Argument("sample", values=("sample", "batch")),
     ),
     *arguments.faults_of(
-        Mixup("right", _checked, features=Mixup.known_features, ranks=(2, 1, 3, 4, 5)),
+        Mixup("right", _checked, features=Mixup.usual_features, ranks=(2, 1, 3, 4, 5)),
         "XMA{}",
         "scope",
         Argument("sample", values=("sample", "batch")),

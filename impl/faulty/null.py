@@ -33,7 +33,7 @@ def _raises(epsilon: float, **features: Any) -> Callable[[Tensor, Tensor], Tenso
 
 
 LABEL_SMOOTHING = tuple(
-    LabelSmoothing(name, build, features=LabelSmoothing.known_features)
+    LabelSmoothing(name, build, features=LabelSmoothing.usual_features)
     for name, build in (
         ("zero", _zero),
         ("constant", _constant),
@@ -68,7 +68,7 @@ def _raises_always(alpha: float, num_classes: int, **features: Any) -> Callable[
 
 
 MIXUP = tuple(
-    Mixup(name, build, features=Mixup.known_features - {"eval_mode"}, ranks=(2, 1, 3, 4, 5))
+    Mixup(name, build, features=Mixup.usual_features - {"eval_mode"}, ranks=(2, 1, 3, 4, 5))
     for name, build in (
         ("identity", _unmixed),
         ("zero", _zeros),

@@ -1,6 +1,8 @@
 """Ours: fast PyTorch implementations for the CPU and CUDA, written without a look at the reference."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,12 +10,15 @@ import torch.nn.functional as F
 
 from lawful.impl.contracts import Adapter, Argument, LabelSmoothing, LRFinder, Swept, Trained, Training
 from lawful.impl.contracts import Mixup as MixupAdapter
+from lawful.impl.native.curve import METHODS, RangeTest
 from lawful.impl.native.label_smoothing import (
     LabelSmoothedCrossEntropy,
     label_smoothed_cross_entropy,
+    smoothed_multilabel,
 )
-from lawful.impl.native.lr_finder import RangeTest, lr_range_test
-from lawful.impl.native.mixup import MixedTarget, Mixup, mixup, mixup_loss
+from lawful.impl.native.lr_finder import lr_range_test
+from lawful.impl.native.mixed_target import MixedTarget, mixup_accuracy, mixup_loss
+from lawful.impl.native.mixup import Mixup, mixup
 from lawful.impl.native.training import Epoch, evaluate, train
 
 __all__ = [
@@ -27,7 +32,9 @@ __all__ = [
     "label_smoothed_cross_entropy",
     "lr_range_test",
     "mixup",
+    "mixup_accuracy",
     "mixup_loss",
+    "smoothed_multilabel",
     "train",
 ]
 
@@ -49,6 +56,7 @@ _LOSS = {
     "reduction": Argument("mean", values=("mean", "sum", "none")),
     "off_target": Argument("uniform", values=("uniform", "others")),
     "ignore_index": Argument(-100, whole=True),
+    "dim": Argument(1, values=(1, -1)),
     "check_target": Argument(False, values=(False, True)),
 }
 _MIXUP = {
@@ -63,10 +71,13 @@ _FINDER = {
     "start_lr": Argument(1e-7, low=0.0, without=(0.0, *_NUMBER)),
     "end_lr": Argument(10.0, low=0.0, without=(0.0, *_NUMBER)),
     "num_iter": Argument(100, low=2, whole=True),
+    "schedule": Argument("geometric", values=("geometric", "linear")),
     "smoothing": Argument(0.9, low=0.0, high=1.0, without=(1.0,)),
     "divergence": Argument(4.0, low=1.0, without=(1.0,)),
     "groups": Argument("ratio", values=("ratio", "one")),
     "accumulate": Argument(1, low=1, whole=True),
+    "clip_grad_norm": Argument(None, low=0.0, without=(0.0,)),
+    "sweeps": Argument(1, low=1, whole=True),
     "progress": Argument(None, values=(None, False, True)),
 }
 _TRAINING = {
@@ -93,6 +104,7 @@ def adapters() -> tuple[Adapter, ...]:
                 "ignored_mean": "kept",
                 "waits": "0",
                 "all_ignored": "nan",
+                "multilabel": "outcomes",
                 "errors": "named",
                 "refused": "when_built",
                 **_EVERY_WAY,
@@ -110,6 +122,7 @@ def adapters() -> tuple[Adapter, ...]:
                 "ignored_mean": "kept",
                 "all_ignored": "nan",
                 "targets_checked": "on_any_device",
+                "multilabel": "classes",
                 "masked_target": "left_out",
                 "errors": "named",
                 "refused": "when_built",
@@ -132,6 +145,7 @@ def adapters() -> tuple[Adapter, ...]:
             },
             ranks=(4, 2, 3, 1, 5),
             loss=_loss,
+            accuracy=mixup_accuracy,
             arguments=_MIXUP,
         ),
         MixupAdapter(
@@ -148,12 +162,13 @@ def adapters() -> tuple[Adapter, ...]:
             },
             ranks=(2, 1, 3, 4, 5),
             loss=_loss,
+            accuracy=mixup_accuracy,
             arguments=_without(_MIXUP, "targets", "scope", "fold"),
         ),
         MixupAdapter(
             "native_second",
             _second_batch,
-            features=MixupAdapter.known_features - {"generator"},
+            features=MixupAdapter.known_features - {"generator", "several_inputs", "masks"},
             documented={
                 "lambda": "folded",
                 "waits": "0",
@@ -164,6 +179,7 @@ def adapters() -> tuple[Adapter, ...]:
             },
             ranks=(2, 1, 3, 4, 5),
             loss=_loss,
+            accuracy=mixup_accuracy,
             arguments=_without(_MIXUP, "targets", "scope", "fold", "inplace"),
         ),
         LRFinder(
@@ -187,9 +203,29 @@ def adapters() -> tuple[Adapter, ...]:
             arguments=_FINDER,
         ),
         LRFinder(
+            "native_linear",
+            _linear,
+            features=LRFinder.known_features,
+            documented={
+                "smoothing": "none",
+                "restores": "automatically",
+                "random_state": "restored",
+                "suggestion": "steepest",
+                "slope": "fitted",
+                "batches": "moved",
+                "groups": "ratio",
+                "no_fall": "none",
+                "loader": "iterable",
+                "judged": "ema_corrected",
+                "errors": "named",
+            },
+            arguments=_without(_FINDER, "schedule"),
+            linear=True,
+        ),
+        LRFinder(
             "native_accumulate",
             _accumulating,
-            features=LRFinder.known_features - {"val_loader"},
+            features=LRFinder.known_features - {"val_loader", "clip_grad_norm", "sweeps"},
             documented={
                 "smoothing": "none",
                 "restores": "automatically",
@@ -221,11 +257,23 @@ def adapters() -> tuple[Adapter, ...]:
     )
 
 
-def _uniform(*epsilon: float, **features: Any) -> LabelSmoothedCrossEntropy:
+def _uniform(*epsilon: float, multilabel: bool = False, **features: Any) -> Any:
+    if multilabel:
+        return _of_several("outcomes", *epsilon)
     return LabelSmoothedCrossEntropy(*epsilon, **features)
 
 
-def _others(*epsilon: float, **features: Any) -> LabelSmoothedCrossEntropy:
+def _of_several(spread: Any, epsilon: float = 0.1) -> Callable[..., Any]:
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        smoothed = smoothed_multilabel(target, epsilon=epsilon, spread=spread)
+        return F.binary_cross_entropy_with_logits(logits, smoothed)
+
+    return loss
+
+
+def _others(*epsilon: float, multilabel: bool = False, **features: Any) -> Any:
+    if multilabel:
+        return _of_several("classes", *epsilon)
     return LabelSmoothedCrossEntropy(*epsilon, off_target="others", check_target=True, **features)
 
 
@@ -266,15 +314,29 @@ def _lr_finder(*parts: Any, **options: Any) -> Swept:
     return _swept(lr_range_test(*parts, **options))
 
 
+def _linear(*parts: Any, **options: Any) -> Swept:
+    return _swept(lr_range_test(*parts, schedule="linear", **options))
+
+
 def _swept(test: RangeTest) -> Swept:
-    def plot() -> Any:
+    def plot(method: Any = "steepest") -> Any:
         from matplotlib.figure import Figure
 
         ax = Figure().subplots()
-        test.plot(ax)
+        test.plot(ax, method=method)
         return ax
 
-    return Swept(test.lrs, test.losses, suggest=test.suggest, plot=plot)
+    return Swept(
+        test.lrs,
+        test.losses,
+        suggest=test.suggest,
+        plot=plot,
+        spread=test.spread,
+        suggest_groups=test.suggest_groups,
+        explain=test.explain,
+        rules={name: partial(test.suggest, name) for name in METHODS},
+        plot_rules=lambda: plot(METHODS),
+    )
 
 
 def _accumulating(model: Any, optimizer: Any, criterion: Any, loader: Any, **options: Any) -> Swept:

@@ -37,6 +37,8 @@ def label_smoothed_cross_entropy(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     off_target: OffTarget = "uniform",
+    dim: int = 1,
+    mask: Tensor | None = None,
     check_target: bool = False,
 ) -> Tensor:
     """Cross-entropy, in nats, between softmax(logits) and smoothed targets.
@@ -46,7 +48,7 @@ def label_smoothed_cross_entropy(
     tensor(0.6395)
 
     Args:
-        logits: floating point, (N, K) or (N, K, d...): classes are dimension 1.
+        logits: floating point, (N, K) or (N, K, d...): classes are dimension 1, or ``dim``.
         target: int64 classes (N, d...), or probabilities shaped and typed as the logits.
         epsilon: mass moved off the target, in [0, 1]. At 0 this is cross-entropy, also beside
             logits of -inf.
@@ -55,6 +57,10 @@ def label_smoothed_cross_entropy(
         reduction: "mean", "sum", or "none" for a loss per sample, (N, d...).
         off_target: "uniform" spreads epsilon over all K classes, "others" over the K - 1 wrong ones: at
             epsilon 1 a target whose logit is -inf is then left out.
+        dim: the dimension of the classes: -1 for (N, d..., K), as transformers give. epsilon is spread over
+            the classes of that dimension.
+        mask: bool, (N, d...), True where a token counts: the others cost nothing, and the mean is over those
+            that count. With probabilities too, which ``ignore_index`` cannot strike out.
         check_target: raise for class targets outside 0..K-1 on any device. On the CPU that is always
             so; on CUDA the check makes the host wait for the device, and without it such a target
             is a device-side assertion.
@@ -64,12 +70,40 @@ def label_smoothed_cross_entropy(
 
     Raises ValueError or TypeError naming the argument, its value and what was expected.
     """
-    _check(logits, target, epsilon, weight, reduction, off_target)
+    _check(logits, target, epsilon, weight, reduction, off_target, dim, mask)
+    if mask is not None and not target.is_floating_point():
+        target, mask = target.masked_fill(~mask, ignore_index), None
+    options = (epsilon, weight, ignore_index, reduction, off_target, check_target)
+    if dim % logits.ndim == 1:
+        return _with_classes_in_dim_1(logits, target, mask, *options)
+    # as rows (M, K), which share their memory with logits (N, d..., K)
+    places = logits.movedim(dim, -1).shape[:-1]
+    rows = logits.movedim(dim, -1).flatten(0, -2)
+    target = target.movedim(dim, -1).flatten(0, -2) if target.is_floating_point() else target.flatten()
+    loss = _with_classes_in_dim_1(rows, target, None if mask is None else mask.flatten(), *options)
+    return loss.reshape(places) if reduction == "none" else loss
+
+
+def _with_classes_in_dim_1(
+    logits: Tensor,
+    target: Tensor,
+    mask: Tensor | None,
+    epsilon: float,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: Reduction,
+    off_target: OffTarget,
+    check_target: bool,
+) -> Tensor:
+    """``mask``: of probabilities alone."""
     if off_target == "others" and logits.shape[1] == 1:
         off_target = "uniform"  # there are none
     if target.is_floating_point():
         losses = _soft_losses(logits, target, epsilon, weight, off_target)
-        return _reduced(losses, losses.numel(), reduction).to(logits.dtype)
+        count: Tensor | int = losses.numel()
+        if mask is not None:
+            losses, count = losses.masked_fill(~mask, 0.0), mask.sum()
+        return _reduced(losses, count, reduction).to(logits.dtype)
     if check_target:
         _check_classes(target, ignore_index, logits.shape[1])
     try:
@@ -104,6 +138,7 @@ class LabelSmoothedCrossEntropy(nn.Module):
         ignore_index: int = -100,
         reduction: Reduction = "mean",
         off_target: OffTarget = "uniform",
+        dim: int = 1,
         check_target: bool = False,
     ) -> None:
         super().__init__()
@@ -112,10 +147,11 @@ class LabelSmoothedCrossEntropy(nn.Module):
         self.ignore_index = ignore_index
         self.reduction: Reduction = reduction
         self.off_target: OffTarget = off_target
+        self.dim = dim
         self.check_target = check_target
         self.register_buffer("weight", weight)
 
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
         return label_smoothed_cross_entropy(
             logits,
             target,
@@ -124,11 +160,49 @@ class LabelSmoothedCrossEntropy(nn.Module):
             ignore_index=self.ignore_index,
             reduction=self.reduction,
             off_target=self.off_target,
+            dim=self.dim,
+            mask=mask,
             check_target=self.check_target,
         )
 
     def extra_repr(self) -> str:
         return f"epsilon={self.epsilon}, reduction={self.reduction!r}, off_target={self.off_target!r}"
+
+
+def smoothed_multilabel(
+    target: Tensor,
+    *,
+    epsilon: float = 0.1,
+    spread: Literal["outcomes", "classes"] = "outcomes",
+    dim: int = 1,
+) -> Tensor:
+    """Targets of which several can be 1, smoothed: for ``binary_cross_entropy_with_logits``.
+
+    >>> smoothed_multilabel(torch.tensor([[1.0, 1.0, 0.0]]), epsilon=0.1)
+    tensor([[0.9500, 0.9500, 0.0500]])
+
+    Args:
+        target: floating point, (N, K, d...), 0 and 1 or between.
+        epsilon: in [0, 1].
+        spread: "outcomes" moves each label towards 1/2, as each is a question with two outcomes:
+            (1 - e) t + e/2. "classes" adds e/K to each, the formula for one label out of K: (1 - e) t + e/K.
+            Of a row with m labels the sum becomes (1 - e) m + e K/2, or (1 - e) m + e: m alone at m = K/2, or
+            at m = 1.
+        dim: the dimension of the K labels, for "classes".
+
+    Returns a tensor of the target's shape and dtype.
+
+    Raises ValueError or TypeError naming the argument, its value and what was expected.
+    """
+    if not 0.0 <= epsilon <= 1.0:
+        raise ValueError(f"epsilon is {epsilon!r}, expected a number in [0, 1]")
+    if spread not in ("outcomes", "classes"):
+        raise ValueError(f"spread is {spread!r}, expected 'outcomes' or 'classes'")
+    if not target.is_floating_point():
+        raise TypeError(f"target has dtype {target.dtype}, expected floating point")
+    if spread == "classes":
+        _check_dim(dim, target, "target")
+    return target.mul(1.0 - epsilon).add_(epsilon / (2 if spread == "outcomes" else target.shape[dim]))
 
 
 def _loss(
@@ -153,9 +227,8 @@ def _loss(
         spread = spread.scatter(1, target.masked_fill(ignored, 0).unsqueeze(1), 0.0)
         num_classes -= 1
     spread = spread.sum(1, keepdim=True)
-    if weight is None:  # of its one class, nll_loss ignores and reduces as it does above
-        first = target.masked_fill(~ignored, 0)
-        spread = F.nll_loss(spread, first, ignore_index=ignore_index, reduction=reduction)
+    if weight is None:  # of its one class, nll_loss reduces as it does above: class 1 is ignored
+        spread = F.nll_loss(spread, ignored.long(), ignore_index=1, reduction=reduction)
     else:
         count = (weight[target.masked_fill(ignored, 0)] * ~ignored).sum()
         spread = _reduced(-spread.squeeze(1).masked_fill(ignored, 0.0), count, reduction)
@@ -332,14 +405,20 @@ def _check(
     weight: Tensor | None,
     reduction: str,
     off_target: str,
+    dim: int,
+    mask: Tensor | None,
 ) -> None:
     _check_options(epsilon, reduction, off_target)
-    if logits.ndim < 2 or not logits.is_floating_point() or logits.shape[1] == 0:
+    if logits.ndim < 2 or not logits.is_floating_point():
         raise ValueError(
             f"logits has shape {tuple(logits.shape)} and dtype {logits.dtype}, "
-            "expected floating point (N, K) or (N, K, d...) with K >= 1"
+            "expected floating point (N, K) or (N, K, d...)"
         )
-    of_classes = (logits.shape[0], *logits.shape[2:])
+    _check_dim(dim, logits, "logits")
+    num_classes, at = logits.shape[dim], dim % logits.ndim
+    if num_classes == 0:
+        raise ValueError(f"logits has shape {tuple(logits.shape)}, expected a class at least in dim {dim}")
+    of_classes = (*logits.shape[:at], *logits.shape[at + 1 :])
     if target.is_floating_point():
         expected, right = f"{tuple(logits.shape)} for probabilities", target.shape == logits.shape
     else:
@@ -348,8 +427,17 @@ def _check(
         raise ValueError(f"target has shape {tuple(target.shape)}, expected {expected}")
     if not target.is_floating_point() and target.dtype != torch.int64:
         raise TypeError(f"target has dtype {target.dtype}, expected torch.int64 or probabilities")
-    if weight is not None and weight.shape != logits.shape[1:2]:
-        raise ValueError(f"weight has shape {tuple(weight.shape)}, expected ({logits.shape[1]},)")
+    if weight is not None and weight.shape != (num_classes,):
+        raise ValueError(f"weight has shape {tuple(weight.shape)}, expected ({num_classes},)")
+    if mask is not None and (mask.dtype != torch.bool or mask.shape != of_classes):
+        raise ValueError(
+            f"mask has shape {tuple(mask.shape)} and dtype {mask.dtype}, expected {of_classes} and torch.bool"
+        )
+
+
+def _check_dim(dim: int, tensor: Tensor, name: str) -> None:
+    if not isinstance(dim, int) or not -tensor.ndim <= dim < tensor.ndim:
+        raise ValueError(f"dim is {dim!r}, expected a dimension of {name}, of shape {tuple(tensor.shape)}")
 
 
 def _check_options(epsilon: float, reduction: str, off_target: str) -> None:

@@ -1,6 +1,7 @@
 """The learning-rate range test in PyTorch: raise the rate geometrically, watch the loss, put all back.
 
     lr_i = start (end/start)^(i/(n-1))        stop above best + (divergence - 1)|best|
+    lr_i = start + (end - start) i/(n-1),     where the schedule is linear
 
 Source: Smith 2015 (arXiv 1506.01186), section 3.3. The loss that is judged, and read for a suggestion, is a
 bias-corrected moving average of the raw one.
@@ -18,86 +19,13 @@ import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-Method = Literal["steepest", "minimum", "valley"]
-_METHODS = ("steepest", "minimum", "valley")
-
-
-@dataclass(frozen=True)
-class RangeTest:
-    """What the test saw, an entry for each step whose loss was finite; rates are the first group's."""
-
-    lrs: tuple[float, ...]
-    losses: tuple[float, ...]
-    """Raw, each from before the step at its rate."""
-    smoothed: tuple[float, ...]
-    stopped_early: bool
-    """By a loss that diverged, or was not finite."""
-    num_iter: int
-    """The steps that were asked for."""
-
-    def suggest(self, method: Method = "steepest", *, skip_start: int = 0, skip_end: int = 0) -> float | None:
-        """A learning rate read off the curve; None where the curve does not fall, or is too short.
-
-        steepest: where the slope of the raw loss against log lr, fitted over a quarter of the points, is
-        smallest, up to the minimum: noise of single batches averages out. minimum: a tenth of the rate of
-        the smallest smoothed loss. valley: half-way along the smoothed loss's longest falling subsequence.
-        ``skip_start`` and ``skip_end`` points are left out, unless fewer than 2 would be left.
-        """
-        if method not in _METHODS:
-            raise ValueError(f"method is {method!r}, expected one of {', '.join(map(repr, _METHODS))}")
-        kept = slice(skip_start, len(self.lrs) - skip_end)
-        if len(self.lrs[kept]) < 2:
-            kept = slice(None)
-        lrs, losses, smoothed = self.lrs[kept], self.losses[kept], self.smoothed[kept]
-        if len(lrs) < 2:
-            return None
-        if method == "steepest":
-            return _steepest(lrs, losses)
-        return (_minimum if method == "minimum" else _valley)(lrs, smoothed)
-
-    def plot(self, ax: Any = None, *, method: Method = "steepest") -> Any:
-        """The raw and the smoothed loss over the rate, log axis, with the suggestion marked.
-
-        ``ax``: a matplotlib axes; a new figure's where None. Returns the axes.
-        """
-        if ax is None:
-            from matplotlib import pyplot
-
-            _, ax = pyplot.subplots(figsize=(6.4, 4.0), layout="constrained")
-        ax.plot(self.lrs, self.losses, color="0.75", linewidth=1, label="loss")
-        ax.plot(self.lrs, self.smoothed, color="tab:blue", linewidth=2, label="smoothed")
-        suggestion = self.suggest(method)
-        if suggestion is not None:
-            height = float(np.interp(math.log(suggestion), np.log(self.lrs), self.smoothed))
-            ax.axvline(suggestion, color="tab:red", linewidth=1, linestyle="--")
-            ax.plot([suggestion], [height], "o", color="tab:red", label=f"{method}: {suggestion:.2g}")
-        ax.set_xscale("log")
-        ax.set_xlabel("learning rate")
-        ax.set_ylabel("loss")
-        if self.smoothed:
-            low, first = min(*self.losses, *self.smoothed), self.smoothed[0]
-            room = max(first - low, 0.1 * abs(first), 1e-12)
-            ax.set_ylim(low - 0.2 * room, first + 0.6 * room)
-        ax.legend()
-        return ax
-
-    def __repr__(self) -> str:
-        if not self.lrs:
-            return f"RangeTest(0 of {self.num_iter} steps, stopped_early={self.stopped_early})"
-        suggestion = self.suggest()
-        found = "none" if suggestion is None else f"{suggestion:.3g}"
-        return (
-            f"RangeTest({len(self.lrs)} of {self.num_iter} steps, lr {self.lrs[0]:.3g} to "
-            f"{self.lrs[-1]:.3g}, loss {self.losses[0]:.4g} to {self.losses[-1]:.4g}, "
-            f"best {min(self.losses):.4g}, stopped_early={self.stopped_early}, steepest {found})"
-        )
+from lawful.impl.native.curve import RangeTest
 
 
 def lr_range_test(
@@ -109,10 +37,14 @@ def lr_range_test(
     start_lr: float = 1e-7,
     end_lr: float = 10.0,
     num_iter: int = 100,
+    schedule: Literal["geometric", "linear"] = "geometric",
     smoothing: float = 0.9,
     divergence: float = 4.0,
     groups: Literal["ratio", "one"] = "ratio",
     accumulate: int = 1,
+    clip_grad_norm: float | None = None,
+    val_loader: Iterable[Any] | None = None,
+    sweeps: int = 1,
     compute_loss: Callable[[nn.Module, Any], Tensor] | None = None,
     scaler: torch.amp.GradScaler | None = None,
     autocast: torch.dtype | None = None,
@@ -135,61 +67,138 @@ def lr_range_test(
             could not be started again.
         start_lr, end_lr: the first and the last rate, 0 < start_lr < end_lr.
         num_iter: optimizer steps, at least 2.
+        schedule: "geometric" has one ratio between neighbours, "linear" one difference.
         smoothing: of the moving average, in [0, 1); 0 judges the raw loss.
         divergence: stop above best + (divergence - 1)|best|; infinity never does. Above 1.
         groups: "ratio" keeps the ratios of the groups' rates to the first one's, "one" gives all the same.
         accumulate: batches a step; the loss is their mean.
+        clip_grad_norm: the norm that all gradients together have at most, as in the training that follows;
+            above 0. They are unscaled before.
+        val_loader: the loss that is recorded and judged is that of this whole set, after each step: a mean
+            over its samples, in evaluation mode. A step costs as much more. Not an iterator either.
+        sweeps: tests that each begin with the same weights, and go on drawing batches; the mean of their
+            losses is given, with its spread.
         compute_loss: ``compute_loss(model, batch)`` for other batches or models of several inputs, in
-            place of ``criterion``.
+            place of ``criterion``. A validation batch counts as the length of the first tensor in it.
         scaler, autocast: mixed precision: a GradScaler, and the dtype to run the model in.
         progress: a progress bar on stderr; by default where that is a terminal.
 
     Whatever happens, an error or an interrupt from the keyboard too, parameters, buffers, ``.grad``, modes,
-    optimizer, scaler, random states and the loader's generators are afterwards what they were before,
+    optimizer, scaler, random states and the loaders' generators are afterwards what they were before,
     bit for bit. What is put back is kept meanwhile: one copy of parameters, buffers and optimizer state.
 
     Raises ValueError or TypeError naming the argument, its value and what was expected, before anything
     is touched.
     """
     _check(start_lr, end_lr, num_iter, smoothing, divergence, groups, accumulate)
+    _check_besides(schedule, clip_grad_norm, sweeps)
     if (criterion is None) == (compute_loss is None):
         raise TypeError("criterion and compute_loss: expected exactly one of them")
-    _check_loader(loader)
+    _check_loader(loader, "loader")
+    if val_loader is not None:
+        _check_loader(val_loader, "val_loader")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    judge = _Judge(smoothing, divergence)
-    lrs: list[float] = []
-    stopped = False
-    with _restored(model, optimizer, loader, scaler), _bar(num_iter, progress) as advance:
-        batches = _cycled(loader)
+    rates = _rates(start_lr, end_lr, num_iter, schedule)
+
+    def loss_of(batch: Any) -> Tensor:
+        with nullcontext() if autocast is None else torch.autocast(device.type, autocast):
+            return _loss(model, criterion, compute_loss, batch)
+
+    def step(batches: Iterator[Any]) -> Iterator[Tensor]:
+        """The loss of a step, before it is taken."""
+        optimizer.zero_grad()
+        losses = []
+        for _ in range(accumulate):
+            loss = loss_of(_moved(next(batches), device))
+            losses.append(loss if accumulate == 1 else loss / accumulate)
+            (losses[-1] if scaler is None else scaler.scale(losses[-1])).backward()
+        yield losses[0] if accumulate == 1 else torch.stack(losses).sum()
+        if clip_grad_norm is not None:
+            if scaler is not None:
+                scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(model.parameters(), clip_grad_norm)
+        if scaler is None:
+            optimizer.step()
+        else:
+            scaler.step(optimizer)
+            scaler.update()
+
+    def sweep(ratios: list[float], advance: Callable[[], None]) -> tuple[_Judge, bool]:
+        """The losses of one sweep, and whether one of them stopped it."""
+        judge, batches = _Judge(smoothing, divergence), _cycled(loader)
         model.train()
-        ratios = _ratios(optimizer, groups)
-        for i in range(num_iter):
-            lr = start_lr * (end_lr / start_lr) ** (i / (num_iter - 1))
+        for lr in rates:
             for group, ratio in zip(optimizer.param_groups, ratios, strict=True):
                 _set_lr(group, lr * ratio)
-            optimizer.zero_grad()
-            losses = []
-            for _ in range(accumulate):
-                batch = _moved(next(batches), device)
-                with nullcontext() if autocast is None else torch.autocast(device.type, autocast):
-                    loss = _loss(model, criterion, compute_loss, batch)
-                    losses.append(loss if accumulate == 1 else loss / accumulate)
-                (losses[-1] if scaler is None else scaler.scale(losses[-1])).backward()
-            value = (losses[0] if accumulate == 1 else torch.stack(losses).sum()).item()
-            if not math.isfinite(value):
-                stopped = True
-                break
-            lrs.append(lr)
-            if judge.diverged(value):
-                stopped = True
-                break
-            if scaler is None:
-                optimizer.step()
-            else:
-                scaler.step(optimizer)
-                scaler.update()
+            taken = step(batches)
+            loss = next(taken)
+            if val_loader is not None:
+                next(taken, None)
+                loss = _validation_loss(model, loss_of, val_loader, device)
+            value = loss.item()
+            if not math.isfinite(value) or judge.diverged(value):
+                return judge, True
+            next(taken, None)
             advance()
-    return RangeTest(tuple(lrs), tuple(judge.losses), tuple(judge.smoothed), stopped, num_iter)
+        return judge, False
+
+    with (
+        _restored(model, optimizer, (loader, val_loader), scaler) as begin_again,
+        _bar(sweeps * num_iter, progress) as bar,
+    ):
+        ratios = _ratios(optimizer, groups)
+        swept = []
+        for count in range(sweeps):
+            if count:
+                begin_again()
+            swept.append(sweep(ratios, bar))
+    stopped = any(early for _, early in swept)
+    losses, spread = _mean([judge.losses for judge, _ in swept])
+    judge = _Judge(smoothing, math.inf)
+    for loss in losses:
+        judge.diverged(loss)
+    lrs = rates[: len(losses)]
+    return RangeTest(lrs, losses, tuple(judge.smoothed), stopped, num_iter, spread, tuple(ratios))
+
+
+def _rates(start_lr: float, end_lr: float, num_iter: int, schedule: str) -> tuple[float, ...]:
+    parts = [i / (num_iter - 1) for i in range(num_iter)]
+    if schedule == "linear":
+        return tuple(start_lr + (end_lr - start_lr) * part for part in parts)
+    return tuple(start_lr * (end_lr / start_lr) ** part for part in parts)
+
+
+def _mean(sweeps: list[list[float]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Of the steps that all sweeps took, and the standard deviation, where there are several."""
+    if len(sweeps) == 1:
+        return tuple(sweeps[0]), ()
+    rows = np.asarray([losses[: min(map(len, sweeps))] for losses in sweeps])
+    return tuple(rows.mean(axis=0).tolist()), tuple(rows.std(axis=0, ddof=1).tolist())
+
+
+def _validation_loss(
+    model: nn.Module, loss_of: Callable[[Any], Tensor], loader: Iterable[Any], device: torch.device
+) -> Tensor:
+    """The mean over the samples of the whole set, in evaluation mode; the model is in training mode after."""
+    total, count = torch.zeros((), device=device), 0
+    model.eval()
+    with torch.no_grad():
+        for batch in loader:
+            size = _size(batch)
+            total = total + loss_of(_moved(batch, device)).detach() * size
+            count += size
+    model.train()
+    if not count:
+        raise ValueError("val_loader is empty, expected at least one sample")
+    return total / count
+
+
+def _size(batch: Any) -> int:
+    """The length of the first tensor in a batch; 1 where there is none."""
+    if isinstance(batch, Tensor):
+        return len(batch) if batch.ndim else 1
+    parts = batch.values() if isinstance(batch, dict) else batch if isinstance(batch, tuple | list) else ()
+    return next((_size(part) for part in parts if isinstance(part, Tensor | dict | tuple | list)), 1)
 
 
 class _Judge:
@@ -234,50 +243,15 @@ def _loss(
     return loss.reshape(()) if loss.ndim else loss
 
 
-def _steepest(lrs: tuple[float, ...], losses: tuple[float, ...]) -> float | None:
-    """Least-squares slopes against log lr over windows of a quarter of the points, 3 at least.
-
-    The middle of the window that falls most, of those that end before the smallest mean of a window or
-    reach it. A diverged tail rises, and is never chosen.
-    """
-    x, y = np.log(lrs), np.asarray(losses)
-    width = min(len(x), max(3, len(x) // 4))
-    windows = np.lib.stride_tricks.sliding_window_view
-    xs, ys = windows(x, width), windows(y, width)
-    off = xs - xs.mean(axis=1, keepdims=True)
-    rises = ys - ys[:, :1]  # a flat window falls by 0, to the bit
-    slopes = (off * rises).sum(axis=1) / (off * off).sum(axis=1)
-    falling = slopes[: int(ys.sum(axis=1).argmin()) + 1]
-    found = int(falling.argmin())
-    return lrs[found + width // 2] if falling[found] < 0 else None
-
-
-def _minimum(lrs: tuple[float, ...], losses: tuple[float, ...]) -> float | None:
-    smallest = losses.index(min(losses))
-    return lrs[smallest] / 10 if smallest else None
-
-
-def _valley(lrs: tuple[float, ...], losses: tuple[float, ...]) -> float | None:
-    """Half-way between the ends of the longest falling subsequence: one noisy point does not end it."""
-    y = np.asarray(losses)
-    lengths, starts = np.ones(len(y), int), np.arange(len(y))
-    for i in range(1, len(y)):
-        above = np.flatnonzero(y[:i] > y[i])
-        if len(above):
-            longest = above[lengths[above] == lengths[above].max()]
-            lengths[i], starts[i] = lengths[longest[0]] + 1, starts[longest].max()
-    last = int(lengths.argmax())
-    return lrs[(int(starts[last]) + last + 1) // 2] if lengths[last] > 1 else None
-
-
 @contextlib.contextmanager
 def _restored(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    loader: Iterable[Any],
+    loaders: tuple[Any, Any],
     scaler: torch.amp.GradScaler | None,
-) -> Iterator[None]:
-    """Everything is put back, in place, so that whoever holds a reference sees it too."""
+) -> Iterator[Callable[[], None]]:
+    """Everything is put back, in place, so that whoever holds a reference sees it too. What is given puts
+    back what a sweep trains, and leaves random states where they are."""
     tensors = [(t, t.detach().clone()) for t in itertools.chain(model.parameters(), model.buffers())]
     grads = [(p, p.grad) for p in model.parameters()]
     modes = [(module, module.training) for module in model.modules()]
@@ -287,35 +261,44 @@ def _restored(
         for group in optimizer.param_groups
     ]
     scaling = None if scaler is None else copy.deepcopy(scaler.state_dict())
-    generators = [(generator, generator.get_state()) for generator in _generators(loader)]
+    generators = [(g, g.get_state()) for loader in loaders for g in _generators(loader)]
     python, numpy = random.getstate(), np.random.get_state()
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+
+    def put_back(state: dict[Any, Any]) -> None:
+        with torch.no_grad():
+            for tensor, before in tensors:
+                tensor.copy_(before)
+        # The gradients of before stay untouched: a sweep accumulates into tensors of its own.
+        for p in model.parameters():
+            p.grad = None
+        optimizer.state.clear()
+        optimizer.state.update(state)
+        for group, before_group in zip(optimizer.param_groups, groups, strict=True):
+            for name in [name for name in group if name != "params" and name not in before_group]:
+                del group[name]
+            for name, value in before_group.items():
+                if isinstance(group.get(name), Tensor) and isinstance(value, Tensor):
+                    group[name].copy_(value)
+                else:
+                    group[name] = value
+        if scaler is not None and scaling:
+            scaler.load_state_dict(scaling)
+
+    def begin_again() -> None:
+        put_back({p: copy.deepcopy(kept) for p, kept in state.items()})
+
     with torch.random.fork_rng(devices):
-        # The gradients of before stay untouched: the test accumulates into tensors of its own.
         for p in model.parameters():
             p.grad = None
         try:
-            yield
+            yield begin_again
         finally:
-            with torch.no_grad():
-                for tensor, before in tensors:
-                    tensor.copy_(before)
+            put_back(state)
             for p, grad in grads:
                 p.grad = grad
             for module, training in modes:
                 module.training = training
-            optimizer.state.clear()
-            optimizer.state.update(state)
-            for group, before_group in zip(optimizer.param_groups, groups, strict=True):
-                for name in [name for name in group if name != "params" and name not in before_group]:
-                    del group[name]
-                for name, value in before_group.items():
-                    if isinstance(group.get(name), Tensor) and isinstance(value, Tensor):
-                        group[name].copy_(value)
-                    else:
-                        group[name] = value
-            if scaler is not None and scaling:
-                scaler.load_state_dict(scaling)
             for generator, before_state in generators:
                 generator.set_state(before_state)
             random.setstate(python)
@@ -382,15 +365,15 @@ def _bar(total: int, progress: bool | None) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def _check_loader(loader: Any) -> None:
+def _check_loader(loader: Any, name: str) -> None:
     if isinstance(loader, Iterator):
         raise TypeError(
-            f"loader is a {type(loader).__name__}, an iterator that cannot be started again: expected a "
+            f"{name} is a {type(loader).__name__}, an iterator that cannot be started again: expected a "
             "DataLoader, a list of batches, or what else gives a new iterator each time"
         )
     with contextlib.suppress(TypeError):  # one of a stream has no length
         if len(loader) == 0:
-            raise ValueError("loader is empty, expected at least one batch")
+            raise ValueError(f"{name} is empty, expected at least one batch")
 
 
 def _check(
@@ -416,3 +399,12 @@ def _check(
         raise ValueError(f"groups is {groups!r}, expected 'ratio' or 'one'")
     if accumulate < 1:
         raise ValueError(f"accumulate is {accumulate!r}, expected at least 1")
+
+
+def _check_besides(schedule: str, clip_grad_norm: float | None, sweeps: int) -> None:
+    if schedule not in ("geometric", "linear"):
+        raise ValueError(f"schedule is {schedule!r}, expected 'geometric' or 'linear'")
+    if clip_grad_norm is not None and not clip_grad_norm > 0.0:
+        raise ValueError(f"clip_grad_norm is {clip_grad_norm!r}, expected None or a number above 0")
+    if sweeps < 1:
+        raise ValueError(f"sweeps is {sweeps!r}, expected at least 1")

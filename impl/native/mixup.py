@@ -1,4 +1,4 @@
-"""Mixup in PyTorch: a function, the same as a module and as a ``collate_fn``, and the matching loss.
+"""Mixup in PyTorch: a function, and the same as a module and as a ``collate_fn``.
 
     x'_i = lam_i x_i + (1 - lam_i) x_pi(i)        lam_i ~ Beta(alpha, alpha), folded to [1/2, 1]
 
@@ -10,28 +10,23 @@ Everything is drawn and computed on the inputs' device, and nothing waits for it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import default_collate, get_worker_info
 
+from lawful.impl.native.mixed_target import MixedTarget
+
 Scope = Literal["sample", "batch"]
 Targets = Literal["soft", "pair"]
-
-
-class MixedTarget(NamedTuple):
-    """Row i is ``lam[i]`` of ``target_a[i]``, the sample's own, and the rest of ``target_b[i]``."""
-
-    target_a: Tensor
-    target_b: Tensor
-    lam: Tensor
-    """(N,)"""
+Inputs = Any
+"""A tensor, or tuples, lists and dicts of tensors."""
 
 
 def mixup(
-    inputs: Tensor,
+    inputs: Inputs,
     target: Tensor,
     *,
     alpha: float = 0.4,
@@ -39,11 +34,11 @@ def mixup(
     targets: Targets | None = None,
     scope: Scope = "sample",
     fold: bool = True,
-    second: tuple[Tensor, Tensor] | None = None,
+    second: tuple[Inputs, Tensor] | None = None,
     promote: torch.dtype | None = None,
     inplace: bool = False,
     generator: torch.Generator | None = None,
-) -> tuple[Tensor, Tensor | MixedTarget]:
+) -> tuple[Inputs, Tensor | MixedTarget]:
     """Mixes a batch with a permutation of itself, or with a second batch. The inputs are left as they are,
     unless ``inplace``.
 
@@ -53,12 +48,17 @@ def mixup(
     (True, True)
 
     Args:
-        inputs: floating point, (N, ...): any rank from (N,) up.
-        target: classes, int64 (N,), or distributions (N, K).
+        inputs: floating point, (N, ...): any rank from (N,) up. Or a tuple, list or dict of such, whose
+            samples are all mixed with one lambda and one partner. A bool tensor among them is a mask, True
+            where a padded sequence has something: the mixture has what either of the two has. Pad with 0.
+        target: classes, int64: (N,), or (N, d...) with one for each place, as segmentation has. Or
+            floating-point values, (N, ...), which are mixed as they are: distributions or several labels
+            (N, K), soft masks (N, K, H, W), numbers to be regressed.
         alpha: of Beta(alpha, alpha), from 0, where nothing is mixed.
         num_classes: K, needed for soft targets made of classes; classes are then checked on the CPU.
-        targets: "soft" gives rows (N, K) of the inputs' dtype, "pair" a :class:`MixedTarget`. By default
-            soft where they can be made: from distributions, or with ``num_classes``.
+        targets: "soft" gives rows (N, K, d...) made of classes, in the inputs' dtype, or mixed values, in
+            their own; "pair" a :class:`MixedTarget`. By default soft where they can be made: of values, or
+            with ``num_classes``.
         scope: a lambda for each "sample", or one for the "batch".
         fold: lambda becomes max(lambda, 1 - lambda), so that row i is mostly sample i.
         second: (inputs, target) of another batch, of the same shapes: the partner of i is its row i.
@@ -68,74 +68,54 @@ def mixup(
         generator: where lambda and partners are drawn from, on the inputs' device. By default torch's own
             generator of that device.
 
-    Returns the mixed inputs, of the inputs' dtype and shape, and the mixed target. Lambda is rounded to
-    the inputs' dtype first, so that inputs and targets have exactly the same.
+    Returns the mixed inputs, of the inputs' dtypes and shapes, and the mixed target. Lambda is rounded to
+    the inputs' dtype first, so that inputs and targets have exactly the same; of several inputs, to each of
+    their dtypes. A place whose class is none, such as 255 or -100, has no row: take "pair", and a loss that
+    ignores it.
 
     Raises ValueError or TypeError naming the argument, its value and what was expected.
     """
     _check_options(alpha, num_classes, targets, scope)
-    if inplace and not inputs.is_floating_point():
-        raise TypeError(f"inplace is True and inputs has dtype {inputs.dtype}, expected floating point")
-    inputs = _floating(inputs, promote)
-    _check_batch(inputs, target, "inputs", "target")
-    soft = targets == "soft" or (targets is None and (num_classes is not None or target.ndim == 2))
-    if soft and target.ndim == 1 and num_classes is None:
+    leaves = _floating(inputs, promote, inplace, "inputs")
+    like = _check_batch(leaves, target, num_classes, "inputs", "target")
+    size, values = len(like), target.is_floating_point()
+    soft = targets == "soft" or (targets is None and (num_classes is not None or values))
+    if soft and not values and num_classes is None:
         raise ValueError(
             "num_classes is None, expected the number of classes to make soft targets of classes"
         )
+    others: list[Tensor | None] = [None] * len(leaves)
     if second is not None:
-        other_inputs, other_target = _floating(second[0], promote), second[1]
-        _check_second(inputs, target, other_inputs, other_target)
-    size = len(inputs)
-    lam = _sample_lam(alpha, size if scope == "sample" else 1, fold, inputs, generator).expand(size)
+        other_leaves, other_target = _floating(second[0], promote, False, "second[0]"), second[1]
+        _check_second(leaves, target, other_leaves, other_target, num_classes)
+        others = [leaf for _, leaf in other_leaves]
+    lam = _sample_lam(alpha, size if scope == "sample" else 1, fold, like, generator).expand(size)
+    for _, leaf in leaves[1:]:  # a number that all of them hold
+        lam = lam.to(leaf.dtype).to(lam.dtype) if leaf.is_floating_point() else lam
+    partner = None
     if second is None:
-        partner = torch.randperm(size, device=inputs.device, generator=generator)
+        partner = torch.randperm(size, device=like.device, generator=generator)
         other_target = target.index_select(0, partner)
     mixed_target = _mixed_target(target, other_target, lam, num_classes, soft)  # may raise: before the inputs
-    share = lam.reshape(-1, *[1] * (inputs.ndim - 1))
     if alpha == 0:
-        mixed = inputs
-    elif inplace:
-        mixed = inputs.lerp_(inputs.index_select(0, partner) if second is None else other_inputs, 1 - share)
-    elif second is None:
-        mixed = inputs.index_select(0, partner).lerp_(inputs, share)
-    else:
-        mixed = torch.lerp(other_inputs, inputs, share)
-    return mixed, mixed_target
+        return _rebuilt(inputs, iter([leaf for _, leaf in leaves])), mixed_target
+    mixed = [
+        _mixed(leaf, other, partner, lam, inplace) for (_, leaf), other in zip(leaves, others, strict=True)
+    ]
+    return _rebuilt(inputs, iter(mixed)), mixed_target
 
 
-def mixup_loss(
-    loss_fn: Callable[[Tensor, Tensor], Tensor],
-    output: Tensor,
-    mixed_target: Tensor | MixedTarget,
-    *,
-    reduction: Literal["mean", "sum", "none"] = "mean",
-) -> Tensor:
-    """The loss of a mixed batch: weighted by each sample's lambda first, reduced after.
-
-    ``loss_fn(output, target)`` gives a loss for each sample, (N,): say reduction="none". It is called with
-    soft targets once, with a :class:`MixedTarget` for both targets. Returns a scalar, or (N,).
-
-    >>> loss_fn = nn.CrossEntropyLoss(reduction="none")
-    >>> mixed = MixedTarget(torch.tensor([0]), torch.tensor([1]), torch.tensor([0.75]))
-    >>> mixup_loss(loss_fn, torch.zeros(1, 2), mixed)
-    tensor(0.6931)
-
-    Raises ValueError where ``loss_fn`` reduces: the lambdas would weight a mean.
-    """
-    if isinstance(mixed_target, tuple):
-        own = loss_fn(output, mixed_target[0])
-        other = loss_fn(output, mixed_target[1])
-        _check_per_sample(own, output)
-        losses = torch.lerp(other, own, mixed_target[2].to(own.dtype))
-    else:
-        losses = loss_fn(output, mixed_target)
-        _check_per_sample(losses, output)
-    if reduction == "none":
-        return losses
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
-    return losses.mean() if reduction == "mean" else losses.sum()
+def _mixed(own: Tensor, other: Tensor | None, partner: Tensor | None, lam: Tensor, inplace: bool) -> Tensor:
+    """lam own + (1 - lam) other, or own | other of masks; the other one is given, or the partner of each."""
+    gathered = partner is not None
+    other = own.index_select(0, partner) if partner is not None else other
+    assert other is not None
+    if own.dtype == torch.bool:
+        return own.logical_or_(other) if inplace else own | other
+    share = lam.to(own.dtype).reshape(-1, *[1] * (own.ndim - 1))
+    if inplace:
+        return own.lerp_(other, 1 - share)
+    return other.lerp_(own, share) if gathered else torch.lerp(other, own, share)
 
 
 class Mixup(nn.Module):
@@ -173,8 +153,8 @@ class Mixup(nn.Module):
         self.generator = generator
 
     def forward(
-        self, inputs: Tensor, target: Tensor, second: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, Tensor | MixedTarget]:
+        self, inputs: Inputs, target: Tensor, second: tuple[Inputs, Tensor] | None = None
+    ) -> tuple[Inputs, Tensor | MixedTarget]:
         return mixup(
             inputs,
             target,
@@ -189,15 +169,21 @@ class Mixup(nn.Module):
             generator=self.generator,
         )
 
-    def collate(self, samples: Sequence[Any]) -> tuple[Tensor, Tensor | MixedTarget]:
-        """``DataLoader(..., collate_fn=mix.collate)``: mixes (input, target) samples as they are batched.
+    def collate(self, samples: Sequence[Any]) -> tuple[Inputs, Tensor | MixedTarget]:
+        """``DataLoader(..., collate_fn=mix.collate)``: mixes (input, target) samples as they are batched; an
+        input may be a tuple, list or dict.
 
-        In a worker process the worker's own generator is drawn from, which the DataLoader seeds
-        differently in each: every worker has a copy of ``generator``, and all copies would draw alike.
+        What repeats: in a worker process the worker's own generator is drawn from, as every worker has a
+        copy of ``generator``, and all copies would draw alike. A DataLoader seeds it with a number of its
+        epoch plus the worker's, and draws that number from its own ``generator=``, or else from torch's
+        global one. So lambdas and partners repeat, batch by batch, where that is seeded alike and
+        ``num_workers`` is the same. With another number of workers they are others, as batches go to
+        other workers, and in each epoch they are others. With ``persistent_workers=True`` workers are
+        seeded once, and draw on. Without workers ``generator`` is drawn from, or torch's global one.
         """
         inputs, target = default_collate(list(samples))
         if self.generator is None or get_worker_info() is None:
-            mixed: tuple[Tensor, Tensor | MixedTarget] = self(inputs, target)
+            mixed: tuple[Inputs, Tensor | MixedTarget] = self(inputs, target)
             return mixed
         generator, self.generator = self.generator, None
         try:
@@ -238,60 +224,122 @@ _NO_UNDERFLOW_FROM = 0.1
 def _mixed_target(
     target: Tensor, other: Tensor, lam: Tensor, num_classes: int | None, soft: bool
 ) -> Tensor | MixedTarget:
-    if num_classes is not None and target.ndim == 2 and target.shape[1] != num_classes:
-        raise ValueError(f"target has {target.shape[1]} columns, expected num_classes={num_classes}")
+    values = target.is_floating_point()
     if not soft:
-        if num_classes is not None and target.ndim == 1:
+        if num_classes is not None and not values:
             _check_classes(num_classes, target, other)
         return MixedTarget(target, other, lam)
-    share = lam[:, None]
-    if target.ndim == 2:
-        return torch.lerp(other.to(lam.dtype), target.to(lam.dtype), share)
+    share = lam.reshape(-1, *[1] * (target.ndim - 1))
+    if values:
+        # distributions are typed as the inputs, for a loss beside logits of that dtype
+        dtype = target.dtype if num_classes is None else lam.dtype
+        return torch.lerp(other.to(dtype), target.to(dtype), share.to(dtype))
     assert num_classes is not None
-    rows = torch.zeros(len(target), num_classes, dtype=lam.dtype, device=lam.device)
+    shape = (len(target), num_classes, *target.shape[1:])
+    rows = torch.zeros(shape, dtype=lam.dtype, device=lam.device)
+    shares = share.expand(target.shape).unsqueeze(1)
     try:
-        return rows.scatter(1, target[:, None], share).scatter_add(1, other[:, None], 1 - share)
+        return rows.scatter(1, target.unsqueeze(1), shares).scatter_add(1, other.unsqueeze(1), 1 - shares)
     except RuntimeError:
         _check_classes(num_classes, target, other)
         raise
 
 
-def _floating(inputs: Tensor, promote: torch.dtype | None) -> Tensor:
-    if inputs.is_floating_point():
-        return inputs
-    if promote is None or not promote.is_floating_point:
-        raise TypeError(
-            f"inputs has dtype {inputs.dtype}, expected floating point: a mixture of integers is none; "
-            f"convert them first, or give promote=torch.float32 (promote is {promote})"
-        )
-    return inputs.to(promote)
+def _leaves(inputs: Inputs, name: str) -> list[tuple[str, Tensor]]:
+    """The tensors inside, by the names that lead to them."""
+    if isinstance(inputs, Tensor):
+        return [(name, inputs)]
+    if isinstance(inputs, dict):
+        parts = list(inputs.items())
+    elif isinstance(inputs, tuple | list):
+        parts = list(enumerate(inputs))
+    else:
+        kind = type(inputs).__name__
+        raise TypeError(f"{name} is a {kind}, expected a tensor, or a tuple, list or dict of tensors")
+    return [leaf for key, part in parts for leaf in _leaves(part, f"{name}[{key!r}]")]
 
 
-def _check_batch(inputs: Tensor, target: Tensor, inputs_name: str, target_name: str) -> None:
-    if inputs.ndim < 1:
-        raise ValueError(f"{inputs_name} is a scalar, expected (N, ...)")
-    if target.ndim not in (1, 2) or len(target) != len(inputs):
+def _rebuilt(inputs: Inputs, leaves: Iterator[Tensor]) -> Inputs:
+    """Other tensors in the same places."""
+    if isinstance(inputs, Tensor):
+        return next(leaves)
+    if isinstance(inputs, dict):
+        return type(inputs)({key: _rebuilt(part, leaves) for key, part in inputs.items()})
+    parts = [_rebuilt(part, leaves) for part in inputs]
+    return type(inputs)(*parts) if hasattr(inputs, "_fields") else type(inputs)(parts)
+
+
+def _floating(
+    inputs: Inputs, promote: torch.dtype | None, inplace: bool, name: str
+) -> list[tuple[str, Tensor]]:
+    found = []
+    for each, leaf in _leaves(inputs, name):
+        if leaf.is_floating_point() or (leaf.dtype == torch.bool and leaf is not inputs):
+            found.append((each, leaf))
+            continue
+        if inplace:
+            raise TypeError(f"inplace is True and {each} has dtype {leaf.dtype}, expected floating point")
+        if promote is None or not promote.is_floating_point:
+            raise TypeError(
+                f"{each} has dtype {leaf.dtype}, expected floating point: a mixture of integers is none; "
+                f"convert it first, or give promote=torch.float32 (promote is {promote}); a mask is bool"
+            )
+        found.append((each, leaf.to(promote)))
+    return found
+
+
+def _check_batch(
+    leaves: list[tuple[str, Tensor]], target: Tensor, num_classes: int | None, name: str, target_name: str
+) -> Tensor:
+    """The first input that is no mask: how many samples there are, and of which dtype lambda is."""
+    like = next((leaf for _, leaf in leaves if leaf.is_floating_point()), None)
+    if like is None:
+        raise ValueError(f"{name} holds no floating-point tensor, expected one at least")
+    for each, leaf in leaves:
+        if leaf.ndim < 1:
+            raise ValueError(f"{each} is a scalar, expected (N, ...)")
+    size = len(like)
+    for each, leaf in leaves:
+        if len(leaf) != size:
+            raise ValueError(f"{each} has {len(leaf)} samples, expected {size}, as the others have")
+    if target.ndim < 1 or len(target) != size:
         raise ValueError(
-            f"{target_name} has shape {tuple(target.shape)}, expected ({len(inputs)},) or "
-            f"({len(inputs)}, K), as {inputs_name} has {len(inputs)} samples"
+            f"{target_name} has shape {tuple(target.shape)}, expected classes ({size},) or ({size}, d...), "
+            f"or values ({size}, ...), as {name} has {size} samples"
         )
-    if target.ndim == 1 and target.dtype != torch.int64:
-        raise TypeError(f"{target_name} has dtype {target.dtype}, expected torch.int64 classes, or (N, K)")
-    if target.ndim == 2 and not target.is_floating_point():
-        raise TypeError(f"{target_name} has dtype {target.dtype}, expected floating point for (N, K)")
-
-
-def _check_second(inputs: Tensor, target: Tensor, other_inputs: Tensor, other_target: Tensor) -> None:
-    if len(other_inputs) != len(inputs):
+    if not target.is_floating_point():
+        if target.dtype != torch.int64:
+            raise TypeError(
+                f"{target_name} has dtype {target.dtype}, expected torch.int64 classes, or values"
+            )
+    elif num_classes is not None and (target.ndim < 2 or target.shape[1] != num_classes):
         raise ValueError(
-            f"second has {len(other_inputs)} samples, expected {len(inputs)}, as many as inputs: loaders "
-            "of unequal length end in batches of unequal size; drop_last=True evens them"
+            f"{target_name} has shape {tuple(target.shape)} and dtype {target.dtype}, expected classes, "
+            f"torch.int64, or distributions ({size}, {num_classes}), as num_classes={num_classes}"
         )
-    _check_batch(other_inputs, other_target, "second[0]", "second[1]")
-    for name, got, expected in (
-        ("second[0]", other_inputs, inputs),
-        ("second[1]", other_target, target),
-    ):
+    return like
+
+
+def _check_second(
+    leaves: list[tuple[str, Tensor]],
+    target: Tensor,
+    others: list[tuple[str, Tensor]],
+    other_target: Tensor,
+    num_classes: int | None,
+) -> None:
+    named = [name.replace("inputs", "second[0]", 1) for name, _ in leaves]
+    if named != [name for name, _ in others]:
+        found = ", ".join(name for name, _ in others)
+        raise ValueError(f"second[0] holds {found}, expected {', '.join(named)}, as inputs do")
+    size = len(target)
+    if len(others[0][1]) != size:
+        raise ValueError(
+            f"second has {len(others[0][1])} samples, expected {size}, as many as inputs: loaders of unequal "
+            "length end in batches of unequal size; drop_last=True evens them"
+        )
+    _check_batch(others, other_target, num_classes, "second[0]", "second[1]")
+    pairs = [(name, other, own) for (name, other), (_, own) in zip(others, leaves, strict=True)]
+    for name, got, expected in (*pairs, ("second[1]", other_target, target)):
         if got.shape != expected.shape or got.dtype != expected.dtype:
             raise ValueError(
                 f"{name} has shape {tuple(got.shape)} and dtype {got.dtype}, expected "
@@ -311,14 +359,6 @@ def _check_classes(num_classes: int, *targets: Tensor) -> None:
                 return
             if low < 0 or high >= num_classes:
                 raise ValueError(f"target has classes from {low} to {high}, expected 0..{num_classes - 1}")
-
-
-def _check_per_sample(losses: Tensor, output: Tensor) -> None:
-    if losses.ndim == 0 or len(losses) != len(output):
-        raise ValueError(
-            f"loss_fn gave shape {tuple(losses.shape)}, expected a loss for each of {len(output)} "
-            "samples: give it reduction='none'"
-        )
 
 
 def _check_options(alpha: float, num_classes: int | None, targets: str | None, scope: str) -> None:

@@ -37,12 +37,13 @@ def adapters() -> tuple[Adapter, ...]:
         "judged": "ema_corrected",
         **_NAMED,
     }
-    without = MixupAdapter.known_features - {"eval_mode"}
+    without = MixupAdapter.usual_features - {"eval_mode"}
+    of_targets = frozenset({"places", "values"})
     return (
         LabelSmoothing(
             "native_function",
             _loss_function,
-            features=LabelSmoothing.known_features,
+            features=LabelSmoothing.known_features - {"multilabel"},
             documented={
                 "off_target": "uniform",
                 "ignored_mean": "kept",
@@ -55,44 +56,50 @@ def adapters() -> tuple[Adapter, ...]:
         MixupAdapter(
             "native_function",
             _mixup_function,
-            features=without,
+            features=MixupAdapter.known_features - {"eval_mode"},
             documented=folded,
             loss=_summed,
+            accuracy=_share_of_right,
             arguments=said["mixup"],
         ),
         MixupAdapter(
             "native_collate",
             _collated,
-            features=MixupAdapter.known_features,
+            features=MixupAdapter.known_features - {"several_inputs", "masks"},
             documented=folded,
             ranks=(3, 2, 1, 4, 5),
             loss=_one_by_one,
+            accuracy=_mean_of_right,
         ),
-        MixupAdapter("native_in_place", _in_place, features=without, documented=folded, loss=_summed),
+        MixupAdapter(
+            "native_in_place", _in_place, features=without | of_targets, documented=folded, loss=_summed
+        ),
         MixupAdapter(
             "native_in_place_second",
             lambda alpha, num_classes: _in_place(alpha, num_classes, beside_another=True),
-            features=without - {"generator"},
+            features=(without | of_targets) - {"generator"},
             documented=folded,
             loss=_summed,
+            accuracy=_share_of_right,
         ),
         MixupAdapter(
             "native_pair_second",
             _second_pair,
-            features=without - {"generator", "num_classes"},
+            features=(without | of_targets) - {"generator", "num_classes"},
             documented={"lambda": "beta", "lambda_scope": "batch", "pairing": "permutation", **_NAMED},
             loss=_one_by_one,
+            accuracy=_mean_of_right,
         ),
         LRFinder(
             "native_minimum",
             _suggesting("minimum", compute_loss=True),
-            features=LRFinder.known_features - {"val_loader"},
+            features=LRFinder.known_features - {"several_rules"},
             documented={**swept, "suggestion": "minimum"},
         ),
         LRFinder(
             "native_valley",
             _suggesting("valley", mixed_precision=True),
-            features=LRFinder.known_features - {"val_loader"},
+            features=LRFinder.known_features - {"several_rules"},
             declines={"twin": "autocast has no kernels there"},
             documented={**swept, "suggestion": "valley"},
         ),
@@ -109,7 +116,9 @@ def adapters() -> tuple[Adapter, ...]:
 def _loss_function(*epsilon: float, **features: Any) -> Callable[..., Any]:
     if epsilon:
         features["epsilon"] = epsilon[0]
-    return lambda logits, target: native.label_smoothed_cross_entropy(logits, target, **features)
+    return lambda logits, target, **more: native.label_smoothed_cross_entropy(
+        logits, target, **features, **more
+    )
 
 
 def _mixup_function(*given: Any, **features: Any) -> Callable[..., Any]:
@@ -158,19 +167,28 @@ def _second_pair(alpha: float, num_classes: int) -> Callable[..., Any]:
         order = torch.randperm(min(len(inputs), len(target)))
         options: dict[str, Any] = {"alpha": alpha, "scope": "batch", "fold": False}
         mixed, mixed_target = native.mixup(inputs, target, second=(inputs[order], target[order]), **options)
-        if isinstance(mixed_target, torch.Tensor) != (target.ndim == 2):
-            raise AssertionError(f"targets of {target.ndim} dimensions give a {type(mixed_target).__name__}")
+        if isinstance(mixed_target, torch.Tensor) != target.is_floating_point():
+            raise AssertionError(f"targets of {target.dtype} give a {type(mixed_target).__name__}")
         return mixed, mixed_target
 
     return mixed_with_a_shuffle
 
 
 def _summed(logits: torch.Tensor, mixed_target: Any) -> torch.Tensor:
-    return native.mixup_loss(_per_sample, logits, mixed_target, reduction="sum") / len(logits)
+    losses = native.mixup_loss(_per_sample, logits, mixed_target, reduction="sum")
+    return losses * logits.shape[1] / logits.numel()
 
 
 def _one_by_one(logits: torch.Tensor, mixed_target: Any) -> torch.Tensor:
     return native.mixup_loss(_per_sample, logits, mixed_target, reduction="none").mean()
+
+
+def _share_of_right(logits: torch.Tensor, mixed_target: Any) -> torch.Tensor:
+    return native.mixup_accuracy(logits, mixed_target, reduction="sum") / len(logits)
+
+
+def _mean_of_right(logits: torch.Tensor, mixed_target: Any) -> torch.Tensor:
+    return native.mixup_accuracy(logits, mixed_target, reduction="none").mean()
 
 
 def _per_sample(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -207,6 +225,8 @@ def _suggesting(
             options.setdefault("smoothing", 0.0)
             options["compute_loss"] = lambda model, b: criterion(model(b["inputs"][0]), b["target"])
             given, batches = None, _Dicts(loader)
+            if "val_loader" in options:
+                options["val_loader"] = _Dicts(options["val_loader"])
         test = native.lr_range_test(model, optimizer, given, batches, **options)
         ended = len(test.lrs) == test.num_iter
         if not test.stopped_early and not ended:
@@ -240,7 +260,15 @@ def _suggesting(
                 )
             return test.suggest(method)
 
-        return Swept(test.lrs, test.losses, suggest=suggest, plot=plot)
+        return Swept(
+            test.lrs,
+            test.losses,
+            suggest=suggest,
+            plot=plot,
+            spread=test.spread,
+            suggest_groups=lambda: test.suggest_groups(method),
+            explain=lambda: test.explain(method),
+        )
 
     return build
 

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lawful.impl.native.mixup import mixup, mixup_loss
+from lawful.impl.native.mixed_target import mixup_loss
+from lawful.impl.native.mixup import mixup
 
 LossFn = Callable[[Tensor, Tensor], Tensor]
 

@@ -20,7 +20,7 @@ ADAPTERS = (
     LabelSmoothing(
         "torch",
         _label_smoothing,
-        features=LabelSmoothing.known_features,
+        features=LabelSmoothing.usual_features,
         deviations=(
             *_known.half_sum_overflows("2.13.0"),
             _known.any_epsilon_is_taken("2.13.0"),

@@ -43,7 +43,7 @@ ADAPTERS = (
     LRFinder(
         "torch_lr_finder",
         _lr_finder,
-        features=frozenset({"suggestion", "plot"}),
+        features=frozenset({"suggestion", "plot", "val_loader"}),
         documented={"restores": "on_reset", "suggestion": "steepest", "batches": "moved"},
         deviations=(
             _known.negative_losses_stop_it(r"number of steps is 1, expected at least 8", "0.2.2"),

@@ -16,6 +16,7 @@ from lawful.impl.faulty import faults
 from lawful.impl.shown import Definitions, in_one_line
 from lawful.properties import twin
 from lawful.properties.harness.cases import Case, cases
+from lawful.properties.harness.diagnosing import diagnosed, said
 from lawful.properties.harness.findings import Finding, findings, proven
 from lawful.properties.harness.identity import defined, import_root
 from lawful.properties.harness.known import read_known, unmatched, with_known
@@ -86,7 +87,9 @@ def check_subject(subject: Subject, *, profile: str, seed: int) -> Report:
 
 def _asked(plan: Plan, found: Found) -> Report:
     report, planned = plan_report(plan, found)
-    report.results += Asked(planned, plan).rows(planned)
+    rows, readings = said(planned, Asked(planned, plan).rows(planned))
+    report.results += rows
+    report.implementations = [each.with_reading(readings) for each in report.implementations]
     return report
 
 
@@ -151,8 +154,17 @@ class Asked:
         ]
         rows = self.rows(own)
         row = self._results[case.id]
+        mine = self._of(case, row, rows)
+        if mine is not None and mine.rows[0] is row and row.diagnosis is None:
+            rows = diagnosed(case.subject, rows)
+            self._results |= {each.id: told for each, told in zip(own, rows, strict=True)}
+            row = self._results[case.id]
+            mine = self._of(case, row, rows)
+        return row, mine
+
+    def _of(self, case: Case, row: Result, rows: list[Result]) -> Finding | None:
         found = findings(rows)
-        return row, next((each for each in found if row in each.rows or case.law.name in each.also), None)
+        return next((each for each in found if row in each.rows or case.law.name in each.also), None)
 
 
 def conformance(

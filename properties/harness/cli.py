@@ -541,6 +541,27 @@ def study(
 
 
 @app.command()
+def vectors(
+    technique: Annotated[str, typer.Option(help="label_smoothing, mixup or lr_finder")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="the folder to write to")],
+) -> None:
+    """Write what the deterministic laws ask and what is right, as JSON: for code in any language."""
+    import torch
+
+    from lawful.properties.harness.children import Refused
+    from lawful.properties.harness.vectors import write
+
+    torch.set_num_threads(1)
+    try:
+        count = write(technique, output)
+    except ValueError as error:
+        _refuse(error)
+    except OSError as error:
+        _refuse(Refused(f"cannot write to {output}: {error.strerror}"))
+    typer.echo(f"{count} vectors in {output / technique}.json; beside them schema.json and check_answers.py")
+
+
+@app.command()
 def explain(
     name: Annotated[str, typer.Argument(metavar="PROPERTY", help="a property, or a fault such as L02")],
 ) -> None:

@@ -25,6 +25,10 @@ class Finding:
     rows: tuple[Result, ...]
     also: tuple[str, ...] = ()
     """Laws that rest on this one and broke with it."""
+    diagnosis: str | None = None
+    """Why it is there and what to change, in a sentence or two; None where that is not known for sure."""
+    fault: str | None = None
+    """The fault of the catalogue that it comes from, by its id."""
 
     def fails(self, fail_on: str) -> bool:
         severe = severity.at_least(self.severity, fail_on)
@@ -76,6 +80,8 @@ def findings(rows: Iterable[Result]) -> list[Finding]:
             severity.worst(row.severity for row in group),
             tuple(group),
             tuple(also.get((name, verdict, words), ())),
+            group[0].diagnosis,
+            group[0].fault,
         )
         for (name, verdict, words), group in groups.items()
     ]

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import re
-import signal
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +20,7 @@ from hypothesis import strategies as st
 from lawful.impl.contracts import Deviation
 from lawful.properties import twin
 from lawful.properties.harness.cases import Case, why_unsupported
+from lawful.properties.harness.clock import alarm
 from lawful.properties.harness.profiles import Profile, modules_that_fail_passed_over, seed_of
 from lawful.properties.harness.questions import generators_kept, questions
 from lawful.properties.harness.report import NOT_ALWAYS, Result
@@ -30,7 +29,6 @@ from lawful.properties.registry import Law, to_plain
 from lawful.properties.subjects.failures import (
     Endless,
     LawBroken,
-    NoAnswer,
     NotAsked,
     OutOfSight,
     Raised,
@@ -295,7 +293,7 @@ class LawTest:
         subject.begin()
         with global_state_kept(), twin.watched():
             try:
-                with _alarm(self.example_limit):
+                with alarm(self.example_limit):
                     self.law.body(subject, **drawn)
             except Unasked:
                 self.record.unasked += 1
@@ -350,22 +348,3 @@ class LawTest:
 def _size(drawn: dict[str, Any]) -> tuple[int, str]:
     text = str({name: to_plain(value) for name, value in drawn.items()})
     return len(text), text
-
-
-@contextlib.contextmanager
-def _alarm(seconds: float | None) -> Iterator[None]:
-    """Ends what takes longer with NoAnswer, where Python is in charge: a loop that never ends."""
-    if seconds is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(number: int, frame: object) -> None:
-        raise NoAnswer(f"no answer within {seconds:g} s")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

@@ -18,7 +18,7 @@ Info = Mapping[str, Any]
 
 
 def markdown(info: Info) -> str:
-    """A table for a README: a row an implementation."""
+    """A table for a README: a row an implementation; below it, why what is wrong is wrong."""
     lines = [
         "| implementation | technique | laws | known deviations | broken |",
         "| --- | --- | --- | --- | --- |",
@@ -34,7 +34,13 @@ def markdown(info: Info) -> str:
             f"| {each['name']}{version} | {each['technique']} | {verdicts.count('holds')} hold "
             f"| {named['deviates'] or 'none'} | {named['broken'] or 'none'} |"
         )
-    return "\n".join(lines) + "\n"
+    told = [
+        f"- `{each['name']}`, `{finding['property']}`: {finding['diagnosis']}"
+        for each in info["implementations"]
+        for finding in each["findings"]
+        if finding.get("diagnosis")
+    ]
+    return "\n".join([*lines, *(["", *told] if told else [])]) + "\n"
 
 
 def badge(info: Info) -> dict[str, Any]:
@@ -76,9 +82,10 @@ def junit(info: Info) -> str:
             kind = _junit_kind(row, roots)
             if kind:
                 counts[{"failure": "failures", "error": "errors", "skipped": "skipped"}[kind]] += 1
-                inside = ElementTree.SubElement(
-                    case, kind, message=_one_line(row["message"] or row["verdict"])
-                )
+                words = row["message"] or row["verdict"]
+                if kind == "failure":
+                    words = _with_diagnosis(words, _finding_of(each, row))
+                inside = ElementTree.SubElement(case, kind, message=_one_line(words))
                 if kind == "failure":
                     inside.text = row["reproduce"] or ""
         for name, count in counts.items():
@@ -105,7 +112,21 @@ def github(info: Info) -> Iterator[str]:
             if finding["verdict"] == "broken":
                 level = "error" if finding["severity"] in failing else "warning"
                 title = _escaped(f"{each['name']}: {finding['property']} ({finding['severity']})")
-                yield f"::{level}{file}title={title}::{_escaped(finding['message'] or '', data=True)}"
+                words = _with_diagnosis(finding["message"] or "", finding)
+                yield f"::{level}{file}title={title}::{_escaped(words, data=True)}"
+
+
+def _finding_of(each: Info, row: Info) -> Info:
+    """The finding whose case a row is."""
+    case = f"{row['device']}-{row['dtype']}"
+    own = (f for f in each["findings"] if f["property"] == row["finding"] and case in f["cases"])
+    return next(own, {})
+
+
+def _with_diagnosis(words: str, finding: Info) -> str:
+    """What was seen, after why it is so where that is known."""
+    diagnosis = finding.get("diagnosis")
+    return f"{diagnosis} Seen: {words}" if diagnosis else words
 
 
 def _escaped(text: str, data: bool = False) -> str:
@@ -133,6 +154,7 @@ def issue(info: Info) -> str:
             shown: Any = next((row for row in each["results"] if row["property"] == finding["property"]), {})
             parts += [
                 f"# {each['name']}{version}: {finding['message']}",
+                *([finding["diagnosis"]] if finding.get("diagnosis") else []),
                 f"**Expected**, of any {each['technique'].replace('_', ' ')}: {law.get('formula', '')}. "
                 f"{law.get('why', '')} (Source: {law.get('source', 'unknown')}.)",
                 f"**Found** in {', '.join(finding['cases'])}: {finding['message']}. It was called as "

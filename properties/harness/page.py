@@ -14,6 +14,7 @@ from typing import Any
 
 from lawful.impl.contracts import SEVERITIES, WAYS
 from lawful.properties.harness import severity
+from lawful.properties.harness.latex import mathml_of
 from lawful.properties.harness.mathml import mathml
 from lawful.properties.harness.pictures import picture
 from lawful.properties.harness.report import SHORT_DTYPES, URGENCY
@@ -32,6 +33,21 @@ TITLES = {
     "lr_finder": "LR finder",
     "training": "Training",
 }
+
+_SMOOTHED = r"L = -\sum_k q_k \, \log p_k, \quad q_y = {}, \quad q_{{k \ne y}} = {}"
+_MIXED = r"\lambda_i {0}_i + (1 - \lambda_i) \, {0}_{{\pi(i)}}"
+_ASKED_FOR = {
+    "label_smoothing": _SMOOTHED.format(r"1 - \varepsilon + \frac{\varepsilon}{K}", r"\frac{\varepsilon}{K}"),
+    "label_smoothing, others": _SMOOTHED.format(r"1 - \varepsilon", r"\frac{\varepsilon}{K - 1}"),
+    "mixup": rf"x'_i = {_MIXED.format('x')}, \quad q_i = {_MIXED.format('y')}",
+    "lr_finder": r"\mathrm{lr}_i = \mathrm{start} "
+    r"\left(\frac{\mathrm{end}}{\mathrm{start}}\right)^{\frac{i}{n - 1}}",
+    "lr_finder, linear": r"\mathrm{lr}_i = \mathrm{start} "
+    r"+ (\mathrm{end} - \mathrm{start}) \, \frac{i}{n - 1}",
+    "training": r"\frac{1}{N} \sum_i \lambda_i \, \mathrm{CE}(z_i, y_i) "
+    r"+ (1 - \lambda_i) \, \mathrm{CE}(z_i, y_{\pi(i)})",
+}
+"""What a technique, or a convention of it, asks for: it stands beside what is computed."""
 
 
 def page(info: Mapping[str, Any], fragment: bool = False) -> str:
@@ -126,10 +142,23 @@ def _implementation(info: Mapping[str, Any], each: Mapping[str, Any], names: Cou
         "library": library_of(each),
         "findings": findings,
         "groups": groups,
+        "reading": _reading(each),
         "words": sentences([{**each, "target": ""}])[0][1],
         "ways": {k: v for k, v in each["conventions"].items() if k in WAYS},
         "choices": {k: v for k, v in each["conventions"].items() if k not in WAYS},
         "picture": picture(each["name"], each.get("pictured") or {}),
+    }
+
+
+def _reading(each: Mapping[str, Any]) -> dict[str, str]:
+    """What it computes, in a formula and in words, and the formula that is asked for."""
+    reading = each.get("reading") or {}
+    keys = [*(f"{each['technique']}, {value}" for value in each["conventions"].values()), each["technique"]]
+    asked = next((_ASKED_FOR[key] for key in keys if key in _ASKED_FOR), "")
+    return {
+        "text": reading.get("text", ""),
+        "formula": mathml_of(reading.get("formula", "")),
+        "asked": mathml_of(asked) if reading.get("formula") else "",
     }
 
 
@@ -146,6 +175,7 @@ def _finding(
         "id": f"{place}/{finding['property']}",
         "chips": [_chip(row) for row in rows],
         "message": linked(finding["message"] or ""),
+        "diagnosis": linked(finding.get("diagnosis") or ""),
         "formula": mathml(law["formula"]) if law else "",
         "why": law.get("why", ""),
         "source": linked(law.get("source", "")),
@@ -218,7 +248,7 @@ def _ways(technique: str, shown: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 _SITES = (
-    (r"https?://[^\s,;)]+", lambda found: found[0]),
+    (r"https?://[^\s,;)]*[^\s,;).]", lambda found: found[0]),
     (
         r"\b([\w.-]+/[\w.-]+) (?:issues?|pull) (\d+)",
         lambda found: f"https://github.com/{found[1]}/issues/{found[2]}",

@@ -84,6 +84,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
 def _failure(law: Any, result: Any) -> str:
     lines = [
         f"{result.verdict}: {law.id} ({result.severity})",
+        *([f"  {result.diagnosis}"] if result.diagnosis else []),
         f"  law       {law.formula}",
         f"  because   {law.why}",
     ]

@@ -19,7 +19,7 @@ from lawful.properties.harness.children import SMOKE_LIMIT, Refused, Talk, Task,
 from lawful.properties.harness.findings import by_implementation
 from lawful.properties.harness.plan import Plan, home_of
 from lawful.properties.harness.proof import SECONDS, Ended
-from lawful.properties.harness.report import Implementation, Report, Result
+from lawful.properties.harness.report import Implementation, Readings, Report, Result
 
 
 def ask(plan: Plan, workers: str = "auto") -> Report:
@@ -48,9 +48,11 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
             target: [Result(**rows[task]) for task in planned if task.target == target]
             for target in understood
         }
-        talks = [_proven(plan, own[target], understood[target]["time_limit"]) for target in own]
-        for number, proven in team.talks(talks, count):
-            own[list(own)[number]] = proven
+        talks = [_told(plan, target, own[target], understood[target]["time_limit"]) for target in own]
+        readings: dict[str, Readings] = {}
+        for number, (told, read) in team.talks(talks, count):
+            target = list(own)[number]
+            own[target], readings[target] = told, read
         pictures = _pictures(team, plan, understood, count) if plan.pictures else {}
     report = Report(plan.profile, plan.seed, [], fail_on=plan.fail_on, folder=plan.folder)
     report.laws = {name: law for each in understood.values() for name, law in each["laws"].items()}
@@ -63,7 +65,8 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
             if names[name] > sum(i["name"] == name for i in each["implementations"]):  # of another target too
                 name = target if target.endswith(name) else f"{target} {name}"
             pictured = pictures.get((target, one["name"], one["technique"]), {})
-            report.implementations.append(Implementation(**{**one, "name": name, "pictured": pictured}))
+            made = Implementation(**{**one, "pictured": pictured}).with_reading(readings[target])
+            report.implementations.append(replace(made, name=name))
             for row in (*(Result(**required) for required in each["requirements"]), *own[target]):
                 if (row.implementation, row.technique) == (one["name"], one["technique"]):
                     report.results.append(replace(row, implementation=name))
@@ -99,8 +102,17 @@ def asked_within(plan: Plan, seconds: float) -> Talk[Outcome]:
         answer = yield Task("ask", (plan, target, case_id), limit, target, home=home)
         left -= answer.seconds
         rows.append(Result(**{**row, **answer.details()}))
-    rows = yield from _proven(plan, rows, understood["time_limit"])
-    return Outcome(_report_of(plan, understood, rows))
+    rows, readings = yield from _told(plan, target, rows, understood["time_limit"])
+    return Outcome(_report_of(plan, understood, rows, readings))
+
+
+def _told(plan: Plan, target: str, rows: list[Result], limit: float) -> Talk[tuple[list[Result], Readings]]:
+    """The rows of a target after their programs were run, and after it was read; nothing is read of what dies
+    of it, or takes too long."""
+    rows = yield from _proven(plan, rows, limit)
+    answer = yield Task("tell", (plan, target, rows), 2 * SECONDS + limit, target, home=home_of(target))
+    told: tuple[list[Result], Readings] = answer.value if answer.kind == "done" else (rows, {})
+    return told
 
 
 def _proven(plan: Plan, rows: list[Result], limit: float) -> Talk[list[Result]]:
@@ -121,12 +133,14 @@ def _proven(plan: Plan, rows: list[Result], limit: float) -> Talk[list[Result]]:
         return found
 
 
-def _report_of(plan: Plan, understood: dict[str, Any], rows: list[Result]) -> Report:
+def _report_of(plan: Plan, understood: dict[str, Any], rows: list[Result], readings: Readings) -> Report:
     """The report on one target."""
     report = Report(plan.profile, plan.seed, [], fail_on=plan.fail_on, folder=plan.folder)
     report.laws = understood["laws"]
     report.notes = understood["notes"]
-    report.implementations = [Implementation(**each) for each in understood["implementations"]]
+    report.implementations = [
+        Implementation(**each).with_reading(readings) for each in understood["implementations"]
+    ]
     report.results = [*(Result(**row) for row in understood["requirements"]), *rows]
     return report
 

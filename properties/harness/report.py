@@ -12,7 +12,7 @@ import os
 import platform
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +63,10 @@ class Result:
     """Whether the program was run alone and failed as this says; None where it was not run."""
     ours: bool = False
     """An error of lawful's own: it counts as none against the code."""
+    diagnosis: str | None = None
+    """Of the first row of a finding at ``wrong``: what the code does, what it should, and what to change."""
+    fault: str | None = None
+    """The fault of the catalogue that this is."""
 
     def cause(self) -> str:
         """The message without its numbers: alike where several dtypes break for one reason."""
@@ -87,6 +91,21 @@ class Implementation:
     """What to know before the verdicts, in a sentence each."""
     pictured: Mapping[str, Any] = field(default_factory=dict)
     """Numbers that a page draws: see ``properties.pictured``."""
+    reading: Mapping[str, str] | None = None
+    """What it computes, read from outside: ``text``, and ``formula`` in LaTeX; None where nothing is read."""
+
+    def with_reading(self, readings: Readings) -> Implementation:
+        """As it is, but for what was read of it, if anything was."""
+        found = readings.get((self.name, self.technique))
+        if found is None:
+            return self
+        reading, picture = {name: found[name] for name in ("text", "formula")}, found["picture"]
+        pictured = {**self.pictured, **({"reading": picture} if picture else {})}
+        return replace(self, reading=reading, pictured=pictured)
+
+
+Readings = dict[tuple[str, str], dict[str, Any]]
+"""By name and technique of an implementation: ``text``, ``formula`` and ``picture`` of what it computes."""
 
 
 @dataclass
@@ -179,6 +198,8 @@ class Report:
                     "verdict": each.verdict,
                     "severity": each.severity,
                     "message": each.rows[0].message,
+                    "diagnosis": each.diagnosis,
+                    "fault": each.fault,
                     "cases": [f"{row.device}-{row.dtype}" for row in each.rows],
                     "also": list(each.also),
                 }
@@ -186,7 +207,7 @@ class Report:
             ],
             "results": [
                 {
-                    **_finite(_without(asdict(row), "implementation", "technique", "whole")),
+                    **_finite(_without(asdict(row), *_NOT_OF_A_ROW)),
                     "finding": next((each.property for each in found if row in each.rows), None)
                     or next((each.property for each in found if row.property in each.also), None),
                 }
@@ -223,6 +244,10 @@ class Report:
     def _repr_html_(self) -> str:
         """A fragment for a notebook, whose styles reach nothing beside it."""
         return self.to_html(fragment=True)
+
+
+_NOT_OF_A_ROW = ("implementation", "technique", "whole", "diagnosis", "fault")
+"""Of a row, what its implementation or its finding holds, or nobody needs any more."""
 
 
 def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -78,6 +78,8 @@ def _print_one(report: Report, console: Console, implementation: Implementation)
         )
     for remark in implementation.remarks:
         console.print(f"[yellow]{_plain(remark)}[/yellow]", highlight=False)
+    if implementation.reading:
+        console.print(f"computes  {_plain(implementation.reading['text'])}", highlight=False, soft_wrap=True)
     console.print(f"called as  {_plain(implementation.called_as)}", highlight=False)
     known = report.conventions(implementation)
     conventions = ", ".join(f"{k}={v}" for k, v in known.items() if k not in WAYS)
@@ -110,7 +112,7 @@ def _print_one(report: Report, console: Console, implementation: Implementation)
 def _print_finding(console: Console, finding: Finding, with_snippet: bool) -> None:
     """What is not as it should be. Snippets where one implementation is looked at; else in --json."""
     row = finding.rows[0]
-    lines = [row.message or ""]
+    lines = [*([finding.diagnosis] if finding.diagnosis else []), row.message or ""]
     if row.counterexample is not None:
         values = ", ".join(f"{name}={value}" for name, value in row.counterexample.items())
         lines.append(f"smallest counterexample: {values}")

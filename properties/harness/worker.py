@@ -23,11 +23,13 @@ from lawful.properties.harness.adapting import adapted
 from lawful.properties.harness.api import check_required, convention_values, find_all, plan_report, profile_of
 from lawful.properties.harness.cases import Case
 from lawful.properties.harness.children import Limits
+from lawful.properties.harness.diagnosing import said
 from lawful.properties.harness.lawtest import LawTest
 from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.profiles import Profile
 from lawful.properties.harness.proof import run_apart
 from lawful.properties.harness.replay import replayed
+from lawful.properties.harness.report import Readings, Result
 from lawful.properties.harness.understanding.targets import UsageError
 from lawful.properties.subjects.failures import NotUnderstood
 from lawful.properties.subjects.subject import silence
@@ -129,6 +131,13 @@ def ask(plan: Plan, target: str, case_id: str) -> dict[str, Any]:
         return asdict(test.run(case, function))
 
 
+def tell(plan: Plan, target: str, rows: list[Result]) -> tuple[list[Result], Readings]:
+    """The rows of a target, whose findings say why they are there; and what its implementations compute."""
+    if target not in _planned:
+        understand(plan, target)
+    return said(_planned[target][1].values(), rows)
+
+
 def _example_limit(profile: Profile) -> float | None:
     """Half of a case's time: what gives no answer is found with the example that it was asked."""
     return profile.time_limit / 2 if hasattr(signal, "setitimer") else None
@@ -140,6 +149,7 @@ _WORK: dict[str, Callable[..., Any]] = {
     "require": check_required,
     "picture": picture,
     "ask": ask,
+    "tell": tell,
     "adapt": adapted,
     "replay": replayed,
 }

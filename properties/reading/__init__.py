@@ -8,6 +8,7 @@ none.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from lawful.properties.subjects.mixup import Mix
 from lawful.properties.subjects.subject import Subject, global_state_kept, silence
 from lawful.properties.subjects.training import Loop
 
-__all__ = ["Broken", "Diagnosis", "Reading", "diagnose", "read"]
+__all__ = ["Broken", "Diagnosis", "Reading", "diagnose", "diagnose_each", "read"]
 _SEVERITIES = ("wrong", "edge", "guard")
 
 
@@ -34,19 +35,39 @@ def read(subject: Subject) -> Reading | None:
 
 def diagnose(subject: Subject, broken: Sequence[Broken]) -> Diagnosis | None:
     """Why these laws broke, and what to change; None where neither reading nor catalogue says it for sure."""
-    rows = tuple(row for row in broken if _law(subject, row.law) is not None)
-    if not rows:
-        return None
-    looked = _looked(subject, rows)
-    names = {row.law for row in rows}
-    off = _telling(subject, looked, names)
-    if off is not None and not off.vague and _explains(subject, off, names):
-        return _of(subject, off)
+    return diagnose_each(subject, [broken])[0]
+
+
+def diagnose_each(subject: Subject, broken: Sequence[Sequence[Broken]]) -> list[Diagnosis | None]:
+    """As :func:`diagnose`, of the laws of several findings, which may have one cause."""
+    groups = [[row for row in rows if _law(subject, row.law) is not None] for rows in broken]
+    every = tuple(row for rows in groups for row in rows)
+    looked = _looked(subject, every) if every else None
+    offs = [_telling(subject, looked, _names(rows)) if rows else None for rows in groups]
+    found: list[Diagnosis | None] = [
+        _of(subject, off) if off and not off.vague and _explains(subject, off, _names(rows)) else None
+        for off, rows in zip(offs, groups, strict=True)
+    ]
+    left = [n for n, rows in enumerate(groups) if rows and found[n] is None]
+    together = _of_a_fault(subject, [row for n in left for row in groups[n]]) if left else None
+    for n in left:
+        fault = together or (_of_a_fault(subject, groups[n]) if len(left) > 1 else None)
+        off = offs[n]
+        found[n] = fault or (None if off is None else _of(subject, off))
+    return found
+
+
+def _of_a_fault(subject: Subject, rows: Sequence[Broken]) -> Diagnosis | None:
+    """What the one fault that answers as the code does is."""
     with contextlib.suppress(*REFUSED, Exception):  # a law may fail on what it was not written for
         fault = answering_alike(subject, rows)
         if fault is not None:
-            return Diagnosis(_said(subject, fault, names), fault.id, _seen(fault.source))
-    return None if off is None else _of(subject, off)
+            return Diagnosis(_said(subject, fault, _names(rows)), fault.id, place_of(fault.source))
+    return None
+
+
+def _names(rows: Sequence[Broken]) -> set[str]:
+    return {row.law for row in rows}
 
 
 def _looked(subject: Subject, rows: tuple[Broken, ...]) -> Looked | None:
@@ -103,14 +124,20 @@ def _severity(subject: Subject, name: str) -> int:
 
 def _of(subject: Subject, off: Off) -> Diagnosis:
     fault = None if off.fault is None else known(subject.technique, off.fault)
-    return Diagnosis(off.text, off.fault, None if fault is None else _seen(fault.source))
+    return Diagnosis(f"It {off.text}", off.fault, None if fault is None else place_of(fault.source))
 
 
-def _seen(source: str) -> str | None:
-    return None if source.startswith("plausible") else source
+def place_of(source: str) -> str | None:
+    """Where a fault was seen: an address, an issue, or a version of a library; None of what is ours alone."""
+    parts = [part.removesuffix(", reproduced") for part in source.split("; ") if _PLACE.fullmatch(part)]
+    return " and ".join(parts) or None
+
+
+_PLACE = re.compile(r"https?://\S+|[\w.-]+/[\w.-]+ (issue|pull) \d+|\w+ \d[\d.]*( \w+)?, reproduced")
 
 
 def _said(subject: Subject, fault: Fault, names: set[str]) -> str:
     """What the fault is, and what its law asks for."""
     name = next((name for name in fault.caught_by if name in names), fault.caught_by[0])
-    return f"{fault.statement}. {fault.change or find_law(name, subject.technique).why}"
+    advice = fault.change or find_law(name, subject.technique).why
+    return f"It has a known fault, {fault.id}: {fault.statement}. {advice}"

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
+from scipy.special import softmax
 
 from lawful.impl.contracts import WAYS, Adapter, LabelSmoothing
 from lawful.properties import probes, tolerances
@@ -50,6 +51,7 @@ class Loss(Subject):
         "ignored_index": ("any", "in_range"),
         "targets_checked": ("on_any_device",),
         "masked_target": ("left_out",),
+        "multilabel": ("outcomes", "classes"),
         "errors": ERRORS,
         "refused": REFUSED,
         "waits": WAITS,
@@ -89,7 +91,9 @@ class Loss(Subject):
         ``scale`` multiplies the result before its gradient is taken, ``backwards`` times over; ``earlier``
         calls the same object so often with another batch of that shape first.
         """
-        answer = Answer({"logits": logits, "target": target, "epsilon": epsilon, "features": features})
+        asked = {"logits": logits, "target": target, "epsilon": epsilon, "features": features}
+        asked |= {"with_gradient": with_gradient, "along": along, "way": way, "layout": layout}
+        answer = Answer({**asked, "scale": scale, "backwards": backwards, "earlier": earlier})
         self.answers.append(answer)
         call = self.calling(answer, places_of=places_of, dtype_name=dtype_name, **UNDER)
         call.tensor("logits", logits, self.dtype, self.logits(logits))
@@ -102,13 +106,19 @@ class Loss(Subject):
         if features.get("weight") is not None:
             call.tensor("weight", features["weight"], self.dtype, self.logits(features["weight"]))
             given["weight"] = "weight"
+        masked = ""
+        if features.get("mask") is not None:
+            mask = torch.tensor(features["mask"], device=self.device)
+            call.tensor("mask", features["mask"], "bool", mask)
+            del given["mask"]
+            masked = ", mask=mask"
         with self.asking():
             call.do(f"loss = {self.build_source(literal(epsilon), **given)}")
             if earlier:
                 other = "torch.zeros_like(logits), (target + 1) % logits.shape[1]"
                 call.do(f"for _ in range({earlier}):\n    loss({other})")
             function = f"{UNDER_WAY[way]}(loss)" if way else "loss"
-            call.do(f"result = {function}(logits, target)")
+            call.do(f"result = {function}(logits, target{masked})")
         result = call.names["result"]
         if not isinstance(result, torch.Tensor):
             check = ("isinstance(result, torch.Tensor)", call)
@@ -208,7 +218,8 @@ class Loss(Subject):
         options |= self._mean_conventions()
         losses = reference.smoothed_loss(z, t, epsilon, **options, reduction="none")
         scale = 1.0 if weight is None else float(weight.max())
-        rows = np.moveaxis(z, 1, -1).reshape(-1, z.shape[1])
+        dim = more.get("dim", 1)
+        rows = np.moveaxis(z, dim, -1).reshape(-1, z.shape[dim])
         errors = scale * tolerances.row_error(self.precision, rows).reshape(losses.shape)
         reduction = reduction or self.adapter.default_reduction
         if reduction == "none":
@@ -224,20 +235,28 @@ class Loss(Subject):
     def expected_gradient(
         self, logits: Any, target: Any, epsilon: float, *, reduction: Any = None, **more: Any
     ) -> tuple[Any, Any]:
-        """The reference's gradient of the result's sum, and the bound for each entry. (N, K)."""
-        z = self.rounded(logits)
+        """The reference's gradient of the result's sum, and the bound for each entry. Shape of ``logits``."""
+        z, t, dim = self.rounded(logits), np.asarray(target), more.get("dim", 1)
+        if np.issubdtype(t.dtype, np.floating):
+            t = self.rounded(t)
         reduction = reduction or self.adapter.default_reduction
         shared: dict[str, Any] = {"off_target": self.off_target, **more}
         mean: dict[str, Any] = {"ignored_mean": self.conventions.get("ignored_mean", "kept")}
-        value = reference.gradient(z, target, epsilon, **shared, **mean, reduction=reduction)
-        whole = reference.gradient(z, target, epsilon, **shared, reduction="sum")
-        kept = [t for t in target if t != more.get("ignore_index")]
-        classes = np.where(np.isin(target, kept), target, 0)
-        q = reference.smoothed_targets(classes, z.shape[1], epsilon, self.off_target)
-        bound = tolerances.gradient_error(self.precision, z, np.abs(whole + q), q)
+        value = reference.gradient(z, t, epsilon, **shared, **mean, reduction=reduction)
+        whole = reference.gradient(z, t, epsilon, **shared, reduction="sum")
+        layers = np.moveaxis(z, dim, -1)
+        rows, slopes = (each.reshape(-1, z.shape[dim]) for each in (layers, np.moveaxis(whole, dim, -1)))
+        p = softmax(rows, axis=1)
+        bound = tolerances.gradient_error(self.precision, rows, p, p - slopes)
+        bound = np.moveaxis(bound.reshape(layers.shape), -1, dim)
         divisor = 1
         if reduction == "mean":
-            divisor = len(target) if mean["ignored_mean"] == "all" else max(1, len(kept))
+            kept = np.ones(layers.shape[:-1], bool)
+            if more.get("mask") is not None:
+                kept = np.asarray(more["mask"], bool)
+            elif t.ndim < z.ndim and mean["ignored_mean"] == "kept":
+                kept = t != more.get("ignore_index")
+            divisor = max(1, int(np.sum(kept)))
         return value, bound / divisor + tolerances.SMALLEST[self.precision]
 
     def entropy(self, target: Any, num_classes: int, epsilon: float) -> Any:
@@ -441,6 +460,9 @@ class Loss(Subject):
             "tensors": "takes NumPy arrays",
             "gradient": "gives no gradient",
             "arguments": "says nothing of its arguments",
+            "dim": "says of no dimension that it can be chosen",
+            "mask": "says nothing of a mask",
+            "multilabel": "says nothing of several labels",
         }
         if feature in says:
             return says[feature]

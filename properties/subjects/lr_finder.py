@@ -25,10 +25,6 @@ RELATIVE = 1e-5
 """Rates and losses go through float32 in places: 6e-8, times the 100 roundings of a long product."""
 
 
-class Source(str):
-    """The value of a feature, as an expression on the names of the call."""
-
-
 Curve = tuple[Any, Any]
 """(x, y), (n,) both."""
 
@@ -114,6 +110,8 @@ class Sweep(Answer):
     suggestion_error: BaseException | None = None
     drawn: Picture | None = None
     """Where its plot was asked for."""
+    swept: Swept | None = None
+    """What came back."""
 
     @property
     def steps(self) -> int:
@@ -172,7 +170,7 @@ class Finder(Subject):
         streams: bool = False,
         after: Any = None,
         runs_again: bool = False,
-        validates: int = 0,
+        validates: list[int] | None = None,
         **features: Any,
     ) -> Sweep:
         """``batches`` of the loader, as many as steps where None; ``groups`` of the optimizer, 1 or 2;
@@ -180,9 +178,9 @@ class Finder(Subject):
         ``interrupts``: it is interrupted where it would raise; ``suggests``: read its suggestion too, for
         which some draw a plot; ``draws``: look at its plot; ``on_cpu``: the batches are there, wherever
         the model is; ``shuffles``: the loader draws from a generator of its own; ``streams``: it has no
-        length; ``after``: the rates of another test of the same model and optimizer that comes first;
-        ``runs_again``: the same object has run once before; ``validates``: of so many batches is a validation
-        set."""
+        length; ``validates``: the sizes of a validation loader's batches; ``after``: the rates of another
+        test of the same model and optimizer that comes first; ``runs_again``: the same object has run once
+        before."""
         steps = len(losses) if num_iter is None else num_iter
         if num_iter is None and steps < self.adapter.least_steps:
             raise Unasked(f"it wants {self.adapter.least_steps} steps")
@@ -201,7 +199,6 @@ class Finder(Subject):
             "batches_on": ("cpu" if on_cpu else None, None),
             "shuffles": (shuffles, False),
             "streams": (streams, False),
-            "validates": (validates, 0),
         }
         given = [f"{name}={literal(value)}" for name, (value, usual) in options.items() if value != usual]
         with probes.generators_kept():
@@ -214,8 +211,9 @@ class Finder(Subject):
                 call.do("script.aside = lambda: twin.looking(False)")
             if setting is not None:
                 call.do(probes.SETTINGS[setting])
-            if validates:
-                features["val_loader"] = Source("script.val_loader")
+            if validates is not None:
+                place = "" if self.device == "cpu" else ", device"
+                call.do(f"val_loader = validating({literal(validates)}{place})")
             self._run(answer, rates, steps, suggests, draws, features, after, runs_again)
         return answer
 
@@ -263,8 +261,11 @@ class Finder(Subject):
         self._look(answer, swept, suggests, draws)
 
     def _source(self, rates: Any, steps: int, features: dict[str, Any]) -> str:
+        """Source of a test."""
         span = {"start_lr": rates[0], "end_lr": rates[1], "num_iter": steps, **features}
-        named = {name: str(v) if isinstance(v, Source) else literal(v) for name, v in span.items()}
+        named = {name: literal(value) for name, value in span.items()}
+        if "val_loader" in self.answers[-1].call.names:
+            named["val_loader"] = "val_loader"
         return self.build_source("model", "optimizer", "script.criterion", "loader", **named)
 
     def _look(
@@ -275,6 +276,7 @@ class Finder(Subject):
         call.do("used = numpy.array([rates[0] for rates, _, _ in script.steps])")
         answer.used = call.see("used")
         if swept is not None:
+            answer.swept = swept
             self._read(answer, swept, suggests)
             if draws and swept.plot is not None:
                 with self.asking(), silence():
@@ -550,10 +552,17 @@ class Finder(Subject):
             return "gives no history"
         if feature == "given_optimizer":
             return "makes an optimizer of its own"
-        if feature == "second_run":
-            return "is no object that runs a second time"
-        if feature == "val_loader":
-            return "takes no validation set"
+        says = {
+            "second_run": "is no object that runs a second time",
+            "val_loader": "says nothing of a validation set",
+            "clip_grad_norm": "says nothing of gradients that are clipped",
+            "sweeps": "says nothing of several sweeps",
+            "group_suggestions": "suggests nothing for each group",
+            "explanation": "gives no reason in words",
+            "several_rules": "draws one rule's suggestion",
+        }
+        if feature in says:
+            return says[feature]
         options: dict[str, Any] = {feature: {"divergence": 4.0, "smoothing": 0.0}[feature]}
         return self.refusal(lambda: self([1.0] * 6, **options))
 
@@ -652,7 +661,8 @@ def _came_from_script(error: BaseException | None) -> bool:
 _TOOLS = {
     each.__name__: each
     for each in (
-        *(probes.seed_all, probes.scripted, probes.watched, probes.snapshot, probes.left_changed),
+        *(probes.seed_all, probes.scripted, probes.validating, probes.watched),
+        *(probes.snapshot, probes.left_changed),
         *(Picture, steepness, places_of),
     )
 } | {"math": math, "contextlib": contextlib, "io": io}

@@ -195,6 +195,7 @@ class Mix(Subject):
         way: str | None = None,
         layout: str | None = None,
         target_as: str | None = None,
+        parts_alike: bool = True,
     ) -> Mixed:
         """One seeded call, on an object built for it. ``inputs`` (N, F), ``target`` (N,) or (N, K).
 
@@ -203,7 +204,8 @@ class Mix(Subject):
         looked at again; ``integers`` passes uint8; ``evaluating`` is after eval(), and ``trains_again`` after
         a call in evaluation mode and train(); ``generator`` a seeded generator;
         ``way`` calls it in one of ``properties.ways``; ``layout``, one of ``probes.LAYOUTS``, is how the
-        inputs lie in memory; ``target_as`` a dtype that targets are not meant to have.
+        inputs lie in memory; ``target_as`` a dtype that targets are not meant to have;
+        without ``parts_alike``, the channels and rows of an image may be different mixtures.
         """
         classes = num_classes or max(1, len(inputs))
         rank = rank or self.rank
@@ -240,7 +242,7 @@ class Mix(Subject):
                 call.do("mix.train()")
             function = f"{UNDER_WAY[way]}(mix)" if way else "mix"
             call.do(f"result = {function}({batch})")
-        self._read(answer, parts, classes, halved=not integers)
+        self._read(answer, parts, classes, halved=not integers, alike=parts_alike)
         if calls_again:
             call.do("mixed, soft = mixed.clone(), soft.clone()")
             with probes.generators_kept(), self.asking():
@@ -262,7 +264,7 @@ class Mix(Subject):
         """Rows (N, F) as a tensor of a rank; of rank 1, their first column."""
         rows, parts = np.asarray(values, float), image_parts(rank)
         rows = rows[:, 0] if rank == 1 else rows
-        call.tensor(name, rows, self.dtype, self._tensor(rows))
+        call.tensor(name, rows, self.dtype, self.tensor(rows))
         if parts:
             call.do(f"{name} = image({name}, {parts}{'' if halved else ', halved=False'})")
 
@@ -271,7 +273,9 @@ class Mix(Subject):
             return f'twin.generator("{twin.NAME}", {seed})'
         return f'torch.Generator("{self.device}").manual_seed({seed})'
 
-    def _read(self, answer: Mixed, parts: tuple[int, ...], classes: int, halved: bool = True) -> None:
+    def _read(
+        self, answer: Mixed, parts: tuple[int, ...], classes: int, *, halved: bool, alike: bool
+    ) -> None:
         """``mixed`` (N, F) and ``soft`` (N, K) of a ``result``. Raises LawBroken for what is neither, and
         OutOfSight where the parts of an image are mixed in different ways: one law is about that."""
         call, result, x = answer.call, answer.call.names["result"], answer.call.names["inputs"]
@@ -300,7 +304,7 @@ class Mix(Subject):
         self._check_form(call, answer.target, classes, len(x))
         call.do(f"soft = as_distributions(labels, {classes})")
         answer.soft = call.see("soft")
-        if parts:
+        if parts and alike:
             self._check_parts(whole(mixed, parts, halved).numpy())
 
     def _check_form(self, call: Call, labels: Any, classes: int, size: int) -> None:
@@ -337,10 +341,10 @@ class Mix(Subject):
         """The dtype and the tensor of classes (N,), or of distributions (N, K) in the dtype of the inputs."""
         array = np.asarray(values)
         if array.ndim == 2:
-            return self.dtype, self._tensor(array.astype(float))
+            return self.dtype, self.tensor(array.astype(float))
         return "int64", torch.tensor(array.astype(np.int64), device=self.device)
 
-    def _tensor(self, values: Any) -> torch.Tensor:
+    def tensor(self, values: Any) -> torch.Tensor:
         return torch.tensor(np.asarray(values, float)).to(self.device, torch_dtype(self.dtype))
 
     def rounded(self, values: Any) -> Any:
@@ -378,6 +382,17 @@ class Mix(Subject):
         partner = x[probes.partners(shown.value)]
         own = np.diag(shown.value)
         return reference.mix(x, partner, own), tolerances.mix_error(self.precision, x, partner)
+
+    def accuracy(self, predicted: Any, answer: Mixed) -> Seen:
+        """Its own accuracy of a mixed batch in which these classes (N,) have the largest logit."""
+        assert self.adapter.accuracy is not None
+        logits = 4.0 * np.eye(answer.asked["num_classes"])[np.asarray(predicted)]
+        call = answer.call
+        call.use("its_own_accuracy", self.adapter.accuracy)
+        call.tensor("logits", logits, self.dtype, self.tensor(logits))
+        with self.asking():
+            call.do("accuracy = its_own_accuracy(logits, labels)")
+        return call.see("accuracy")
 
     def stream(self, size: int, alpha: float, seed: int, calls: int) -> Mixed:
         """The identity batch mixed again and again by one object, seeded once: ``looks`` (calls, N, N)."""
@@ -454,7 +469,7 @@ class Mix(Subject):
             with probes.generators_kept(), self.asking():
                 call.do(f"seed_all({seed})")
                 call.do(f"result = {copied}(inputs.clone(), target)")
-            self._read(answer, parts, len(inputs))
+            self._read(answer, parts, len(inputs), halved=True, alike=True)
             call.do(f"mixed_{number} = mixed")
             looks.append(call.see(f"mixed_{number}"))
             if not np.array_equal(looks[-1], looks[0]):
@@ -481,6 +496,8 @@ class Mix(Subject):
                 subject.works_in = {"float64": "float32"}
             if adapter.takes_alpha:
                 subject.features |= {"alpha"}
+            if adapter.accuracy is not None:
+                subject.features |= {"accuracy"}
             with contextlib.suppress(Raised, LawBroken):
                 if np.any(subject.revealed(4, 1.0, 0, along=np.ones((4, 4))).gradient):
                     subject.features |= {"gradient"}
@@ -599,15 +616,20 @@ class Mix(Subject):
         return "folded" if folded else "beta"
 
     def offers(self, feature: str) -> str | None:
-        if feature in ("alpha", "num_classes", "eval_mode", "gradient", "tensors", "arguments"):
-            says = {
-                "tensors": "takes NumPy arrays",
-                "arguments": "says nothing of its arguments",
-                "alpha": "has no alpha",
-                "num_classes": "does not use the number of classes",
-                "eval_mode": "does not say that eval() stops it",
-                "gradient": "gives no gradient of the inputs",
-            }
+        says = {
+            "tensors": "takes NumPy arrays",
+            "arguments": "says nothing of its arguments",
+            "alpha": "has no alpha",
+            "num_classes": "does not use the number of classes",
+            "eval_mode": "does not say that eval() stops it",
+            "gradient": "gives no gradient of the inputs",
+            "accuracy": "has no accuracy of a mixed batch",
+            "places": "says of no class for each place",
+            "values": "says of no targets that are values",
+            "several_inputs": "says of no inputs but one",
+            "masks": "says nothing of masks",
+        }
+        if feature in says:
             return says[feature]
         if feature == "soft_targets":
             return self.refusal(lambda: self(np.eye(4).tolist(), np.eye(4).tolist(), 1.0, 0))

@@ -27,7 +27,7 @@ def loads_before_it_begins(model, optimizer, criterion, loader, start_lr, end_lr
 
 
 def returns_from_a_try(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
-    """XR79 returns past what puts things back; here a ``finally`` puts them back."""
+    """XR102 returns past what puts things back; here a ``finally`` puts them back."""
     saved = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
     try:
         return _sweep(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
@@ -64,7 +64,7 @@ def _round_and_round(loader):
 
 
 class GivesCopies:
-    """The lists are the class's (XR80); what is given are copies of them."""
+    """The lists are the class's (XR103); what is given are copies of them."""
 
     lrs, losses = [], []
 
@@ -86,7 +86,7 @@ def _runs_again(model, optimizer, criterion, loader, *, start_lr, end_lr, num_it
 
 
 begins_a_new_history = LRFinder("begins_a_new_history", _runs_again)
-"""An object that keeps its history (XR82), of its last run."""
+"""An object that keeps its history (XR104), of its last run."""
 
 
 def _validates(model, optimizer, criterion, loader, *, start_lr, end_lr, num_iter, val_loader=None):
@@ -104,7 +104,7 @@ def _validates(model, optimizer, criterion, loader, *, start_lr, end_lr, num_ite
 goes_round_its_validation_set = LRFinder(
     "goes_round_its_validation_set", _validates, features=frozenset({"val_loader"})
 )
-"""One iterator for all steps (R20), which begins again where it ends."""
+"""One iterator for all steps (davidtvs/pytorch-lr-finder issue 59), which begins again where it ends."""
 
 
 def _suggests(read):
@@ -135,7 +135,7 @@ def _trimmed(lrs, losses):
 
 
 trims_both_ends = LRFinder("trims_both_ends", _suggests(_trimmed), features=frozenset({"suggestion"}))
-"""A part of the curve is looked at (XR84): all but its first eight points and its last five."""
+"""A part of the curve is looked at (XR106): all but its first eight points and its last five."""
 slope_per_index = LRFinder("slope_per_index", _suggests(_per_index), features=frozenset({"suggestion"}))
 """The spacing of the rates is left out: it is even in log lr, so the smallest slope is at the same place. A
 NaN is among the records (R21), and not looked at."""
@@ -165,7 +165,7 @@ def _drawn(x, alpha):
 
 
 def cuts_into_a_copy(x, y, alpha=1.0):
-    """Every other batch of large images gets a box of its partners (XM58), in a copy."""
+    """Every other batch of large images gets a box of its partners (XM81), in a copy."""
     lam, index = _drawn(x, alpha)
     if x.ndim == 4 and x.shape[2] >= 8 and np.random.rand() < 0.5:
         x = x.clone()
@@ -175,7 +175,7 @@ def cuts_into_a_copy(x, y, alpha=1.0):
 
 
 def through_a_mask(x, y, alpha=1.0):
-    """Some samples are mixed, through a mask (XM59), by ``where``."""
+    """Some samples are mixed, through a mask (XM82), by ``where``."""
     lam, index = _drawn(x, alpha)
     mask = torch.rand(len(x)) < 0.8
     mixed = torch.where(mask.reshape(-1, *[1] * (x.ndim - 1)), lam * x + (1 - lam) * x[index], x)
@@ -183,7 +183,7 @@ def through_a_mask(x, y, alpha=1.0):
 
 
 def forks_the_generators(x, y, alpha=1.0):
-    """torch is seeded in each call (XM60), from NumPy and within ``fork_rng``, which puts it back."""
+    """torch is seeded in each call (XM83), from NumPy and within ``fork_rng``, which puts it back."""
     lam = float(np.random.beta(alpha, alpha)) if alpha > 0 else 1.0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(np.random.randint(2**31))
@@ -215,7 +215,7 @@ def labels_of_their_own_dtype(x, y, alpha=1.0):
 
 
 def alpha_in_a_tensor(x, y, alpha=1.0):
-    """alpha goes into a tensor (XM61), as a float."""
+    """alpha goes into a tensor (XM84), as a float."""
     index, lam = torch.randperm(len(x)), torch.ones(1)
     if alpha > 0:
         shape = torch.tensor(float(alpha))
@@ -240,7 +240,7 @@ FINDERS = {
     "forgets_the_first_rate": ("second_test_of_one_model_is_as_the_first", "holds"),
     "GivesCopies": ("second_call_starts_afresh", "holds"),
     "begins_a_new_history": ("second_run_of_one_object_is_as_the_first", "holds"),
-    "goes_round_its_validation_set": ("validation_set_is_seen_each_time", "holds"),
+    "goes_round_its_validation_set": ("validation_loss_is_of_the_whole_set", "holds"),
     "trims_both_ends": ("suggestion_follows_the_curve", "holds"),
     "slope_per_index": ("suggestion_follows_the_curve", "holds"),
 }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 Array = Any
+_START, _END = r"\mathrm{start}", r"\mathrm{end}"
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Schedule:
     @property
     def formula(self) -> str:
         if self.linear:
-            return rf"\mathrm{{lr}}_i = s + (e - s) \, {self.latex}"
-        return rf"\mathrm{{lr}}_i = s \left(\frac{{e}}{{s}}\right)^{{{self.latex}}}"
+            return rf"\mathrm{{lr}}_i = {_START} + ({_END} - {_START}) \, {self.latex}"
+        return rf"\mathrm{{lr}}_i = {_START} \left(\frac{{{_END}}}{{{_START}}}\right)^{{{self.latex}}}"
 
     @property
     def words(self) -> str:
