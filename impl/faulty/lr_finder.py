@@ -445,7 +445,7 @@ class SavedByReference(Right):
 
 
 @fault(
-    "XR101",
+    "XR121",
     "parameters and rates are put back, buffers and momentum are not",
     _PLAUSIBLE,
     "restores_model",
@@ -470,7 +470,7 @@ class ParametersAndRatesAlone(Right):
 
 
 @fault(
-    "XR102",
+    "XR122",
     "a return at the loss that diverges skips what puts things back",
     _PLAUSIBLE,
     "restores_after_divergence",
@@ -493,7 +493,7 @@ class ReturnsAtDivergence(Right):
 
 
 @fault(
-    "XR103",
+    "XR123",
     "a second test clears the list that the first one gave, and fills it with its own records",
     _PLAUSIBLE,
     "second_call_starts_afresh",
@@ -509,7 +509,7 @@ class ListsOfTheClass(Right):
 
 
 @fault(
-    "XR104",
+    "XR124",
     "an object keeps its history, and holds the records of both of its runs",
     _PLAUSIBLE,
     "second_run_of_one_object_is_as_the_first",
@@ -530,7 +530,7 @@ class HistoryOfBothRuns(Right):
 
 
 @fault(
-    "XR105",
+    "XR125",
     "the rate in the middle of the range is suggested, whatever the curve",
     _PLAUSIBLE,
     "suggestion_follows_the_curve",
@@ -543,7 +543,7 @@ class SuggestsTheMiddle(Right):
 
 
 @fault(
-    "XR106",
+    "XR126",
     "the smallest loss is looked for in the first half of the curve",
     _PLAUSIBLE,
     "suggestion_follows_the_curve",

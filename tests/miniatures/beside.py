@@ -27,7 +27,7 @@ def loads_before_it_begins(model, optimizer, criterion, loader, start_lr, end_lr
 
 
 def returns_from_a_try(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
-    """XR102 returns past what puts things back; here a ``finally`` puts them back."""
+    """XR122 returns past what puts things back; here a ``finally`` puts them back."""
     saved = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
     try:
         return _sweep(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
@@ -64,7 +64,7 @@ def _round_and_round(loader):
 
 
 class GivesCopies:
-    """The lists are the class's (XR103); what is given are copies of them."""
+    """The lists are the class's (XR123); what is given are copies of them."""
 
     lrs, losses = [], []
 
@@ -86,25 +86,7 @@ def _runs_again(model, optimizer, criterion, loader, *, start_lr, end_lr, num_it
 
 
 begins_a_new_history = LRFinder("begins_a_new_history", _runs_again)
-"""An object that keeps its history (XR104), of its last run."""
-
-
-def _validates(model, optimizer, criterion, loader, *, start_lr, end_lr, num_iter, val_loader=None):
-    batches, count = (_round_and_round(val_loader), len(val_loader)) if val_loader else (iter(()), 0)
-
-    def judged(losses, loss):
-        with torch.no_grad():
-            for _ in range(count):
-                model(next(batches)[0])
-        return loss
-
-    return Swept(*_sweep(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, judge=judged))
-
-
-goes_round_its_validation_set = LRFinder(
-    "goes_round_its_validation_set", _validates, features=frozenset({"val_loader"})
-)
-"""One iterator for all steps (davidtvs/pytorch-lr-finder issue 59), which begins again where it ends."""
+"""An object that keeps its history (XR124), of its last run."""
 
 
 def _suggests(read):
@@ -135,7 +117,7 @@ def _trimmed(lrs, losses):
 
 
 trims_both_ends = LRFinder("trims_both_ends", _suggests(_trimmed), features=frozenset({"suggestion"}))
-"""A part of the curve is looked at (XR106): all but its first eight points and its last five."""
+"""A part of the curve is looked at (XR126): all but its first eight points and its last five."""
 slope_per_index = LRFinder("slope_per_index", _suggests(_per_index), features=frozenset({"suggestion"}))
 """The spacing of the rates is left out: it is even in log lr, so the smallest slope is at the same place. A
 NaN is among the records (R21), and not looked at."""
@@ -240,7 +222,6 @@ FINDERS = {
     "forgets_the_first_rate": ("second_test_of_one_model_is_as_the_first", "holds"),
     "GivesCopies": ("second_call_starts_afresh", "holds"),
     "begins_a_new_history": ("second_run_of_one_object_is_as_the_first", "holds"),
-    "goes_round_its_validation_set": ("validation_loss_is_of_the_whole_set", "holds"),
     "trims_both_ends": ("suggestion_follows_the_curve", "holds"),
     "slope_per_index": ("suggestion_follows_the_curve", "holds"),
 }
