@@ -5,7 +5,7 @@ import pytest
 from .asked import check_on_cpu as check
 from .miniatures import beside
 
-ALL = {**beside.FINDERS, **beside.LOOPS, **beside.MIXUPS}
+ALL = {**beside.LOSSES, **beside.MIXUPS, **beside.FINDERS, **beside.LOOPS}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -4,10 +4,12 @@ import copy
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import nn
 
-from lawful.impl.contracts import LRFinder, Mixup, Swept
+from lawful.impl.contracts import LabelSmoothing, LRFinder, Mixup, Swept
 
-from .promised import _sweep
+from .promised import _smooth, _sweep
 
 
 def clones_what_it_saves(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
@@ -180,7 +182,7 @@ class _TakesRows:
         self.alpha, self.num_classes = alpha, num_classes
 
     def __call__(self, x, y):
-        rows = y if y.ndim == 2 else torch.nn.functional.one_hot(y, self.num_classes)
+        rows = y if y.ndim == 2 else F.one_hot(y, self.num_classes)
         lam, index = _drawn(x, self.alpha)
         rows = rows.to(x.dtype)
         return lam * x + (1 - lam) * x[index], lam * rows + (1 - lam) * rows[index]
@@ -206,6 +208,91 @@ def alpha_in_a_tensor(x, y, alpha=1.0):
     return lam * x + (1 - lam) * x[index], y, y[index], lam
 
 
+class _Slopes(torch.autograd.Function):
+    """A backward by hand (L14), in which each row has the slope of its own loss."""
+
+    @staticmethod
+    def forward(ctx, logits, target, eps):
+        log_p = logits.double().log_softmax(1)
+        q = (1 - eps) * F.one_hot(target, logits.shape[1]) + eps / logits.shape[1]
+        ctx.save_for_backward(log_p.exp() - q)
+        return -(q * log_p).sum(1).to(logits.dtype)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, slope):
+        (off,) = ctx.saved_tensors
+        return (slope[:, None] * off).to(slope.dtype), None, None
+
+
+class SlopesByHand(nn.Module):
+    def __init__(self, smoothing=0.1, reduction="mean"):
+        super().__init__()
+        if reduction not in ("none", "mean", "sum"):
+            raise ValueError(f"reduction is {reduction!r}")
+        self.smoothing, self.reduction = smoothing, reduction
+
+    def forward(self, logits, target):
+        losses = _Slopes.apply(logits, target, self.smoothing)
+        return losses if self.reduction == "none" else getattr(losses, self.reduction)()
+
+
+class SmoothsInTraining(nn.Module):
+    """In evaluation mode epsilon changes nothing (L15): it is plain cross-entropy there."""
+
+    def __init__(self, smoothing=0.1):
+        super().__init__()
+        self.smoothing = smoothing
+
+    def forward(self, logits, target):
+        return _smooth(logits, target, self.smoothing if self.training else 0.0).mean()
+
+
+def classes_last(logits, target, smoothing=0.1):
+    """Classes come last (L16), and are counted there."""
+    log_p = logits.double().log_softmax(-1)
+    nll = -log_p.gather(-1, target.unsqueeze(-1)).squeeze(-1)
+    return ((1 - smoothing) * nll - smoothing * log_p.mean(-1)).mean().to(logits.dtype)
+
+
+class _MovesTheClasses:
+    """Dimension 1 goes to the end, whatever follows (L17)."""
+
+    def __init__(self, epsilon):
+        self.epsilon = epsilon
+
+    def __call__(self, logits, target):
+        return _smooth(logits.movedim(1, -1).flatten(0, -2), target.flatten(), self.epsilon).mean()
+
+
+moves_the_classes = LabelSmoothing("moves_the_classes", _MovesTheClasses, features=frozenset({"dense"}))
+
+
+class _Ignores:
+    """Ignored samples are struck out before anything is reduced (L19)."""
+
+    def __init__(self, epsilon, reduction="mean", ignore_index=-100):
+        self.epsilon, self.reduction, self.ignore_index = epsilon, reduction, ignore_index
+
+    def __call__(self, logits, target):
+        kept = target != self.ignore_index
+        losses = _smooth(logits, target.masked_fill(~kept, 0), self.epsilon).masked_fill(~kept, 0.0)
+        if self.reduction == "none":
+            return losses
+        return losses.sum() / kept.sum() if self.reduction == "mean" else losses.sum()
+
+
+strikes_out_first = LabelSmoothing(
+    "strikes_out_first", _Ignores, features=frozenset({"reduction", "ignore_index"})
+)
+
+LOSSES = {
+    "SlopesByHand": ("each_loss_has_its_own_slope", "holds"),
+    "SmoothsInTraining": ("epsilon_is_used", "holds"),
+    "classes_last": ("sequences_are_flattened", "holds"),
+    "moves_the_classes": ("class_dimension_is_one", "holds"),
+    "strikes_out_first": ("ignored_targets_do_not_count", "holds"),
+}
 MIXUPS = {
     "cuts_into_a_copy": ("inputs_not_modified", "holds"),
     "through_a_mask": ("inputs_not_modified", "holds"),
