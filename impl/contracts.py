@@ -273,7 +273,8 @@ class Mixup(Adapter):
     besides: ``places`` (target int64 (N, d...), which gives rows (N, K, d...) or a pair of it), ``values``
     (``build(alpha, None)``: target (N, ...) of floating point, mixed as it is), ``several_inputs`` (inputs
     are a dict of tensors, and come back as one), ``masks`` (a bool tensor (N, T) in such a dict, True where a
-    padded sequence (N, T, F) has something).
+    padded sequence (N, T, F) has something). ``lengths`` can be declined: where the adapter itself gives each
+    sample its label, nobody else sees that one is missing.
 
     In ``called_as``: ``inputs``, ``target``, ``alpha``, ``num_classes`` and ``features``, as in
     ``"Mixup({alpha}, {num_classes}{features})({inputs}, {target})"``.
@@ -344,7 +345,8 @@ class LRFinder(Adapter):
     whole set, each from after its step), ``clip_grad_norm`` (a keyword: the norm that all gradients together
     have at most), ``sweeps`` (a keyword: so many tests, whose losses' mean is given; ``Swept.spread`` is
     there), ``group_suggestions``, ``explanation``, ``several_rules`` (``Swept.suggest_groups``, ``explain``,
-    ``rules`` with ``plot_rules`` are there).
+    ``rules`` with ``plot_rules`` are there). ``range`` can be declined: where the range, or its end, is its
+    own.
 
     In ``called_as``: ``model``, ``optimizer``, ``criterion``, ``loader``, ``start_lr``, ``end_lr``,
     ``num_iter``, ``features``; the expression gives what has ``lrs`` and ``losses``.

@@ -96,6 +96,7 @@ def schedule_is_geometric(
     "lr_0 = start and lr_{n-1} = end",
     why="The range that was asked for is the range that is tested.",
     source=f"{_SMITH}; {_FASTAI}",
+    needs=("range",),
     severity="edge",
     rests_on=(
         "schedule_is_geometric",
@@ -899,6 +900,8 @@ def rejects_bad_range(finder: Finder, bad: object) -> None:
     }
     if bad == "empty stream" and finder.conventions.get("loader") != "iterable":
         raise Unasked("its loader has a length")
+    if str(bad) in span and "range" not in finder.features:
+        raise Unasked("its range is its own")
     steps = {"n = 1": 1, "n = 0": 0}.get(str(bad), 6)
     try:
         answer = finder(

@@ -190,7 +190,7 @@ def test_a_folder_is_checked_by_naming_it(repository):
     assert "No module named 'nosuchlibrary'" in registered["notes"][0]
     assert registered["severities"].count("wrong") == 0
     assert "does more than define" in rows["script.py", "smooth_cross_entropy"]["notes"][0]
-    assert len(report["implementations"]) == len(rows) == 5
+    assert len(report["implementations"]) == len(rows) == 6
 
 
 def test_what_is_taken_out_stands_alone():
@@ -199,8 +199,9 @@ def test_what_is_taken_out_stands_alone():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "registered.py"
         path.write_text(NOT_INSTALLED)
-        source = taken_out(path, "label_smoothing_loss")
-        names = {}
+        taken = taken_out(path, "label_smoothing_loss")
+        taken.module()
+        source, names = taken.source, {}
         exec(compile(source, "alone", "exec"), names)
         assert names["label_smoothing_loss"].__defaults__ == (0.1,)
         assert "nosuchlibrary.registry" not in source
@@ -210,7 +211,13 @@ def test_what_is_taken_out_stands_alone():
 
 @pytest.mark.parametrize(
     ("line", "works"),
-    [("args = parser.parse_args()", True), ("print(1)", True), ("for i in x: pass", True), ("A = 3", False)],
+    [
+        ("args = parser.parse_args()", True),
+        ("train()", True),
+        ("for i in x: pass", True),
+        ("A = 3", False),
+        ("torch.manual_seed(0)", False),
+    ],
 )
 def test_work_at_import_is_seen(tmp_path, line, works):
     (tmp_path / "code.py").write_text(f"{line}\ndef f():\n    return 1\n")
@@ -322,8 +329,8 @@ def test_adapt_drafts_what_is_not_understood(tmp_path):
     )
     done = lawful(tmp_path, "adapt", "losses.py:smooth_loss")
     assert done.returncode == 2
-    assert "raise NotImplementedError" in done.stdout
-    assert "found: (pred, target, smoothing)" in done.stdout
+    assert "return smooth_loss(logits, target, smoothing=epsilon)  # <- the line to write" in done.stdout
+    assert "It takes (pred, target, smoothing)." in done.stdout
 
 
 SIBLING = """
@@ -348,8 +355,9 @@ def test_what_is_taken_out_brings_what_it_needs_of_other_files(tmp_path):
     )
     (tmp_path / "constants.py").write_text("SIGN = -1\nUNUSED = nosuchlibrary\n")
     (tmp_path / "loss.py").write_text(SIBLING)
-    source = taken_out(tmp_path / "loss.py", "label_smoothing_loss")
-    names = {}
+    taken = taken_out(tmp_path / "loss.py", "label_smoothing_loss")
+    taken.module()
+    source, names = taken.source, {}
     exec(compile(source, "alone", "exec"), names)
     import torch
     import torch.nn.functional as F

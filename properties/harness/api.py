@@ -13,7 +13,7 @@ import torch
 
 from lawful.impl.contracts import SEVERITIES, Adapter
 from lawful.impl.faulty import faults
-from lawful.impl.shown import Definitions, in_one_line
+from lawful.impl.shown import FUTURE, Definitions, in_one_line
 from lawful.properties import twin
 from lawful.properties.harness.cases import Case, cases
 from lawful.properties.harness.diagnosing import diagnosed, said
@@ -26,8 +26,10 @@ from lawful.properties.harness.profiles import PROFILES, Profile, database_of
 from lawful.properties.harness.proof import Ended, Prover, run_here
 from lawful.properties.harness.report import Implementation, Report, Result
 from lawful.properties.harness.understanding import understand_target
-from lawful.properties.harness.understanding.targets import Found, UsageError, find
+from lawful.properties.harness.understanding.signature import defined_as
+from lawful.properties.harness.understanding.targets import Found, Raising, UsageError, find
 from lawful.properties.registry import DEVICES, did_you_mean, find_law
+from lawful.properties.subjects.program import import_lines
 from lawful.properties.subjects.subject import LATE, NO_SOURCE, Subject, silence
 from lawful.properties.tolerances import UNIT_ROUNDOFF
 
@@ -88,12 +90,25 @@ def check_subject(subject: Subject, *, profile: str, seed: int) -> Report:
 def _asked(plan: Plan, found: Found) -> Report:
     report, planned = plan_report(plan, found)
     rows, readings = said(planned, Asked(planned, plan).rows(planned))
-    report.results += rows
+    report.results = [*_proven(report.results, plan, {}), *rows]
     report.implementations = [each.with_reading(readings) for each in report.implementations]
     return report
 
 
 _PROVER = Prover()
+
+
+def _proven(rows: list[Result], plan: Plan, builds: Mapping[str, Any]) -> list[Result]:
+    """After the programs of their findings were run. ``builds``: of implementations, by name."""
+
+    def run(row: Result) -> Ended:
+        assert row.reproduce is not None
+        if NO_SOURCE in row.reproduce:
+            with silence():
+                return run_here(row.reproduce, builds[row.implementation])
+        return _PROVER.prove(row.reproduce, plan.folder)
+
+    return proven(rows, run, everything=plan.profile == "deep")
 
 
 @dataclass
@@ -123,20 +138,9 @@ class Asked:
         """Their results, after the programs of their findings were run."""
         cases = list(cases)
         builds = {case.subject.adapter.name: case.subject.adapter.build for case in cases}
-        rows = proven(
-            [self.result(case) for case in cases],
-            lambda row: self._run(row, builds[row.implementation]),
-            everything=self.plan.profile == "deep",
-        )
+        rows = _proven([self.result(case) for case in cases], self.plan, builds)
         self._results |= {case.id: row for case, row in zip(cases, rows, strict=True)}
         return rows
-
-    def _run(self, row: Result, build: Any) -> Ended:
-        assert row.reproduce is not None
-        if NO_SOURCE in row.reproduce:
-            with silence():
-                return run_here(row.reproduce, build)
-        return _PROVER.prove(row.reproduce, self.plan.folder)
 
     def finding(self, case: Case) -> tuple[Result, Finding | None]:
         """The result of a case, and the finding to which it belongs: what decides about it is asked too."""
@@ -267,8 +271,7 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
                 raising.name, raising.technique, None, "nothing that works", {}, target=raising.found_as
             )
         )
-        row = Result(raising.name, "runs", "cpu", "float32", "broken", technique=raising.technique)
-        report.results.append(replace(row, examples=1, message=raising.message))
+        report.results.append(_raising_row(raising, plan.folder))
     for subject in found.subjects:
         subject = with_known(subject, known)
         adapter = subject.adapter
@@ -312,6 +315,24 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
         for law in {case.law.id: case.law for case in planned}.values()
     }
     return report, planned
+
+
+def _raising_row(raising: Raising, base: str) -> Result:
+    """Of code that ends in an error of its own on every call: broken, with the program of one call."""
+    told = [line for line in raising.lines if line not in ("import torch", FUTURE)]
+    start = [f"# {raising.message.splitlines()[0]}", FUTURE, *import_lines(raising.folders, base)]
+    return Result(
+        raising.name,
+        "runs",
+        "cpu",
+        "float32",
+        "broken",
+        examples=1,
+        technique=raising.technique,
+        message=raising.message,
+        reproduce="\n".join([*start, "import torch", *told]) + "\n",
+        fails_with=raising.fails_with,
+    )
 
 
 def available_devices(wanted: str) -> tuple[list[str], list[str]]:
@@ -383,8 +404,8 @@ def _found(target: Target, technique: str | None, required: Mapping[str, str]) -
     elif not isinstance(target, Adapter) and not callable(target):
         raise UsageError(f"target is {target!r}, expected a class, a function or an adapter")
     else:
-        name = _identifier(getattr(target, "__name__", type(target).__name__))
-        module = getattr(target, "__module__", "mine")
+        name, module = defined_as(target)
+        name = _identifier(name)
         with silence():
             subject = understand_target(target, name, module, technique)
         found = Found([_placed(subject, target, name, module)])

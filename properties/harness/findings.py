@@ -107,7 +107,7 @@ def proving(rows: list[Result], everything: bool = False) -> Generator[Result, E
             for finding in findings(rows)
             if finding.verdict == "broken" and (everything or finding.severity == "wrong")
             for row in finding.rows[:1]
-            if row.proven is None and row.counterexample is not None and not row.stale
+            if row.proven is None and (row.counterexample or row.reproduce) is not None and not row.stale
         )
         row = next(waiting, None)
         if row is None:

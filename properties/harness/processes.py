@@ -45,7 +45,10 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
                     rows[task] = {**planned[task], **answer.details()}
                     shown(rows[task]["verdict"])
         own = {
-            target: [Result(**rows[task]) for task in planned if task.target == target]
+            target: [
+                *(Result(**required) for required in understood[target]["requirements"]),
+                *(Result(**rows[task]) for task in planned if task.target == target),
+            ]
             for target in understood
         }
         talks = [_told(plan, target, own[target], understood[target]["time_limit"]) for target in own]
@@ -67,7 +70,7 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
             pictured = pictures.get((target, one["name"], one["technique"]), {})
             made = Implementation(**{**one, "pictured": pictured}).with_reading(readings[target])
             report.implementations.append(replace(made, name=name))
-            for row in (*(Result(**required) for required in each["requirements"]), *own[target]):
+            for row in own[target]:
                 if (row.implementation, row.technique) == (one["name"], one["technique"]):
                     report.results.append(replace(row, implementation=name))
     return report
@@ -93,7 +96,8 @@ def asked_within(plan: Plan, seconds: float) -> Talk[Outcome]:
         words = {"late": late, "died": f"its process ended with status {answer.value}"}
         kind = "died" if answer.kind in words else answer.kind
         return Outcome(None, kind, words.get(answer.kind, str(answer.value)))
-    understood, rows = answer.value, []
+    understood = answer.value
+    rows = [Result(**required) for required in understood["requirements"]]
     left -= answer.seconds
     for case_id, row in understood["cases"].items():
         if left <= 0:
@@ -141,7 +145,7 @@ def _report_of(plan: Plan, understood: dict[str, Any], rows: list[Result], readi
     report.implementations = [
         Implementation(**each).with_reading(readings) for each in understood["implementations"]
     ]
-    report.results = [*(Result(**row) for row in understood["requirements"]), *rows]
+    report.results = rows
     return report
 
 

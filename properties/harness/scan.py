@@ -71,7 +71,7 @@ def _files(path: Path) -> Iterator[Path]:
         return
     for folder, names, files in os.walk(path):
         names[:] = sorted(name for name in names if name not in _SKIPPED and not name.startswith("."))
-        yield from (Path(folder) / name for name in sorted(files) if name.endswith(".py"))
+        yield from (Path(folder) / name for name in sorted(files) if name.endswith((".py", ".ipynb")))
 
 
 def scan(
@@ -138,9 +138,7 @@ def row_of(outcome: Outcome) -> dict[str, Any]:
         words = outcome.words.split("\nWrite an adapter")[0].removeprefix("not understood\n")
         return {"status": kind, "words": words, "notes": []}
     report = outcome.report
-    raising = next((row for row in report.results if row.property == "runs"), None)
-    if raising is not None and report.notes:  # what it misses may be what was left out
-        return {"status": "does not import", "words": f"{report.notes[0]}; {raising.message}", "notes": []}
+    raising = next((row for row in report.results if row.property == "runs" and not row.ours), None)
     if raising is not None:
         return {"status": "raises", "words": raising.message, "notes": report.notes}
     found = report.findings()

@@ -19,7 +19,6 @@ from typing import Any
 import torch
 
 from lawful.properties import twin
-from lawful.properties.harness.adapting import adapted
 from lawful.properties.harness.api import check_required, convention_values, find_all, plan_report, profile_of
 from lawful.properties.harness.cases import Case
 from lawful.properties.harness.children import Limits
@@ -30,6 +29,7 @@ from lawful.properties.harness.profiles import Profile
 from lawful.properties.harness.proof import run_apart
 from lawful.properties.harness.replay import replayed
 from lawful.properties.harness.report import Readings, Result
+from lawful.properties.harness.understanding.adapt import adapted
 from lawful.properties.harness.understanding.targets import UsageError
 from lawful.properties.subjects.failures import NotUnderstood
 from lawful.properties.subjects.subject import silence

@@ -13,6 +13,9 @@ from lawful.properties import tolerances
 class NotUnderstood(Exception):
     """We do not know how to call the target: says what was tried, what came back, and what to do."""
 
+    technique = ""
+    """The one that it may be, or that was meant."""
+
 
 class Raised(Exception):
     """The implementation raised on an input that it should take."""

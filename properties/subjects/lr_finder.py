@@ -432,7 +432,7 @@ class Finder(Subject):
             "suggestion": "none",
             "steps": "asked",
         }
-        self.features |= {"given_optimizer"}
+        self.features |= {"given_optimizer", "range"} - set(self.adapter.declines)
         if self._keeps_records():
             self.features |= {"history"}
         if self._runs_again():

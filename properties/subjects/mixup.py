@@ -6,6 +6,7 @@ import contextlib
 import copy
 import math
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -136,12 +137,27 @@ _TOOLS = {
 class Mixed(Answer):
     """One call of a mixup. ``value`` (N, F) are the mixed inputs."""
 
-    soft: Any = None
+    distributions: Any = None
     """The mixed target as distributions (N, K)."""
     target: Any = None
     """The mixed target as it came."""
     device: str = ""
     """Of the mixed inputs."""
+    bad_target: LawBroken | None = None
+    """Why a tensor that came is no distributions, for the laws that look at the target."""
+
+    @property
+    def soft(self) -> Any:
+        """Raises LawBroken where the target is no distributions."""
+        if self.bad_target is not None:
+            raise self.bad_target
+        return self.distributions
+
+    def see(self, source: str) -> Seen:
+        """As of any answer. Raises LawBroken where it looks at a target that is no distributions."""
+        if self.bad_target is not None and re.search(r"\bsoft\b", source):
+            raise self.bad_target
+        return super().see(source)
 
 
 @dataclass
@@ -301,16 +317,29 @@ class Mix(Subject):
             # nothing was mixed: class numbers stand for distributions
             call.do("labels = (labels, labels, 1.0)")
         answer.target = call.names["labels"]
-        self._check_form(call, answer.target, classes, len(x))
+        try:
+            self._check_form(call, answer.target, classes, len(x))
+        except LawBroken as error:
+            if not isinstance(answer.target, torch.Tensor):
+                raise
+            answer.bad_target = error
         call.do(f"soft = as_distributions(labels, {classes})")
-        answer.soft = call.see("soft")
+        answer.distributions = call.see("soft")
         if parts and alike:
             self._check_parts(whole(mixed, parts, halved).numpy())
 
     def _check_form(self, call: Call, labels: Any, classes: int, size: int) -> None:
         if isinstance(labels, torch.Tensor) and labels.ndim >= 2:
             if labels.shape != (size, classes):
-                raise LawBroken("mixed target", "of shape", (size, classes), call.see("labels"))
+                text = f"mixed target has shape {tuple(labels.shape)}, expected {(size, classes)}"
+                raise LawBroken("mixed target", "of shape", (size, classes), call.see("labels"), text=text)
+        elif isinstance(labels, torch.Tensor):
+            text = (
+                f"mixed target is a number for each sample, {tuple(labels.shape)}: class numbers are blended "
+                "as numbers; expected rows (N, K), or both labels and lambda"
+            )
+            ndim = ("labels.ndim == 2", call)
+            raise LawBroken("mixed target", "a", "row", call.see("labels"), text=text, check=ndim)
         elif isinstance(labels, tuple | list) and len(labels) == 3:
             lengths = [len(torch.as_tensor(part)) for part in labels[:2]]
             weights = torch.as_tensor(labels[2]).numel()
@@ -323,8 +352,8 @@ class Mix(Subject):
                 wanted = f"target_a, target_b and lam of {size}"
                 raise LawBroken("form of the target", "a", wanted, shapes, check=(check, call))
         else:
-            check = "labels.ndim == 2 if isinstance(labels, torch.Tensor) else len(labels) == 3"
             wanted = "tensor (N, K), or (target_a, target_b, lam)"
+            check = "len(labels) == 3"
             raise LawBroken("form of the target", "a", wanted, _form(labels), check=(check, call))
 
     def _check_parts(self, parts: Any) -> None:
@@ -502,7 +531,7 @@ class Mix(Subject):
                 if np.any(subject.revealed(4, 1.0, 0, along=np.ones((4, 4))).gradient):
                     subject.features |= {"gradient"}
             subject.conventions = {**subject._detect(), **adapter.documented}
-            subject.features |= subject.features_said()
+            subject.features |= subject.features_said() | ({"lengths"} - set(adapter.declines))
         return subject
 
     def ordinarily(self) -> Mixed:
@@ -516,7 +545,7 @@ class Mix(Subject):
         form = answer.call.words("'soft' if isinstance(labels, torch.Tensor) else 'pair'")
         return {
             "mixed inputs": answer.value,
-            "mixed target": answer.soft,
+            "mixed target": answer.distributions,
             "inputs after the call": answer.after.get("inputs"),
             "form of the target": form,
         }

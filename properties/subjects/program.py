@@ -162,11 +162,18 @@ def as_float64(value: Any) -> Any:
 
 
 def program(
-    headline: str, start: Iterable[str], calls: list[Call], broken: BaseException, *, asserted: list[str]
+    headline: str,
+    start: Iterable[str],
+    calls: list[Call],
+    broken: BaseException,
+    *,
+    asserted: list[str],
+    within: Iterable[str] = (),
 ) -> str:
     """The text: what is imported and defined, the lines of each call, and the assertion.
 
-    ``start``: lines that give ``build``. ``asserted``: see :func:`assertion`.
+    ``start``: lines that give ``build``. ``asserted``: see :func:`assertion`. ``within``: a line that opens
+    the block in which it calls, and what comes before.
     """
     told = [line for line in start if line.strip() not in ("", "import torch", FUTURE)]
     bodies = [_renamed(call.lines(), f"_{i}" if len(calls) > 1 else "") for i, call in enumerate(calls, 1)]
@@ -183,7 +190,8 @@ def program(
     devices = {call.device for call in calls}
     if devices - {"cpu"}:
         parts += _place(devices.pop())
-    return "\n".join([*parts, "", *body, *asserted]) + "\n"
+    last = [*body, *asserted]
+    return "\n".join([*parts, "", *within, *(_inside(last) if within else last)]) + "\n"
 
 
 def _place(device: str) -> list[str]:

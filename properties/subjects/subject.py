@@ -111,6 +111,11 @@ class Subject(abc.ABC):
     """What a person named to find it: a target of the command line."""
     cuda_as_cpu: bool = False
     """Whether it asks for CUDA by name, and is given the CPU in its place."""
+    names_cuda: bool = False
+    """Whether its source names CUDA, and there is none here: the CPU stands in at every build and call."""
+    left_out: tuple[str, ...] = ()
+    """Names that it refers to, and that could not be taken along where it was taken out of its file: a
+    NameError of one of them is no fault of the code."""
     blind: Mapping[str, str] = field(default_factory=dict)
     """What no instrument of ours sees of it, with the reason: laws about that are not asked."""
     found_late: dict[str, str] = field(default_factory=dict)
@@ -156,12 +161,15 @@ class Subject(abc.ABC):
         if not isinstance(broken, LawBroken) and calls:
             calls[-1].ends_raising()
         asserted = assertion(broken, calls)
-        return program(headline, self.start(), calls, broken, asserted=asserted)
+        within = _ON_THE_CPU if self.cuda_as_cpu or self.names_cuda else ()
+        return program(headline, self.start(), calls, broken, asserted=asserted, within=within)
 
     def start(self) -> list[str]:
         """The lines of a program that give ``build``, or a comment where nothing can."""
         adapter = self.adapter
         lines = [*import_lines(self.folders, self.base), *adapter.imports.splitlines()]
+        if self.cuda_as_cpu or self.names_cuda:
+            lines = ["from lawful.properties.cuda_as_cpu import CudaAsCpu", *lines]
         if re.search(r"^(def build\(|build = )", adapter.imports, re.M):
             return lines
         alone = standing_alone(adapter.build)
@@ -226,7 +234,8 @@ class Subject(abc.ABC):
     def asking(self) -> Iterator[None]:
         """Around every call of the implementation: tells its errors from ours."""
         call = self.answers[-1].call if self.answers else None
-        with _asking(), CudaAsCpu() if self.cuda_as_cpu else contextlib.nullcontext():
+        stands_in = self.cuda_as_cpu or self.names_cuda
+        with _asking(), CudaAsCpu() if stands_in else contextlib.nullcontext():
             if call is None:
                 yield
                 return
@@ -315,6 +324,8 @@ class Subject(abc.ABC):
         called in a way that nobody but our own adapter calls it. None where its own lines make it."""
         if isinstance(error, ImportError):
             return f"it imports what is not here: {first_line(error)}"
+        if isinstance(error, NameError) and error.name in self.left_out:
+            return f"it was taken out of its file, and what it needs could not be: {first_line(error)}"
         if _NEEDS_CUDA.search(f"{type(error).__name__}: {error}"):
             return f"it asks for CUDA, which is not here: {first_line(error)}"
         if not self.adapter.imports or self.adapter.library is not None:
@@ -463,6 +474,12 @@ class Subject(abc.ABC):
             pattern = rf"\b({alone})\b"
             check = f"isinstance(raised, (ValueError, TypeError)) and re.search({pattern!r}, str(raised))"
             raise LawBroken(f"error for {what}", "an", right, str(error), text=text, check=(check, call))
+
+
+_ON_THE_CPU = (
+    "# there is no CUDA here, so lawful gives the CPU in its place; where there is one, it shows the same",
+    "with CudaAsCpu():",
+)
 
 
 def compared(answers: list[Answer], broken: BaseException) -> list[Answer]:

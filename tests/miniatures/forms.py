@@ -435,6 +435,12 @@ def _run(model, optimizer, criterion, loader, start, end, steps, additive=False)
     return lrs, losses
 
 
+def _steepest(lrs, losses):
+    """Where a loss falls most, smoothed over nine points."""
+    smooth = np.convolve(np.pad(losses, 4, mode="edge"), np.ones(9) / 9, "valid")
+    return lrs[int(np.argmin(np.gradient(smooth)[: int(np.argmin(smooth)) + 1]))]
+
+
 class Finder:
     """History in attributes, ``reset()``."""
 
@@ -474,9 +480,7 @@ def gives_nothing_wrong(net, trn_loader, optimizer, criterion, lr_start=1e-6, lr
 
 
 def gives_one_number(model, optimizer, criterion, loader, min_lr=1e-6, max_lr=1.0, num_steps=100):
-    lrs, losses = _run(model, optimizer, criterion, loader, min_lr, max_lr, num_steps)
-    smooth = np.convolve(np.pad(losses, 4, mode="edge"), np.ones(9) / 9, "valid")
-    return lrs[int(np.argmin(np.gradient(smooth)[: int(np.argmin(smooth)) + 1]))]
+    return _steepest(*_run(model, optimizer, criterion, loader, min_lr, max_lr, num_steps))
 
 
 def gives_one_number_wrong(model, optimizer, criterion, loader, min_lr=1e-6, max_lr=1.0, num_steps=100):
@@ -496,7 +500,7 @@ def logarithms_wrong(model, optimizer, criterion, dataloader, start_lr, end_lr, 
 
 def a_triple(model, opt, loss_func, trainloader, init_value, final_val, n_iter):
     lrs, losses = _run(model, opt, loss_func, trainloader, init_value, final_val, n_iter)
-    return losses, lrs, lrs[int(np.argmin(losses))]
+    return losses, lrs, _steepest(lrs, losses)
 
 
 def a_triple_wrong(model, opt, loss_func, trainloader, init_value, final_val, n_iter):

@@ -11,7 +11,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .forms import Finder, PaddedSequences, _blend, _lam, _logits, _run, collate_mixup, labels_then_lam
+from .forms import (
+    Finder,
+    PaddedSequences,
+    _blend,
+    _lam,
+    _logits,
+    _run,
+    _steepest,
+    collate_mixup,
+    labels_then_lam,
+)
 
 # label smoothing
 
@@ -305,7 +315,7 @@ def logarithms(model, optimizer, criterion, dataloader, start_lr, end_lr, num_it
 def a_triple(model, opt, loss_func, trainloader, init_value, final_val, n_iter):
     """The suggestion comes first."""
     lrs, losses = _run(model, opt, loss_func, trainloader, init_value, final_val, n_iter)
-    return lrs[int(np.argmin(losses))], losses, lrs
+    return _steepest(lrs, losses), losses, lrs
 
 
 model = optimizer = criterion = None

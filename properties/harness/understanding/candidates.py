@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lawful.properties.harness.understanding.notebooks import source_of
+
 _SIGNS = {
     "label_smoothing": (
         r"label_?smooth|smooth\w*_?(ce|cross_?entropy|loss|label)|cross_?entropy\w*smooth|smoothing_?loss",
@@ -16,8 +18,8 @@ _SIGNS = {
     ),
     "mixup": (
         r"mix_?up",
-        r"\bbeta\(|np\.random\.beta|beta\.Beta|Beta\(|betavariate",
-        r"randperm|permutation|shuffle|\.flip\(|\.roll\(|\[::-1\]|index|perm|\blam|\bmix_?up\(",
+        r"\bbeta\(|np\.random\.beta|beta\.Beta|Beta\(|betavariate|mixup_lambda",
+        r"mixup_lambda|randperm|permutation|shuffle|\.flip\(|\.roll\(|\[::-1\]|index|perm|\blam|\bmix_?up\(",
     ),
     "lr_finder": (
         r"(lr|learning_?rate)_?(find|range)|find_?(the_)?(lr|learning_?rate|best_?lr)|range_?test|lrfinder",
@@ -45,11 +47,11 @@ class Candidate:
 
 def candidates(path: Path) -> list[Candidate]:
     """Of one file, in the order in which they stand. Raises SyntaxError where it is not Python 3."""
-    return list(_of(path, path.read_text(encoding="utf-8", errors="replace")))
+    return list(_of(path, source_of(path)))
 
 
 def _of(path: Path, source: str) -> Iterator[Candidate]:
-    if not re.search(r"smooth|mix_?up|\blam\b|lr", source, re.IGNORECASE):
+    if not re.search(r"smooth|mix_?up|\blam\b|lr|\beps|epsilon", source, re.IGNORECASE):
         return
     tree = ast.parse(source)
     lines = source.splitlines()
@@ -61,7 +63,7 @@ def _of(path: Path, source: str) -> Iterator[Candidate]:
         if not isinstance(node, ast.FunctionDef | ast.ClassDef) or _is_test(node.name):
             continue
         technique = _technique(node.name, _text(lines, node), signed)
-        if technique in _OTHERS and (_trains(node) or _is_another(node.name, technique)):
+        if technique in _OTHERS and (_trains(node) or _is_beside(node.name, technique)):
             continue
         if isinstance(node, ast.ClassDef):
             if any("Function" in ast.unparse(base) for base in node.bases):
@@ -77,7 +79,7 @@ def _of(path: Path, source: str) -> Iterator[Candidate]:
             for method in methods:
                 inner = _technique(method.name, _text(lines, method), signed)
                 whole = f"{node.name}.{method.name}"
-                other = inner in _OTHERS and (_trains(method) or _is_another(whole, inner))
+                other = inner in _OTHERS and (_trains(method) or _is_beside(whole, inner))
                 if inner and _takes_a_batch(method) and not other:
                     yield Candidate(path, method.lineno, f"{node.name}.{method.name}", inner)
         elif technique and node.args.args + node.args.kwonlyargs:
@@ -103,8 +105,10 @@ def _technique(name: str, text: str, signed: set[str]) -> str | None:
     return None
 
 
+_EPSILON = r"(self\.)?(eps\w*|\w*smooth\w*|ls_\w*|lsm_\w*)"
 _FORMULAS = {
-    "label_smoothing": r"smooth.*(smooth|epsilon|\beps\b)\w*\s*[/*]|smooth.*[/*]\s*(self\.)?(smooth|eps)",
+    "label_smoothing": r"smooth.*(smooth|epsilon|\beps\b)\w*\s*[/*]|smooth.*[/*]\s*(self\.)?(smooth|eps)|"
+    rf"\b1(\.0*)?\s*-\s*{_EPSILON}\b|label_smoothing\s*=\s*{_EPSILON}\b",
     "mixup": r"\blam\w*\s*\*.{1,60}\+\s*\(\s*1\.?\s*-\s*lam",
     "lr_finder": r"(final|end|max)\w*\s*/\s*\w*(init|start|min).*\*\*",
 }
@@ -113,16 +117,26 @@ _FORMULAS = {
 
 _OTHERS = {
     "mixup": r"cut_?mix|align|puzzle|salien|(resize|token|trans|snap|grid|style|co|adaut\w*|tla)_?mix|fmix|"
-    r"attentive|guided|remix|graph|criterion|loss|cross_?entropy|reg_?mixup|mixup_?io|warp|abstract|"
-    r"checkpoint|statistic|(^|_)(find|load|list|plot|save|parse)_",
-    "label_smoothing": r"asymmetric|asl|focal|tempered|poly|dice|bce|binary|semantic|online|multi_?label|"
-    r"regress|smooth_?l1|instance|(^|_)(plot|show|parse)_",
+    r"attentive|guided|remix|reg_?mixup|mixup_?io",
+    "label_smoothing": r"asymmetric|asl|focal|tempered|poly|dice|tversky|bce|multi_?label|smooth_?l1",
 }
 """By technique: names of others that are built on it, and obey other laws."""
+_BESIDE = {
+    "mixup": r"graph|criterion|loss|cross_?entropy|warp|abstract|checkpoint|statistic|(^|_)(find|load|list|"
+    r"plot|save|parse)_",
+    "label_smoothing": r"binary|semantic|online|regress|instance|(^|_)(plot|show|parse)_",
+}
+"""What goes with a technique, or is done with it, and is none."""
 
 
-def _is_another(name: str, technique: str) -> bool:
-    return re.search(_OTHERS[technique], name, re.IGNORECASE) is not None
+def another_technique(name: str, technique: str) -> str:
+    """The word in a name that speaks of another technique, built on this one, with other laws; or nothing."""
+    found = re.search(_OTHERS[technique], name, re.IGNORECASE)
+    return found.group().strip("_") if found else ""
+
+
+def _is_beside(name: str, technique: str) -> bool:
+    return bool(another_technique(name, technique) or re.search(_BESIDE[technique], name, re.IGNORECASE))
 
 
 def _trains(node: ast.FunctionDef | ast.ClassDef) -> bool:
@@ -145,6 +159,11 @@ def _is_test(name: str) -> bool:
 
 def _takes_a_batch(method: ast.FunctionDef) -> bool:
     return not method.name.startswith("__") and len(method.args.args) >= 2
+
+
+def technique_of_source(name: str, text: str) -> str | None:
+    """The technique that a definition speaks of by its name, or by all that its source says."""
+    return technique_of_name(name) or _technique(name, text, set(_SIGNS))
 
 
 def technique_of_name(name: str) -> str | None:

@@ -1,150 +1,74 @@
 """A learning-rate range test, in the forms in which people write it.
 
 The sweep itself is seen at the optimizer and the losses are scripted, so what a result or an object holds is
-told by its numbers: rates are what was used (or its logarithm), losses are what the script said.
+told by its numbers: see ``curves``.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
-import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from types import SimpleNamespace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from lawful.impl.contracts import LRFinder
 from lawful.properties import probes
-from lawful.properties.harness.understanding.forms import Trials, arguments, executed, parts
-from lawful.properties.harness.understanding.signature import OFF, Callee, first, parameters_of, required
+from lawful.properties.harness.understanding import curves
+from lawful.properties.harness.understanding.candidates import technique_of_name
+from lawful.properties.harness.understanding.curves import SUGGESTS, Curve
+from lawful.properties.harness.understanding.filling import (
+    ANYWHERE,
+    Rule,
+    configured,
+    filled,
+    guesses,
+    left_alone,
+)
+from lawful.properties.harness.understanding.forms import ORDINARY_MODEL, executed, imports, indented
+from lawful.properties.harness.understanding.names import (
+    CLASSES_OF,
+    EPOCHS,
+    PARTS,
+    RANGE,
+    RANGE_LIKE,
+    RUNS,
+    first,
+    like,
+)
+from lawful.properties.harness.understanding.signature import Callee, called_of, parameters_of, required
+from lawful.properties.harness.understanding.trials import Trials
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.failures import NotUnderstood
 from lawful.properties.subjects.subject import Subject, silence
 
-PARTS = {
-    "model": ("model", "net", "network", "module", "learner", "classifier"),
-    "optimizer": ("optimizer", "optim", "opt", "optimiser"),
-    "criterion": (
-        "criterion",
-        "loss_fn",
-        "loss_func",
-        "loss_function",
-        "loss",
-        "lossfn",
-        "loss_fun",
-        "crit",
-        "cost",
-        "objective",
-    ),
-    "loader": (
-        "loader",
-        "train_loader",
-        "trainloader",
-        "trn_loader",
-        "data_loader",
-        "dataloader",
-        "train_dataloader",
-        "train_dl",
-        "trn_dl",
-        "dl",
-        "train_iter",
-        "training_loader",
-        "train_data",
-        "trainloader",
-        "data",
-    ),
-}
-RANGE = {
-    "start_lr": (
-        "start_lr",
-        "lr_start",
-        "init_value",
-        "initial_value",
-        "init_lr",
-        "initial_lr",
-        "min_lr",
-        "lr_min",
-        "lr_low",
-        "lr_init",
-        "start",
-        "low",
-        "start_val",
-        "begin_lr",
-        "base_lr",
-        "lower",
-        "lower_lr",
-    ),
-    "end_lr": (
-        "end_lr",
-        "lr_end",
-        "final_value",
-        "final_val",
-        "final_lr",
-        "lr_final",
-        "max_lr",
-        "lr_max",
-        "lr_high",
-        "stop_lr",
-        "end",
-        "high",
-        "end_val",
-        "upper",
-        "upper_lr",
-    ),
-    "num_iter": (
-        "num_iter",
-        "num_iters",
-        "n_iter",
-        "n_iters",
-        "num_training",
-        "num_steps",
-        "n_steps",
-        "num_it",
-        "steps",
-        "iterations",
-        "max_iter",
-        "num_batches",
-        "num_step",
-        "total_steps",
-        "number_of_steps",
-        "max_steps",
-        "num_lrs",
-    ),
-}
-_VALIDATION = r"(^|_)(val\w*|test|eval|dev)_?(loader|dataloader|dl|data|iter)$"
-"""Another loader that has to be given: the same one will do."""
-EPOCHS = ("epochs", "num_epochs", "n_epochs", "epoch")
-CLASSES_OF = (
-    "optimizer_class",
-    "optimizer_cls",
-    "optim_class",
-    "optim_cls",
-    "opt_cls",
-    "optimizer_type",
-    "opt_fn",
+RULES = (
+    *ANYWHERE,
+    # another loader that has to be given: the same one will do
+    Rule(r"(.*_)?(val\w*|test|eval|dev)_?(loader|dataloader|dl|data|iter)", "loader"),
+    Rule(r"(lr_)?sched(uler)?|to_save", "None"),
+    Rule(r"accum\w*|grad\w*_accum\w*", "1", "number"),
+    Rule(r"batch_size|bs", "loader.batch_size"),
 )
-RUNS = ("range_test", "find_lr", "lr_find", "find", "run", "fit", "test", "search", "__call__")
-SUGGESTS = (
-    "suggestion",
-    "lr_suggestion",
-    "suggest",
-    "suggest_lr",
-    "get_suggestion",
-    "get_best_lr",
-    "best_lr",
-)
+MEANING = {
+    r"iter|steps|batches": "num_iter",
+    r"end|final|max|high|stop": "end_lr",
+    r"start|init|min|low|begin|^lr$|learning_rate": "start_lr",
+    r"device": "next(model.parameters()).device",
+    r"epoch": "1",
+}
+"""Of a configuration's names."""
 OPTIONS = {"divergence": ("divergence",), "smoothing": ("smoothing",)}
 
 ADAPTER = """\
-    from lawful.impl.contracts import LRFinder, Swept
+    from lawful.impl import contracts
     from {module} import {name}
     def build(model, optimizer, criterion, loader, *, start_lr, end_lr, num_iter):
         lrs, losses = {name}(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
-        return Swept(lrs, losses)
-    adapter = LRFinder("{name}", build)
+        return contracts.Swept(lrs, losses)
+    adapter = contracts.LRFinder("{name}", build)
 """
 _LOSSES = [2.0 - i / 16 for i in range(12)]
 _STEPS = (12, 40, 120)
@@ -161,50 +85,70 @@ class Roles:
     globals: tuple[str, ...] = ()
     """Parts that the function takes from its module."""
     optimizer_class: str | None = None
+    guessed: Mapping[str, str] = field(default_factory=dict)
+    """For what has to be given, and no rule knows."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Source of the records in what came back; empty where there are none."""
+    """What the sweep was like, and source of the records in what came back."""
 
-    lrs: str = ""
-    losses: str = ""
-    logarithms: bool = False
-    suggestion: str = ""
-    steps: str = "asked"
+    curve: Curve = field(default_factory=Curve)
+    asked: bool = True
+    """Whether it takes as many steps as it is told, and not as the loader has batches."""
     least_steps: int = 1
+    geometric: bool = True
 
 
 def infer(callee: Callee) -> Subject:
     callee, roles = _roles(callee)
     trials = Trials(callee)
-    for variant in _variants(roles):
+    for variant in _variants(callee, roles):
         for steps in _STEPS:
-            with trials.of(f"{_called(callee, variant)}, {steps} steps"):
+            form = f"{_told(callee, variant)}, {steps} steps"
+            shown = functools.partial(_called_once, callee, variant)
+            with trials.of(form, guessed=bool(variant.guessed), shown=shown):
                 reading = _tried(callee, variant, steps)
                 least = steps if steps > _STEPS[0] else 1
-                return understand(_adapter(callee, variant, replace(reading, least_steps=least)))
-    raise trials.none_fits(f"called as {_called(callee, roles)} on a scripted loss, no sweep was seen")
+                subject = understand(_adapter(callee, variant, replace(reading, least_steps=least)))
+                return replace(subject, certain=_is_certain(callee, variant, reading))
+    raise trials.none_fits(
+        f"called as {_told(callee, roles)} on a scripted loss, no sweep was seen", _missing(callee, roles)
+    )
+
+
+def _is_certain(callee: Callee, roles: Roles, reading: Reading) -> bool:
+    """A training loop may let its rates rise too: what has no end to be given is known by its name, or by
+    rates that rise by the same factor."""
+    named = technique_of_name(callee.name) == "lr_finder"
+    return _has_end(callee, roles) or named or reading.geometric
+
+
+def _has_end(callee: Callee, roles: Roles) -> bool:
+    return "end_lr" in " ".join(_named(callee, roles).values())
 
 
 def _roles(callee: Callee) -> tuple[Callee, Roles]:
+    """By the names of the parameters. Raises NotUnderstood where there is no model or no loader to pass."""
     run = ""
     if callee.kind == "class":
-        name = callee.method or next(
+        run = callee.method or next(
             (n for n in (*RUNS, "attach") if inspect.isfunction(getattr(callee.target, n, None))), ""
         )
-        if not name:
+        if not run:
             raise NotUnderstood(f"it is a class: looked for a method named {' | '.join(RUNS)}")
-        method = inspect.signature(getattr(callee.target, name))
-        callee, run = replace(callee, called=dict(list(method.parameters.items())[1:])), name
-    elif callee.kind == "function":
-        callee = replace(callee, called=parameters_of(callee.target) if not callee.method else callee.called)
-    everything = {**callee.built, **callee.called}
+        callee = replace(callee, called=called_of(getattr(callee.target, run)))
+    elif callee.kind == "function" and not callee.method:
+        callee = replace(callee, called=parameters_of(callee.target))
+    everything = callee.everything
     found = {part: first(names, everything) for part, names in PARTS.items()}
+    if found["optimizer"] is None and not first(CLASSES_OF, everything):
+        found["optimizer"] = like("optim", everything, lambda name: name in found.values())
     if found["loader"] is None:
         found["loader"] = next((n for n in everything if re.search("loader|_dl$|batches", n.lower())), None)
-    optimizer_class = first(CLASSES_OF, everything)
     span = {part: first(names, everything) for part, names in RANGE.items()}
+    free = {n: p for n, p in everything.items() if n not in found.values() and n not in span.values()}
+    span |= {p: like(pattern, free, lambda _: False) for p, pattern in RANGE_LIKE.items() if span[p] is None}
     from_module: tuple[str, ...] = ()
     code = getattr(callee.target, "__code__", None)
     if code is not None:
@@ -215,8 +159,7 @@ def _roles(callee: Callee) -> tuple[Callee, Roles]:
             for name in known
             if name in code.co_names and not hasattr(callee.target.__globals__.get(name), "__path__")
         )
-    attached = run == "attach" and {"trainer", "to_save"} <= set(callee.called)
-    if attached:
+    if run == "attach" and {"trainer", "to_save"} <= set(callee.called):
         found = dict.fromkeys(PARTS, "trainer")
     absent = [
         part
@@ -226,101 +169,128 @@ def _roles(callee: Callee) -> tuple[Callee, Roles]:
     if absent:
         looked = "; ".join(" | ".join(PARTS[part][:6]) for part in absent)
         raise NotUnderstood(f"looked for parameters named {looked}, found ({', '.join(everything)})")
-    if span["end_lr"] is None:
-        looked = " | ".join(RANGE["end_lr"][:6])
-        raise NotUnderstood(f"looked for a parameter named {looked}, found ({', '.join(everything)})")
-    filled = {*found.values(), *span.values(), optimizer_class, *OPTIONS, *EPOCHS, "device", *OFF, "to_save"}
-    filled |= {n for n in everything if re.search(_VALIDATION, n.lower())}
-    missing = [n for n in required(everything) if n not in filled and n.lower() not in filled]
-    if missing:
-        raise NotUnderstood(f"found {', '.join(PARTS)}, but not what to give for ({', '.join(missing)})")
-    return callee, Roles(found, span, run, from_module, optimizer_class)
+    return callee, Roles(found, span, run, from_module, first(CLASSES_OF, everything))
 
 
-def _variants(roles: Roles) -> Iterator[Roles]:
-    yield roles
+def _variants(callee: Callee, roles: Roles) -> Iterator[Roles]:
+    """Beside what the names say: an optimizer that is a class; what has to be given, and is not known."""
+    found = [roles]
     optimizer = roles.parts["optimizer"]
     if optimizer and not roles.optimizer_class:
-        yield replace(roles, parts={**roles.parts, "optimizer": None}, optimizer_class=optimizer)
+        found.append(replace(roles, parts={**roles.parts, "optimizer": None}, optimizer_class=optimizer))
+    for each in found:
+        for given in guesses(_missing(callee, each), callee.everything):
+            yield replace(each, guessed=given)
+
+
+def _missing(callee: Callee, roles: Roles) -> list[str]:
+    """What has to be given, and is not known."""
+    known = {*_named(callee, roles), *OPTIONS}
+    return [name for name in required(callee.everything) if name not in known]
+
+
+def _named(callee: Callee, roles: Roles) -> dict[str, str]:
+    """Source for every parameter."""
+    named = {name: part for part, name in (*roles.parts.items(), *roles.span.items()) if name}
+    if roles.optimizer_class:
+        named[roles.optimizer_class] = "type(optimizer)"
+    ruled = filled(callee.everything, RULES, inputs="next(model.parameters())", target="")
+    more = ruled | configured(callee, MEANING) | dict(roles.guessed)
+    for name, parameter in callee.everything.items():
+        needed = parameter.default is inspect.Parameter.empty
+        if name.lower() in EPOCHS and (needed or roles.span["num_iter"] is None):
+            more[name] = "1"
+        elif name.lower() in ("step_mode", "mode", "schedule") and parameter.default == "linear":
+            more[name] = '"exp"'
+    return named | {name: given for name, given in more.items() if name not in named}
+
+
+def plainly(callee: Callee) -> list[str]:
+    """The plainest call, as source: what it needs before, and an expression. Raises NotUnderstood."""
+    callee, roles = _roles(callee)
+    *before, last = (line.strip() for line in _ran(callee, roles))
+    return [*before, last.removeprefix("result = ")]
 
 
 def _source(callee: Callee, roles: Roles, reading: Reading | None) -> str:
     """``build(model, optimizer, criterion, loader, ...)``, as it stands in an adapter."""
-    everything = {**callee.built, **callee.called}
-    named = {name: part for part, name in (*roles.parts.items(), *roles.span.items()) if name}
-    if roles.optimizer_class:
-        named[roles.optimizer_class] = "type(optimizer)"
-    for name, parameter in everything.items():
-        needed = parameter.default is inspect.Parameter.empty
-        if name.lower() == "device":
-            named[name] = "next(model.parameters()).device"
-        elif needed and re.search(_VALIDATION, name.lower()) and name not in named:
-            named[name] = "loader"
-        elif name.lower() in OFF and (needed or parameter.default is True):
-            named[name] = "False"
-        elif name.lower() in EPOCHS and (needed or roles.span["num_iter"] is None):
-            named[name] = "1"
-        elif name.lower() in ("step_mode", "mode") and parameter.default == "linear":
-            named[name] = '"exp"'
-    lines = ["def build(model, optimizer, criterion, loader, *, start_lr, end_lr, num_iter, **features):"]
-    if roles.globals:
-        given = ", ".join(f"{n}={part}" for part, known in PARTS.items() for n in known if n in roles.globals)
-        lines.append(f"    {callee.name}.__globals__.update({given})")
     ours = roles.span["start_lr"] is None  # the first rate is the optimizer's
+    lines = ["def build(model, optimizer, criterion, loader, *, start_lr, end_lr, num_iter, **features):"]
     if ours:
-        lines += [
-            '    before = [group["lr"] for group in optimizer.param_groups]',
-            "    for group in optimizer.param_groups:",
-            '        group["lr"] = start_lr',
-            "    def put_back():  # what it leaves as we gave it",
-            "        for group, lr in zip(optimizer.param_groups, before):",
-            '            group["lr"] = lr if group["lr"] == start_lr else group["lr"]',
-        ]
-    built = {n: v for n, v in named.items() if n in callee.built}
-    called = {n: v for n, v in named.items() if n in callee.called}
-    spread = ", **features" if any(first(names, everything) for names in OPTIONS.values()) else ""
-    if roles.run == "attach":
-        span = arguments({name: part for part, name in roles.span.items() if name})
-        lines += [
-            "    from ignite.engine import create_supervised_trainer",
-            "    trainer = create_supervised_trainer(model, optimizer, criterion)",
-            f"    finder = {callee.root}()",
-            '    saved = {"model": model, "optimizer": optimizer}',
-            f"    with finder.attach(trainer, saved, {span}) as attached:",
-            "        attached.run(loader)",
-            "    rows = finder.get_results().items()",
-            "    first = lambda each: each[0] if isinstance(each, list) else each  # of the first group",
-            "    result = {name: [first(each) for each in row] for name, row in rows}",
-        ]
-    elif callee.kind == "class":
-        lines.append(f"    finder = {callee.root}({arguments(built)})")
-        method = "" if roles.run == "__call__" else f".{roles.run}"
-        lines.append(f"    result = finder{method}({arguments(called)}{spread})")
-    else:
-        lines.append(f"    result = {callee.name}({arguments(called)}{spread})")
+        lines += _STARTED
+    ran = _ran(callee, roles)
+    lines += _with_globals(callee, roles, ran) if roles.globals else ran
     if reading is None:
-        lines.append(f"    return result, {'finder' if callee.kind == 'class' else 'None'}")
-        return "\n".join(lines)
-    records = []
-    if reading.lrs:
-        rates = f"[float(lr) for lr in {reading.lrs}]"
-        records.append(
-            f"lrs={rates.replace('float(lr)', '10 ** float(lr)') if reading.logarithms else rates}"
-        )
-    if reading.losses:
-        records.append(f"losses=[float(loss) for loss in {reading.losses}]")
-    method = _suggests(callee)
-    if method and not reading.suggestion:
-        records.append(f"suggest=finder.{method}")
-    if reading.suggestion:
-        records.append(f"suggest=lambda: float({reading.suggestion})")
-    resets = callee.kind == "class" and inspect.isfunction(getattr(callee.target, "reset", None))
-    if resets:
-        records.append("reset=lambda: (finder.reset(), put_back())" if ours else "reset=finder.reset")
+        return "\n".join([*lines, f"    return result, {'finder' if callee.kind == 'class' else 'None'}"])
+    records = reading.curve.records()
+    if method := _suggests(callee):
+        records.setdefault("suggest", f"finder.{method}")
+    if callee.kind == "class" and inspect.isfunction(getattr(callee.target, "reset", None)):
+        records["reset"] = "lambda: (finder.reset(), put_back())" if ours else "finder.reset"
     elif ours:
         lines.append("    put_back()")
-    lines.append(f"    return types.SimpleNamespace({', '.join(records)})")
-    return "\n".join(lines)
+    given = ", ".join(f"{name}={source}" for name, source in records.items())
+    return "\n".join([*lines, f"    return types.SimpleNamespace({given})"])
+
+
+_STARTED = [
+    '    before = [group["lr"] for group in optimizer.param_groups]',
+    "    for group in optimizer.param_groups:",
+    '        group["lr"] = start_lr',
+    "    def put_back():  # what it leaves as we gave it",
+    "        for group, lr in zip(optimizer.param_groups, before):",
+    '            group["lr"] = lr if group["lr"] == start_lr else group["lr"]',
+]
+_ATTACHED = """\
+    from ignite.engine import create_supervised_trainer
+    trainer = create_supervised_trainer(model, optimizer, criterion)
+    finder = {finder}()
+    saved = {{"model": model, "optimizer": optimizer}}
+    with finder.attach(trainer, saved, {span}) as attached:
+        attached.run(loader)
+    rows = finder.get_results().items()
+    first = lambda each: each[0] if isinstance(each, list) else each  # of the first group
+    result = {{name: [first(each) for each in row] for name, row in rows}}"""
+
+
+def _ran(callee: Callee, roles: Roles) -> list[str]:
+    """Lines that run the test, and keep its ``result``."""
+    named = _named(callee, roles)
+    if roles.run == "attach":
+        span = ", ".join(f"{name}={part}" for part, name in roles.span.items() if name)
+        return _ATTACHED.format(finder=callee.root, span=span).splitlines()
+    takes_options = any(first(names, callee.everything) for names in OPTIONS.values())
+    built = [f"{name}={given}" for name, given in named.items() if name in callee.built]
+    called = [f"{name}={given}" for name, given in named.items() if name in callee.called]
+    inside = ", ".join([*called, *(["**features"] if takes_options else [])])
+    if callee.kind != "class":
+        return [f"    result = {callee.name}({inside})"]
+    method = "" if roles.run == "__call__" else f".{roles.run}"
+    return [f"    finder = {callee.root}({', '.join(built)})", f"    result = finder{method}({inside})"]
+
+
+def _with_globals(callee: Callee, roles: Roles, ran: list[str]) -> list[str]:
+    """The module has these names while it runs, and what it had before afterwards."""
+    given = ", ".join(f"{n}={part}" for part, known in PARTS.items() for n in known if n in roles.globals)
+    return [
+        f"    names = {callee.name}.__globals__",
+        f"    had = {{name: names[name] for name in {roles.globals!r} if name in names}}",
+        f"    names.update({given})",
+        "    try:",
+        *indented(ran),
+        "    finally:",
+        f"        for name in {roles.globals!r}:",
+        "            names.pop(name, None)",
+        "        names.update(had)",
+    ]
+
+
+def _called_once(callee: Callee, roles: Roles) -> str:
+    """Source of an ordinary call, with all that it needs but torch."""
+    call = (
+        "build(model, optimizer, torch.nn.CrossEntropyLoss(), loader, start_lr=1e-5, end_lr=1.0, num_iter=12)"
+    )
+    return "\n".join([imports(callee, _source(callee, roles, None)), *ORDINARY_MODEL, call])
 
 
 def _tried(callee: Callee, roles: Roles, steps: int) -> Reading:
@@ -335,88 +305,34 @@ def _tried(callee: Callee, roles: Roles, steps: int) -> Reading:
         raise NotUnderstood(f"{len(used)} optimizer steps were seen, expected about {steps}")
     if used[-1] <= used[0]:
         raise NotUnderstood(f"the rates went from {used[0]:.3g} to {used[-1]:.3g}, expected rising ones")
-    reading = _read(result, holder, used, losses)
-    return replace(reading, steps="asked" if roles.span["num_iter"] else "loader")
-
-
-def _read(result: Any, holder: Any, used: Any, losses: list[float]) -> Reading:
-    found = [("result" + path, value) for path, value in parts(result)]
-    if holder is not None:
-        kept = SimpleNamespace(**{n: v for n, v in vars(holder).items() if not n.startswith("__")})
-        found += [("finder" + path, value) for path, value in parts(kept)]
-    rows = [(path, row) for path, value in found if (row := _numbers(value)) is not None]
-    rates = [(_decades_off(np.log10(row), used), path, False) for path, row in rows if row.min() > 0]
-    rates += [(_decades_off(row, used), path, True) for path, row in rows]
-    rates.sort(key=lambda each: each[0])
-    lrs, logarithms = (rates[0][1], rates[0][2]) if rates and rates[0][0] < 1 else ("", False)
-    others = [(_off(row, np.asarray(losses)), path) for path, row in rows if path != lrs]
-    others.sort(key=lambda each: each[0])
-    suggestion = ""
-    if isinstance(result, float | np.floating) or (not rows and np.ndim(result) == 0 and _is_number(result)):
-        # a number that is no rate of the sweep suggests none: the least loss, a count
-        suggestion = "result" if used.min() * 0.99 <= float(result) <= used.max() * 1.01 else ""
-    if not lrs or not others:
-        return Reading(suggestion=suggestion)
-    return Reading(lrs, others[0][1], logarithms, suggestion)
-
-
-def _numbers(value: Any) -> Any:
-    """A sequence of 2 numbers or more as an array."""
-    if isinstance(value, str | bytes) or not hasattr(value, "__len__"):
-        return None
-    try:
-        row = np.asarray([float(item) for item in value])
-    except (TypeError, ValueError):
-        return None
-    return row if len(row) >= 2 else None
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return False
-    return value is not None and not isinstance(value, bool)
-
-
-def _decades_off(logarithms: Any, used: Any) -> float:
-    """How far logarithms are, in mean decades, from the best run of the rates used."""
-    right = np.log10(used)
-    count = min(len(logarithms), len(right))
-    if count < 2 or not np.isfinite(logarithms).all():
-        return np.inf
-    runs = (right[i : i + count] for i in range(len(right) - count + 1))
-    return float(min(np.mean(np.abs(logarithms[:count] - run)) for run in runs))
-
-
-def _off(row: Any, right: Any) -> float:
-    """How far a row is, in mean relative error, from the best run of ``right`` of its length."""
-    count = min(len(row), len(right))
-    if count < 2 or not np.isfinite(row).all():
-        return np.inf
-    row = row[:count]
-    runs = (right[i : i + count] for i in range(len(right) - count + 1))
-    return float(min(np.mean(np.abs(row - run) / (np.abs(run) + 1e-12)) for run in runs))
+    longer = [*losses, *losses[-1:] * (len(used) - len(losses))]
+    ratios = used[1:] / used[:-1]
+    return Reading(
+        curves.read(result, holder, used, longer),
+        asked="num_iter" in " ".join(_named(callee, roles).values()),
+        geometric=bool(ratios.min() > 1.01 and np.allclose(ratios, ratios[0], rtol=1e-3)),
+    )
 
 
 def _adapter(callee: Callee, roles: Roles, reading: Reading) -> LRFinder:
-    source = _source(callee, roles, reading)
-    everything = {**callee.built, **callee.called}
-    features = {option for option, names in OPTIONS.items() if first(names, everything)}
-    features |= {"history"} if reading.lrs else set()
-    features |= {"suggestion"} if reading.suggestion or _suggests(callee) else set()
-    names = executed(f"import types\n{source}", callee)
+    text = _source(callee, roles, reading)
+    features = {option for option, names in OPTIONS.items() if first(names, callee.everything)}
+    features |= {"history"} if reading.curve.lrs else set()
+    features |= {"suggestion"} if reading.curve.suggestion or _suggests(callee) else set()
+    has_start = "start_lr" in " ".join(_named(callee, roles).values())
+    own = "its range is its own" if not has_start else "its end is its own"
     return LRFinder(
         callee.name,
-        names["build"],
+        executed(text, callee)["build"],
         features=frozenset(features),
-        documented={"steps": "loader"} if reading.steps == "loader" else {},
-        imports=f"import types\n{callee.imports}\n{source}",
+        documented={} if reading.asked else {"steps": "loader"},
+        declines={} if _has_end(callee, roles) else {"range": own},
+        imports=imports(callee, text),
         called_as=(
             "build({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, end_lr={end_lr}, "
             "num_iter={num_iter}{features})"
         ),
-        shown_as=_called(callee, roles, reading),
+        shown_as=_told(callee, roles, reading),
         linear=_says_linear(callee),
         least_steps=reading.least_steps,
     )
@@ -426,40 +342,37 @@ def _suggests(callee: Callee) -> str:
     """A method of its class that gives a suggestion, to be called without arguments."""
     for name in SUGGESTS if callee.kind == "class" else ():
         method = getattr(callee.target, name, None)
-        if inspect.isfunction(method) and len(required(inspect.signature(method).parameters)) == 1:
+        if inspect.isfunction(method) and not required(called_of(method)):
             return name
     return ""
 
 
 def _says_linear(callee: Callee) -> bool:
     """Whether its name, its documentation or its code speaks of a linear schedule, and of no other."""
-    try:
-        text = inspect.getsource(callee.target)
-    except (OSError, TypeError):
-        text = getattr(callee.target, "__doc__", None) or ""
-    words = text.lower() + callee.name.lower()
+    words = (callee.text or callee.documentation).lower() + callee.name.lower()
     return bool(re.search(r"linear(?!\()|linspace", words)) and not re.search(
         r"exponential|geometric|logspace", words
     )
 
 
-def _called(callee: Callee, roles: Roles, reading: Reading | None = None) -> str:
+def _told(callee: Callee, roles: Roles, reading: Reading | None = None) -> str:
     """In one line, for people."""
-    given = [part for part, name in itertools.chain(roles.parts.items(), roles.span.items()) if name]
-    if roles.optimizer_class:
-        given.append(f"{roles.optimizer_class}=SGD")
-    of_class = [p for p in given if (roles.parts.get(p) or roles.span.get(p)) in callee.built]
-    of_call = [p for p in given if p not in of_class]
+    named = _named(callee, roles)
+    ours = {*roles.parts.values(), *roles.span.values()}
+    given = {
+        name: source if name in ours else f"{name}={source.replace('type(optimizer)', 'SGD')}"
+        for name, source in named.items()
+        if not source.endswith(".device")
+    }
+    called = [text for name, text in given.items() if name in callee.called]
     if callee.kind == "class":
+        built = [text for name, text in given.items() if name in callee.built and name not in callee.called]
         run = "" if roles.run == "__call__" else f".{roles.run}"
-        of_call = ["trainer", *roles.span] if roles.run == "attach" else of_call
-        text = f"{callee.root}({', '.join(of_class)}){run}({', '.join(of_call)})"
+        called = ["trainer", *roles.span] if roles.run == "attach" else called
+        text = f"{callee.root}({', '.join(built)}){run}({', '.join(called)})"
     else:
-        text = f"{callee.name}({', '.join(given)})"
+        text = f"{callee.name}({', '.join(called)})"
     if roles.globals:
         text += f" with {', '.join(roles.globals)} in its module"
-    if reading is None:
-        return text
-    shown = {"lrs": reading.lrs, "losses": reading.losses, "suggestion": reading.suggestion}
-    read = [f"{name} = {source}" for name, source in shown.items() if source]
-    return f"{text} -> {', '.join(read) if read else 'no history: steps and rates are seen at the optimizer'}"
+    text += left_alone(callee, [*named, *OPTIONS])
+    return text if reading is None else f"{text} -> {reading.curve.told()}"

@@ -3,14 +3,13 @@ of dots such as ``torch.nn.CrossEntropyLoss``, or a file with one candidate in i
 
 from __future__ import annotations
 
-import atexit
+import ast
 import importlib
 import importlib.util
 import inspect
 import os
-import shutil
 import sys
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -22,9 +21,10 @@ from lawful.properties.harness.identity import Identity, defined, named
 from lawful.properties.harness.plan import SHIPPED
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.candidates import Candidate, candidates
-from lawful.properties.harness.understanding.extract import taken_out, works_at_import
-from lawful.properties.harness.understanding.forms import RaisesOnEveryCall
+from lawful.properties.harness.understanding.extract import Clashes, taken_out, works_at_import
 from lawful.properties.harness.understanding.imports import Imports
+from lawful.properties.harness.understanding.notebooks import NOTEBOOK, source_of
+from lawful.properties.harness.understanding.trials import RaisesOnEveryCall
 from lawful.properties.registry import did_you_mean
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.failures import NotUnderstood, first_line
@@ -43,6 +43,12 @@ class Raising:
     technique: str
     message: str
     found_as: str
+    lines: tuple[str, ...] = ()
+    """Of a program that calls it in the plainest form."""
+    fails_with: str = ""
+    """The type of the exception with which it ends."""
+    folders: tuple[str, ...] = ()
+    """Where its imports are found."""
 
 
 @dataclass
@@ -64,10 +70,14 @@ class Definition:
     path: Path | None = None
     owner: Any = None
     """The class of which it is a method."""
+    carried: str = ""
+    """Source that defines it, where it was taken out of its file."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Names that it refers to, and that could not be taken along, with why."""
 
 
 def find(target: str, technique: str | None = None, unknown: bool = False) -> Found:
-    """``unknown``: a file that does more than define things when it is imported is not imported.
+    """``unknown``: a file that does more than define things when it is imported is never imported.
 
     Raises UsageError where nothing is there, NotUnderstood where we cannot call what is.
     """
@@ -79,7 +89,7 @@ def find(target: str, technique: str | None = None, unknown: bool = False) -> Fo
         return _shipped(text, technique)
     notes: list[str] = []
     with Imports() as imports:
-        meant = _imported_or_alone(target, notes, unknown)
+        meant = imported_or_alone(target, notes, unknown)
         found = understood(meant, target, technique)
         known = (named(f"{place_of(target)}:{meant.name}", os.getcwd()), defined(meant.value))
     folders, identities = tuple(imports.path), tuple(filter(None, known))
@@ -87,7 +97,8 @@ def find(target: str, technique: str | None = None, unknown: bool = False) -> Fo
         replace(subject, imports=imports, folders=folders, identities=identities)
         for subject in found.subjects
     ]
-    return replace(found, subjects=own, notes=[*found.notes, *notes])
+    raising = [replace(each, folders=folders) for each in found.raising]
+    return Found(own, [*found.notes, *notes], raising)
 
 
 def understood(found: Definition, target: str, technique: str | None) -> Found:
@@ -97,67 +108,139 @@ def understood(found: Definition, target: str, technique: str | None) -> Found:
             f"{target} is {found.value!r}, a {type(found.value).__name__}: expected a class, a function or "
             f"an adapter of lawful.impl.contracts{_in_it(found.path)}"
         )
-    name, module = found.name, found.module.__name__
     try:
         with silence():
-            subject = understand_target(found.value, name, module, technique, found.owner)
+            subject = _understood(found, found.name, found.value, found.owner, technique)
     except RaisesOnEveryCall as error:
-        return Found(raising=[Raising(name, error.technique, str(error), target)])
+        raising = Raising(found.name, error.technique, str(error), target, error.lines, error.fails_with)
+        return Found(raising=[raising])
+    except NotUnderstood as error:
+        if not inspect.isclass(found.value):
+            raise
+        return _by_its_method(found, target, technique, error)
     return Found([replace(subject, found_as=target)])
 
 
 def place_of(target: str) -> str:
     """The file or the module that a target names."""
     text = target.replace("::", ":")
-    place, _, _ = text.rpartition(":")
-    return place or (text if text.endswith((".py", ".ipynb")) else _split_dotted(text)[0])
+    if text.endswith((".py", NOTEBOOK)):
+        return text
+    return text.rpartition(":")[0] or _split_dotted(text)[0]
+
+
+def _understood(found: Definition, name: str, value: Any, owner: Any, technique: str | None) -> Subject:
+    return understand_target(
+        value,
+        name,
+        found.module.__name__,
+        technique,
+        owner,
+        carried=found.carried,
+        left_out=found.left_out,
+    )
+
+
+_MOST_METHODS = 12
+
+
+def _by_its_method(found: Definition, target: str, technique: str | None, why: NotUnderstood) -> Found:
+    """A class of which one method is understood: that one. Raises NotUnderstood with those that are."""
+    methods = [n for n, m in vars(found.value).items() if n[0] != "_" and inspect.isfunction(m)]
+    fitting: dict[str, Subject] = {}
+    for method in methods[:_MOST_METHODS]:
+        name = f"{found.name}.{method}"
+        try:
+            with silence():
+                value = getattr(found.value, method)
+                fitting[name] = _understood(found, name, value, found.value, technique)
+        except NotUnderstood:
+            continue
+    if len(fitting) == 1:
+        return Found([replace(subject, found_as=target) for subject in fitting.values()])
+    if not fitting:
+        raise why
+    place = target.replace("::", ":").rpartition(":")[0]
+    lines = [f"{place}:{name}  ({subject.technique})" for name, subject in fitting.items()]
+    raise NotUnderstood("\n  ".join([f"{found.name} itself is none; of its methods these are:", *lines]))
 
 
 def definition(target: str) -> Definition:
     """What a target names, imported. Raises UsageError."""
-    named = target.replace("::", ":")
-    place, _, name = named.rpartition(":")
-    if named.endswith(".py") or (not place and "/" in named):  # C:\losses.py has a colon, and no name
-        place, name = named, _only_candidate(Path(named))
-    elif not place:
-        place, name = _split_dotted(named)
+    place, name = _split(target)
     path = Path(place) if place.endswith(".py") else None
+    if path is not None:
+        _must_parse(path)
     return member(_module_of_file(path) if path else _module(place), name, place, path)
 
 
-def _imported_or_alone(target: str, notes: list[str], unknown: bool = False) -> Definition:
-    """Where a file does not import because something is not installed: its definition, taken out of it."""
-    place, _, name = target.replace("::", ":").rpartition(":")
-    works = unknown and place.endswith(".py") and works_at_import(Path(place))
+def _split(target: str) -> tuple[str, str]:
+    """The file or module that a target names, and what in it. Raises UsageError."""
+    named = target.replace("::", ":")
+    place, _, name = named.rpartition(":")
+    if named.endswith((".py", NOTEBOOK)) or (not place and "/" in named):  # C:\losses.py has a colon, no name
+        return named, _only_candidate(Path(named))
+    return (place, name) if place else _split_dotted(named)
+
+
+def _must_parse(path: Path) -> None:
+    """Raises UsageError where a file is not there, or is not Python."""
     try:
-        if works:
-            raise UsageError("its file does more than define when it is imported")
+        ast.parse(source_of(path))
+    except SyntaxError as error:
+        where = f": syntax error at line {error.lineno}" if error.lineno else " is not Python"
+        raise UsageError(f"{path}{where}: {error.msg}") from error
+    except OSError as error:
+        raise UsageError(f"no file {path}") from error
+    except ValueError as error:
+        raise UsageError(f"{path} is no Python: {error}") from error
+
+
+def imported_or_alone(target: str, notes: list[str], unknown: bool = False) -> Definition:
+    """Where a file does not import here, or does more than define then: its definition, taken out of it.
+
+    ``unknown``: such a file is not imported even where that fails. Raises UsageError.
+    """
+    place, name = _split(target)
+    path = Path(place)
+    if path.suffix not in (".py", NOTEBOOK):
         return definition(target)
-    except UsageError as error:
-        wanting = unknown or isinstance(error.__cause__, ImportError)
-        if not place.endswith(".py") or not wanting:
-            raise
-        folder = Path(tempfile.mkdtemp(prefix="lawful-"))  # its source has to last as long as it is asked
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        return alone(Path(place), name, error, notes, folder)
-
-
-def alone(path: Path, name: str, why: Exception, notes: list[str], folder: Path) -> Definition:
-    """``name`` taken out of its file with what it refers to, and written to a folder. Raises UsageError."""
+    _must_parse(path)
+    works: UsageError | None = None
+    if works_at_import(path):
+        why = UsageError("its file does more than define when it is imported")
+        try:
+            return alone(path, name, why, notes)
+        except UsageError as error:
+            if unknown or path.suffix == NOTEBOOK:
+                raise
+            works = error
     try:
-        source = taken_out(path, name)
-    except ValueError:
-        raise why from None
-    file = folder / f"{path.stem}_alone.py"
-    file.write_text(source, encoding="utf-8")
+        return definition(f"{place}:{name}")
+    except UsageError as error:
+        if error.__cause__ is None:
+            raise
+        if works is None:
+            return alone(path, name, error, notes)
+        raise UsageError(f"{error}; {works}") from error
+
+
+def alone(path: Path, name: str, why: Exception, notes: list[str]) -> Definition:
+    """``name`` taken out of its file with what it refers to. Raises UsageError."""
     said = (str(why).strip().splitlines() or [type(why).__name__])[0]
     try:
-        module = _of_lone_file(file)
-    except (ModuleNotFoundError, UsageError) as error:
-        rest = str(error).split("does not import: ")[-1]
-        raise UsageError(f"{said}; alone: {rest}") from error
+        taken = taken_out(path, name)
+        module = taken.module()
+    except ValueError:
+        no_such = did_you_mean(f"name in {path}", name, _defined_in(path)) + _in_it(path)
+        raise UsageError(f"{said}; {no_such}") from why
+    except Clashes as error:
+        raise UsageError(f"{said}; alone: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"{said}; alone: {first_line(error)}") from error
     notes.append(f"taken out of its file and tried alone: {said}")
-    return member(module, name, str(path), None)
+    found = member(module, name, str(path), path)
+    return replace(found, carried=taken.source, left_out=taken.left_out)
 
 
 def member(module: ModuleType, name: str, place: str, path: Path | None) -> Definition:
@@ -174,8 +257,7 @@ def member(module: ModuleType, name: str, place: str, path: Path | None) -> Defi
 
 def _only_candidate(path: Path) -> str:
     """Of a file without a name: the one that looks like a technique. Raises UsageError otherwise."""
-    if not path.is_file():
-        raise UsageError(f"no file {path}")
+    _must_parse(path)
     found = _candidates(path)
     if len(found) == 1:
         return found[0].name
@@ -190,9 +272,21 @@ def _candidates(path: Path) -> list[Candidate]:
 
 
 def _in_it(path: Path | None) -> str:
-    """The candidates of a file, as the end of an error."""
+    """The candidates of a file, or else all that it defines, as the end of an error."""
     found = _candidates(path) if path else []
-    return "".join(f"\n  {each.path}:{each.name}  (line {each.line}, {each.technique})" for each in found)
+    if path is None or found:
+        return "".join(f"\n  {each.path}:{each.name}  (line {each.line}, {each.technique})" for each in found)
+    defined = _defined_in(path)
+    return f"\n  nothing in it looks like a technique; it defines {', '.join(defined)}" if defined else ""
+
+
+def _defined_in(path: Path) -> list[str]:
+    """The functions and classes of a file, as far as it is Python."""
+    try:
+        tree = ast.parse(source_of(path))
+    except (SyntaxError, ValueError, OSError):
+        return []
+    return [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
 
 
 def _split_dotted(named: str) -> tuple[str, str]:

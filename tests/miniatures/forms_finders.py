@@ -1,0 +1,207 @@
+"""More forms of a range test and of training, each right and wrong: see ``forms``."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .forms import _run, _steepest
+
+
+def _sweep(model, optimizer, criterion, loader, rates):
+    """At these rates, as long as the loader has batches, or the loss does not explode."""
+    lrs, losses, best = [], [], math.inf
+    model.train()
+    for (x, y), lr in zip(loader, rates, strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        if not math.isfinite(loss.item()) or loss.item() > best + 3 * abs(best):
+            break
+        best = min(best, loss.item())
+        lrs.append(lr)
+        losses.append(loss.item())
+        loss.backward()
+        optimizer.step()
+    return lrs, losses
+
+
+def _growing(start, factor):
+    lr = start
+    while True:
+        yield lr
+        lr *= factor
+
+
+def _rising(start, step):
+    lr = start
+    while True:
+        yield lr
+        lr += step
+
+
+def find_lr_in_its_own_range(model, train_loader, optimizer, criterion):
+    """The range is its own: from 1e-7, a fifth more at each step."""
+    return _sweep(model, optimizer, criterion, train_loader, _growing(1e-7, 1.2))
+
+
+def find_lr_in_its_own_range_wrong(model, train_loader, optimizer, criterion):
+    return _sweep(model, optimizer, criterion, train_loader, _rising(1e-7, 1e-3))
+
+
+def find_lr_without_an_end(model, train_loader, optimizer, criterion, start_lr=1e-7, multiplier=1.1):
+    """It goes on as long as the loader does."""
+    return _sweep(model, optimizer, criterion, train_loader, _growing(start_lr, multiplier))
+
+
+def find_lr_without_an_end_wrong(model, train_loader, optimizer, criterion, start_lr=1e-7, multiplier=1.1):
+    return _sweep(model, optimizer, criterion, train_loader, _rising(start_lr, 1e-3 * multiplier))
+
+
+def _tested(model, optimizer, criterion, loader, start_lr=1e-7, end_lr=10.0, num_iter=100, additive=False):
+    return _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, additive)
+
+
+def hands_the_range_on(model, loader, optimizer, criterion, **kwargs):
+    """The range is an option of what it hands them on to."""
+    return _tested(model, optimizer, criterion, loader, **kwargs)
+
+
+def hands_the_range_on_wrong(model, loader, optimizer, criterion, **kwargs):
+    return _tested(model, optimizer, criterion, loader, additive=True, **kwargs)
+
+
+def range_of_a_dict(model, loader, optimizer, criterion, config):
+    """Options are read of a dict, with a default for each."""
+    start, end = config.get("start_lr", 1e-6), config.get("end_lr", 1)
+    return _run(model, optimizer, criterion, loader, start, end, config.get("num_iter", 100))
+
+
+def range_of_a_dict_wrong(model, loader, optimizer, criterion, config):
+    start, end = config.get("start_lr", 1e-6), config.get("end_lr", 1)
+    return _run(model, optimizer, criterion, loader, start, end, config.get("num_iter", 100), additive=True)
+
+
+def required_scheduler(model, loader, optimizer, criterion, scheduler, start_lr, end_lr, num_iterations):
+    """None is a scheduler too."""
+    if scheduler is not None:
+        scheduler.step()
+    return _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iterations)
+
+
+def required_scheduler_wrong(net, loader, optimizer, criterion, scheduler, start_lr, end_lr, num_iterations):
+    if scheduler is not None:
+        scheduler.step()
+    return _run(net, optimizer, criterion, loader, start_lr, end_lr, num_iterations, additive=True)
+
+
+def rate_to_loss(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """A dict, by rate."""
+    return dict(zip(*_run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter), strict=True))
+
+
+def rate_to_loss_wrong(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    swept = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, additive=True)
+    return dict(zip(*swept, strict=True))
+
+
+def arrays_of_one(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """Each record is an array, or a tensor, of one number."""
+    lrs, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    return [np.array([lr]) for lr in lrs], [torch.tensor([loss], dtype=torch.float64) for loss in losses]
+
+
+def arrays_of_one_wrong(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    lrs, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, additive=True)
+    return [np.array([lr]) for lr in lrs], [torch.tensor([loss], dtype=torch.float64) for loss in losses]
+
+
+def suggestion_first(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """(suggestion, rates, losses)."""
+    lrs, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    return _steepest(lrs, losses), lrs, losses
+
+
+def suggestion_first_wrong(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    lrs, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    return lrs[-1], lrs, losses
+
+
+@dataclass(frozen=True)
+class _Tested:
+    lrs: tuple
+    losses: tuple
+
+    def suggest(self):
+        return _steepest(self.lrs, self.losses)
+
+
+class _TestedWrong(_Tested):
+    def suggest(self):
+        return self.lrs[-1]
+
+
+def suggests_when_asked(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """An object, whose ``suggest()`` gives a rate."""
+    return _Tested(*map(tuple, _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)))
+
+
+def suggests_when_asked_wrong(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    return _TestedWrong(*map(tuple, _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)))
+
+
+def pairs_of_records(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """A list of (rate, loss)."""
+    return list(zip(*_run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter), strict=True))
+
+
+def pairs_of_records_wrong(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    lrs, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    return list(zip(lrs[1:] + lrs[:1], losses, strict=True))
+
+
+def _epoch(model, loader, criterion, optimizer, weighs=True):
+    model.train()
+    total, right, seen, batches = 0.0, 0, 0, 0
+    for x, y in loader:
+        optimizer.zero_grad()
+        z = model(x)
+        loss = criterion(z, y)
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * (len(x) if weighs else 1)
+        right, seen, batches = right + (z.argmax(1) == y).sum().item(), seen + len(x), batches + 1
+    return total / (seen if weighs else batches), right / seen
+
+
+def loss_of_an_epoch(model, loader, criterion, optimizer, device):
+    """One epoch, and its loss."""
+    return _epoch(model.to(device), loader, criterion, optimizer)[0]
+
+
+def loss_of_an_epoch_wrong(model, loader, criterion, optimizer, device):
+    return _epoch(model.to(device), loader, criterion, optimizer, weighs=False)[0]
+
+
+def loss_and_accuracy(model, train_loader, optimizer, loss_fn, epoch):
+    """One epoch, by its number: its loss and its accuracy."""
+    assert epoch >= 0
+    return _epoch(model, train_loader, loss_fn, optimizer)
+
+
+def loss_and_accuracy_wrong(model, train_loader, optimizer, loss_fn, epoch):
+    assert epoch >= 0
+    return _epoch(model, train_loader, loss_fn, optimizer, weighs=False)
+
+
+def record_of_each_epoch(model, train_loader, optimizer, loss_fn, epochs):
+    """A record for each epoch, by name."""
+    history = [_epoch(model, train_loader, loss_fn, optimizer) for _ in range(epochs)]
+    return [{"epoch": i, "loss": loss, "accuracy": right} for i, (loss, right) in enumerate(history)]
+
+
+def record_of_each_epoch_wrong(model, train_loader, optimizer, loss_fn, epochs):
+    history = [_epoch(model, train_loader, loss_fn, optimizer, weighs=False) for _ in range(epochs)]
+    return [{"epoch": i, "loss": loss, "accuracy": right} for i, (loss, right) in enumerate(history)]

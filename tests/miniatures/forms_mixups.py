@@ -1,0 +1,243 @@
+"""More forms of a mixup, each right and wrong: see ``forms``."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .forms import _blend, _lam
+
+
+def _lams(alpha, x):
+    """A lambda for each sample, (N,)."""
+    return torch.from_numpy(np.random.beta(alpha, alpha, len(x))).to(x.dtype)
+
+
+def _wide(lam, x):
+    return lam.reshape(-1, *[1] * (x.ndim - 1))
+
+
+def binary_labels(x, y, alpha=1.0):
+    """Labels are 0 and 1, (N,), and so are their mixtures: a lambda for each sample."""
+    lam, index = _lams(alpha, x), torch.randperm(len(x))
+    return _blend(x, _wide(lam, x), index), lam * y + (1 - lam) * y[index]
+
+
+def binary_labels_wrong(x, y, alpha=1.0):
+    lam, index = _lams(alpha, x), torch.randperm(len(x))
+    return _blend(x, _wide(lam, x), index), (1 - lam) * y + lam * y[index]
+
+
+def dicts_in_a_dict_out(samples, num_classes, alpha=1.0):
+    """A ``collate_fn`` of samples that have a name too."""
+    x = torch.stack([torch.as_tensor(each["waveform"]) for each in samples])
+    rows = F.one_hot(torch.as_tensor([each["label"] for each in samples]), num_classes).to(x.dtype)
+    names = [each["filename"] for each in samples]
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return {"waveform": _blend(x, lam, index), "label": _blend(rows, lam, index), "filename": names}
+
+
+def dicts_in_a_dict_out_wrong(samples, num_classes, alpha=1.0):
+    mixed = dicts_in_a_dict_out(samples, num_classes, alpha)
+    return {**mixed, "label": mixed["label"].flip(0)}
+
+
+def mixup_lambdas_given(x, y, mixup_lambda):
+    """Lambda is an array, one for each sample."""
+    assert isinstance(mixup_lambda, np.ndarray)
+    lam = torch.from_numpy(mixup_lambda).to(x.dtype)
+    return _blend(x, _wide(lam, x), torch.arange(len(x)).flip(0)), y, y.flip(0)
+
+
+def mixup_lambdas_given_wrong(x, y, mixup_lambda):
+    mixed, own, other = mixup_lambdas_given(x, y, mixup_lambda)
+    return mixed, other, own
+
+
+def lambda_and_index_given(x, y, lam, index):
+    """Nothing is drawn."""
+    return _blend(x, lam, index), y, y[index]
+
+
+def lambda_and_index_given_wrong(x, y, lam, index):
+    return _blend(x, lam, index), y[index], y
+
+
+def never_given_labels(x, lam):
+    """Called for the inputs, and again for the labels: it mixes whatever it is given with the next one."""
+    return lam * x + (1 - lam) * x.roll(1, 0)
+
+
+def never_given_labels_wrong(x, lam):
+    return lam * x + (1 - lam) * x.roll(1 if x.ndim > 2 else 2, 0)
+
+
+def never_given_labels_but_the_index(x, lam, perm):
+    """The labels are the caller's to pair, who knows the partners."""
+    return _blend(x, lam, perm)
+
+
+def never_given_labels_but_the_index_wrong(x, lam, perm):
+    return lam * x + (1 - lam) * x[perm] * 0.5
+
+
+def every_other_one(x, mixup_lambda):
+    """Neighbours are mixed: two batches in one, of which one comes back; a lambda for each of the samples."""
+    lam = _wide(mixup_lambda, x)
+    return x[0::2] * lam[0::2] + x[1::2] * lam[1::2]
+
+
+def every_other_one_wrong(x, mixup_lambda):
+    lam = _wide(mixup_lambda, x)
+    return x[0::2] * lam[0::2] + x[1::2] * (lam[1::2] if x.ndim > 2 else lam[0::2])
+
+
+def halves(batch, labels, alpha=1.0):
+    """The first half is mixed with the second."""
+    (x1, x2), (y1, y2) = batch.chunk(2), labels.chunk(2)
+    lam = _lam(alpha)
+    return lam * x1 + (1 - lam) * x2, lam * y1 + (1 - lam) * y2
+
+
+def halves_wrong(batch, labels, alpha=1.0):
+    mixed, rows = halves(batch, labels, alpha)
+    return mixed, rows.flip(0)
+
+
+class CutMixToo:
+    """Options of CutMix have to be given: with them it is none."""
+
+    turned = False
+
+    def __init__(self, mixup_alpha, cutmix_alpha, cutmix_prob, switch_prob, num_classes, label_smoothing=0.1):
+        self.alpha, self.cut, self.prob = mixup_alpha, cutmix_alpha, cutmix_prob
+        self.switch, self.classes, self.smoothing = switch_prob, num_classes, label_smoothing
+
+    def __call__(self, x, y):
+        rows = F.one_hot(y, self.classes) * (1 - self.smoothing) + self.smoothing / self.classes
+        if self.cut > 0 or np.random.rand() < max(self.prob, self.switch):
+            return x.flip(0), rows.flip(0)
+        lam, index = _lam(self.alpha), torch.randperm(len(x))
+        return _blend(x, lam, index), _blend(rows.to(x.dtype), 1 - lam if self.turned else lam, index)
+
+
+class CutMixTooWrong(CutMixToo):
+    turned = True
+
+
+def label_and_lambda_back(x1, y1, x2, y2, alpha=1.0):
+    """Of two batches, the mixed label and lambda: the label is what is judged."""
+    lam = _lam(alpha)
+    return lam * x1 + (1 - lam) * x2, lam * y1 + (1 - lam) * y2, lam
+
+
+def label_and_lambda_back_wrong(x1, y1, x2, y2, alpha=1.0):
+    lam = _lam(alpha)
+    return lam * x1 + (1 - lam) * x2, (1 - lam) * y1 + lam * y2, lam
+
+
+def of_two_parameters(x, y, alpha=2, beta=8):
+    """Beta's other parameter has a name, and a value, of its own."""
+    lam, index = float(np.random.beta(alpha, beta)), torch.randperm(len(x))
+    return _blend(x, lam, index), y, y[index], lam
+
+
+def of_two_parameters_wrong(x, y, alpha=2, beta=8):
+    lam, index = float(np.random.beta(alpha, beta)), torch.randperm(len(x))
+    return _blend(x, lam, index), y[index], y, lam
+
+
+def pairs_of_batches(batch_one, batch_two, alpha=1.0):
+    """Two tuples."""
+    (x1, y1), (x2, y2) = batch_one, batch_two
+    lam = _lam(alpha)
+    return lam * x1 + (1 - lam) * x2, lam * y1 + (1 - lam) * y2
+
+
+def pairs_of_batches_wrong(batch_one, batch_two, alpha=1.0):
+    (x1, y1), (x2, y2) = batch_one, batch_two
+    lam = _lam(alpha)
+    return lam * x1 + (1 - lam) * x2, (1 - lam) * y1 + lam * y2
+
+
+def samples_of_tensors(samples, alpha=1.0):
+    """A ``collate_fn``, of labels that are tensors."""
+    x = torch.stack([image for image, _ in samples])
+    y = torch.stack([label for _, label in samples])
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), (y, y[index], lam)
+
+
+def samples_of_tensors_wrong(samples, alpha=1.0):
+    mixed, (own, other, lam) = samples_of_tensors(samples, alpha)
+    return mixed, (other, own, lam)
+
+
+class HandsItsOptionsOn:
+    """Its options are those of what it hands them on to, and of what it reads of them."""
+
+    def __init__(self, **options):
+        self.num_classes, self.options = options.get("num_classes", 10), options
+
+    def __call__(self, x, y):
+        rows = F.one_hot(y, self.num_classes).to(x.dtype)
+        return _mixes(x, rows, self.options.get("mixup_alpha", 0.2))
+
+
+def _mixes(x, rows, alpha):
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), _blend(rows, lam, index)
+
+
+class HandsItsOptionsOnWrong(HandsItsOptionsOn):
+    def __call__(self, x, y):
+        mixed, rows = super().__call__(x, y)
+        return mixed, rows.flip(0)
+
+
+# what is understood, and wrong in every form
+
+
+def hidden_state_left_alone(hidden, y, num_classes, alpha=1.0):
+    """The targets are mixed, and what they belong to is not."""
+    lam, index = _lam(alpha), torch.randperm(len(hidden))
+    return hidden, _blend(F.one_hot(y, num_classes).to(hidden.dtype), lam, index)
+
+
+def labels_left_alone(x, y, alpha=1.0):
+    """The inputs are mixed, and the labels are those of one sample."""
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), y
+
+
+def too_many_dimensions(x, y, num_classes, alpha=1.0):
+    """lambda (N, 1, 1, 1) times rows (N, K) is (N, 1, N, K)."""
+    lam, index = torch.from_numpy(np.random.beta(alpha, alpha, (len(x), 1, 1, 1))), torch.randperm(len(x))
+    rows = F.one_hot(y, num_classes).to(x.dtype)
+    lam = lam.to(x.dtype)
+    return lam * x + (1 - lam) * x[index], lam * rows + (1 - lam) * rows[index]
+
+
+def applied_the_wrong_way_round(x, y, alpha=1.0, p=0.5):
+    """p is the probability with which nothing is mixed."""
+    if np.random.rand() < p:
+        return x, y, y, 1.0
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), y, y[index], lam
+
+
+def blends_class_numbers(x, y, alpha=1.0):
+    """Mixes class indices, (N,), as numbers: half of 0 and half of 4 is 2."""
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), lam * y + (1 - lam) * y[index]
+
+
+def casts_mixed_labels(x, y, alpha=1.0):
+    """And makes whole numbers of them."""
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), (lam * y + (1 - lam) * y[index]).long()
+
+
+def casts_mixed_rows(x, y, num_classes, alpha=1.0):
+    """Shares of rows, as whole numbers, are 0."""
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), _blend(F.one_hot(y, num_classes), lam, index).long()

@@ -1,0 +1,85 @@
+"""For each form of ``forms_finders``, code that looks like it, and is something else: see ``lookalikes``."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from .forms import _run, _steepest
+from .forms_finders import _epoch, _growing, _sweep
+
+
+def find_lr_in_its_own_range(model, train_loader, optimizer, criterion, final_value=10.0):
+    """Its start is its own, and its end is not."""
+    factor = (final_value / 1e-7) ** (1 / (len(train_loader) - 1))
+    return _sweep(model, optimizer, criterion, train_loader, _growing(1e-7, factor))
+
+
+def find_lr_without_an_end(model, train_loader, optimizer, criterion, start_lr=1e-7, upper=1.0):
+    """The end has another name."""
+    factor = (upper / start_lr) ** (1 / (len(train_loader) - 1))
+    return _sweep(model, optimizer, criterion, train_loader, _growing(start_lr, factor))
+
+
+def hands_the_range_on(model, loader, optimizer, criterion, start_lr, end_lr, num_iter, **kwargs):
+    """What else it is given it hands on to nobody."""
+    return _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+
+
+def range_of_a_dict(model, loader, optimizer, criterion, start_lr, end_lr, num_iter, config=None):
+    """The dict may be left out."""
+    assert config is None
+    return _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+
+
+def required_scheduler(model, loader, optimizer, criterion, start_lr, end_lr, num_iterations, scheduler=None):
+    """It may be left out."""
+    assert scheduler is None
+    return _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iterations)
+
+
+def rate_to_loss(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """A dict, by the step."""
+    lrs, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    return {"rate_to_loss": dict(enumerate(losses)), "rates": lrs}
+
+
+def arrays_of_one(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """One array each, of all records."""
+    lrs, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    return [np.array(lrs), np.array(losses)]
+
+
+def suggestion_first(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """What comes first is the least loss."""
+    lrs, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    return min(losses), lrs, losses
+
+
+def suggests_when_asked(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """It has been asked already: the suggestion is a number."""
+    lrs, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    return SimpleNamespace(lrs=lrs, losses=losses, suggestion=_steepest(lrs, losses))
+
+
+def pairs_of_records(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """A list of both."""
+    return [*_run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)]
+
+
+def loss_of_an_epoch(model, loader, criterion, optimizer, epochs=1):
+    """As many epochs as it is told, and the last one's loss."""
+    for _ in range(epochs):
+        loss, _ = _epoch(model, loader, criterion, optimizer)
+    return loss
+
+
+def loss_and_accuracy(model, train_loader, optimizer, loss_fn, epoch):
+    """``epoch`` is how many of them."""
+    history = [_epoch(model, train_loader, loss_fn, optimizer) for _ in range(epoch)]
+    return {"loss": [loss for loss, _ in history], "accuracy": [right for _, right in history]}
+
+
+def record_of_each_epoch(model, train_loader, optimizer, loss_fn, epochs):
+    """A record for each epoch, under the epoch's number."""
+    history = [_epoch(model, train_loader, loss_fn, optimizer) for _ in range(epochs)]
+    return {"loss": {i: loss for i, (loss, _) in enumerate(history)}}

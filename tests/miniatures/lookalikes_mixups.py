@@ -1,0 +1,110 @@
+"""For each form of ``forms_mixups``, code that looks like it, and is something else: see ``lookalikes``."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .forms import _blend, _lam
+from .forms_mixups import _lams, _wide
+
+
+def binary_labels(x, y, alpha=1.0):
+    """A lambda for each sample, and rows of labels."""
+    assert y.ndim == 2
+    lam, index = _lams(alpha, x), torch.randperm(len(x))
+    return _blend(x, _wide(lam, x), index), _blend(y.to(x.dtype), lam[:, None], index)
+
+
+def dicts_in_a_dict_out(batch, num_classes, alpha=1.0):
+    """A dict in, of a whole batch."""
+    x, names = batch["waveform"], batch["filename"]
+    rows = F.one_hot(batch["label"], num_classes).to(x.dtype)
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return {"waveform": _blend(x, lam, index), "label": _blend(rows, lam, index), "filename": names}
+
+
+def mixup_lambdas_given(x, y, mixup_lambda):
+    """One lambda for all."""
+    assert isinstance(mixup_lambda, float)
+    return _blend(x, mixup_lambda, torch.arange(len(x)).flip(0)), y, y.flip(0)
+
+
+def lambda_and_index_given(x, y, alpha, index=None):
+    """The index may be left out, and what comes before it is alpha."""
+    index = torch.randperm(len(x)) if index is None else index
+    lam = _lam(alpha)
+    return _blend(x, lam, index), y, y[index], lam
+
+
+def never_given_labels(batch, lam):
+    """What is mixed is a batch of both."""
+    x, y = batch
+    return lam * x + (1 - lam) * x.roll(1, 0), y, y.roll(1, 0)
+
+
+def never_given_labels_but_the_index(x, lam, perm):
+    """It gives the partners' share of the inputs beside them."""
+    return _blend(x, lam, perm), perm, lam
+
+
+def every_other_one(x, mixup_lambda):
+    """Each is mixed with the other one of its pair, and both come back."""
+    order = torch.arange(len(x)) ^ 1
+    order = torch.where(order < len(x), order, torch.arange(len(x)))
+    return _blend(x, mixup_lambda, order)
+
+
+def halves(batch, labels, alpha=1.0):
+    """The first half is mixed with the second, and the other way round."""
+    lam, order = _lam(alpha), torch.arange(len(batch)).roll(len(batch) // 2)
+    return _blend(batch, lam, order), labels, labels[order], lam
+
+
+class CutMixToo:
+    """Named after both, and of one alone."""
+
+    def __init__(self, mixup_alpha, num_classes):
+        self.alpha, self.classes = mixup_alpha, num_classes
+
+    def __call__(self, x, y):
+        rows = F.one_hot(y, self.classes).to(x.dtype)
+        lam, index = _lam(self.alpha), torch.randperm(len(x))
+        return _blend(x, lam, index), _blend(rows, lam, index)
+
+
+def label_and_lambda_back(x1, y1, x2, y2, alpha=1.0):
+    """Lambda comes back alone."""
+    lam = _lam(alpha)
+    return lam * x1 + (1 - lam) * x2, lam
+
+
+def of_two_parameters(x, y, alpha=1.0, beta=2):
+    """The second one is no parameter of the law: it says how often it is drawn, and the last counts."""
+    lams, index = [_lam(alpha) for _ in range(int(beta))], torch.randperm(len(x))
+    return _blend(x, lams[-1], index), y, y[index], lams[-1]
+
+
+def pairs_of_batches(batch_one, labels_one, alpha=1.0):
+    """One batch, of two arguments."""
+    lam, index = _lam(alpha), torch.randperm(len(batch_one))
+    return _blend(batch_one, lam, index), labels_one, labels_one[index], lam
+
+
+def samples_of_tensors(samples, alpha=1.0):
+    """Labels are numbers of Python's."""
+    x = torch.stack([image for image, _ in samples])
+    assert all(isinstance(label, int) for _, label in samples)
+    y = torch.tensor([label for _, label in samples])
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), (y, y[index], lam)
+
+
+class HandsItsOptionsOn:
+    """Other options are taken, and of no account."""
+
+    def __init__(self, alpha=1.0, **options):
+        self.alpha, self.options = alpha, options
+
+    def __call__(self, x, y):
+        lam, index = _lam(self.alpha), torch.randperm(len(x))
+        return _blend(x, lam, index), y, y[index], np.float64(lam)

@@ -1,0 +1,304 @@
+"""What is understood though it is wrong in every form, what is set so that it is no other technique, and what
+is no fault of the code."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lawful.properties import twin
+from lawful.properties.cuda_as_cpu import CudaAsCpu
+from lawful.properties.harness.understanding import understand_target
+from lawful.properties.harness.understanding.trials import RaisesOnEveryCall
+from lawful.properties.subjects.failures import NotUnderstood
+from lawful.properties.subjects.subject import silence
+
+from .asked import check_on_cpu as check
+from .miniatures import forms_losses, forms_mixups
+
+twin.why_absent()
+SHARES = "inputs_and_targets_share_lambda_and_partner"
+WRONG = {
+    "hidden_state_left_alone": {SHARES, "lambda_varies"},
+    "labels_left_alone": {SHARES},
+    "too_many_dimensions": {SHARES},
+    "applied_the_wrong_way_round": {"lambda_varies"},
+    "blends_class_numbers": {SHARES},
+    "casts_mixed_labels": {SHARES},
+    "casts_mixed_rows": {SHARES},
+}
+SAID = {
+    "too_many_dimensions": "mixed target has shape (2, 1, 2, 2), expected (2, 2)",
+    "applied_the_wrong_way_round": "nothing was mixed in 24 calls",
+    "blends_class_numbers": "class numbers are blended as numbers",
+}
+
+
+def understood(code, technique=None):
+    with silence():
+        return understand_target(code, code.__name__, __name__, technique)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_in_every_form_is_understood_and_is_so_once(name):
+    skip = ["lambda_follows_beta", "lambdas_are_independent", "pairing_is_uniform"]
+    report = check(getattr(forms_mixups, name), technique="mixup", skip=skip)
+    wrong = [f for f in report.findings() if f.verdict == "broken" and f.severity == "wrong"]
+    assert {f.property for f in wrong} == WRONG[name]
+    assert report.counts()["error"] == 0
+    assert any(SAID.get(name, "") in f.rows[0].message for f in wrong)
+
+
+# errors of the code's own lines, however it is called
+
+
+def smooth_with_a_method_that_lacks_an_argument(logits, target, smoothing=0.1):
+    def spread(log_p, classes):
+        return -log_p.sum(1) / classes
+
+    log_p = F.log_softmax(logits, dim=-1)
+    return (smoothing * spread(log_p) + (1 - smoothing) * F.nll_loss(log_p, target, reduction="none")).mean()
+
+
+def mixup_with_a_size_for_a_number(x, y, alpha=1.0):
+    lam, index = np.random.beta(alpha, alpha), torch.randperm(x.size()())
+    return lam * x + (1 - lam) * x[index], y, y[index], lam
+
+
+def mixup_of_a_law_that_is_not_there(x, y, alpha=1.0):
+    lam = torch.distribution.Beta(alpha, alpha).sample()
+    return lam * x + (1 - lam) * x.flip(0), y, y.flip(0), lam
+
+
+class SmoothWithoutItsNumber(nn.Module):
+    def __init__(self, smoothing=0.1):
+        super().__init__()
+        self.smoothing = smoothing
+
+    def forward(self, logits, target):
+        return F.cross_entropy(logits, target, label_smoothing=self.epsilon)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (smooth_with_a_method_that_lacks_an_argument, "TypeError: .*missing 1 required positional argument"),
+        (mixup_with_a_size_for_a_number, "TypeError: 'torch.Size' object is not callable"),
+        (mixup_of_a_law_that_is_not_there, "AttributeError: module 'torch' has no attribute 'distribution'"),
+        (
+            SmoothWithoutItsNumber,
+            "AttributeError: 'SmoothWithoutItsNumber' object has no attribute 'epsilon'",
+        ),
+    ],
+)
+def test_an_error_of_its_own_lines_is_a_finding_at_its_line(code, error):
+    with pytest.raises(RaisesOnEveryCall, match=rf"raises on every call at test_understood.py:\d+: {error}"):
+        understood(code)
+
+
+def smooth_of_what_is_no_tensor(outputs, labels, smoothing=0.1):
+    return F.cross_entropy(outputs.last_hidden, labels, label_smoothing=smoothing)
+
+
+def smooth_refuses(logits, target, smoothing=0.1):
+    raise TypeError("arrays alone")
+
+
+class SetByAnother:
+    """What another method sets is not there yet."""
+
+    def fit(self, alpha):
+        self.lam = np.random.beta(alpha, alpha)
+
+    def mixup(self, x, y):
+        return self.lam * x + (1 - self.lam) * x.flip(0), y, y.flip(0), self.lam
+
+
+@pytest.mark.parametrize("code", [smooth_of_what_is_no_tensor, smooth_refuses])
+def test_what_may_be_about_what_we_gave_is_no_finding(code):
+    with pytest.raises(NotUnderstood) as told:
+        understood(code)
+    assert not isinstance(told.value, RaisesOnEveryCall)
+
+
+def test_what_another_method_sets_is_no_finding():
+    with pytest.raises(NotUnderstood) as told, silence():
+        understand_target(SetByAnother.mixup, "SetByAnother.mixup", __name__, "mixup", SetByAnother)
+    assert not isinstance(told.value, RaisesOnEveryCall)
+
+
+# neutral where it is not asked
+
+
+class WithNumbers(nn.Module):
+    """A gamma and a temperature, which would make another loss of it, and a number that nobody knows."""
+
+    def __init__(self, eps=0.1, gamma=2.0, temperature=4.0, sharpness=3.0):
+        super().__init__()
+        self.eps, self.gamma, self.temperature, self.sharpness = eps, gamma, temperature, sharpness
+
+    def forward(self, x, y):
+        log_p = F.log_softmax(x / self.temperature, 1)
+        focal = (1 - log_p.exp()) ** self.gamma
+        q = (1 - self.eps) * F.one_hot(y, x.shape[1]) + self.eps / x.shape[1]
+        return -(q * focal * log_p).sum(1).mean()
+
+
+def test_what_would_be_another_loss_is_set_and_what_is_left_alone_is_told():
+    shown = understood(WithNumbers).adapter.shown_as
+    assert "gamma=0.0, temperature=1.0" in shown
+    assert shown.endswith("(left at its default: sharpness=3.0)")
+
+
+def focal_loss_smoothed(logits, target, smoothing=0.1):
+    log_p = F.log_softmax(logits, 1)
+    q = (1 - smoothing) * F.one_hot(target, logits.shape[1]) + smoothing / logits.shape[1]
+    return -(q * (1 - log_p.exp()) ** 2 * log_p).sum(1).mean()
+
+
+def cutmix_data(x, y, alpha=1.0):
+    lam, index = np.random.beta(alpha, alpha), torch.randperm(len(x))
+    mixed = x.clone()
+    mixed[..., : int(x.shape[-1] * (1 - lam))] = x[index][..., : int(x.shape[-1] * (1 - lam))]
+    return mixed, y, y[index], lam
+
+
+@pytest.mark.parametrize(
+    ("code", "technique", "word"),
+    [(focal_loss_smoothed, "label_smoothing", "focal"), (cutmix_data, "mixup", "cutmix")],
+)
+def test_where_it_cannot_be_set_it_is_another_technique_and_that_is_said(code, technique, word):
+    with pytest.raises(NotUnderstood, match=f"named after another .*: {word}"):
+        understood(code, technique)
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_options_of_another_technique_are_set_required_or_not(required):
+    def mixed(x, y, alpha=1.0, beta=3.0, cutmix_alpha=1.0, cutmix_prob=0.5, label_smoothing=0.1):
+        return forms_mixups.CutMixToo(alpha, cutmix_alpha, cutmix_prob, 0.0, 9, label_smoothing)(x, y)
+
+    mixed.__defaults__ = None if required else mixed.__defaults__
+    shown = understood(mixed, "mixup").adapter.shown_as
+    assert "cutmix_alpha=0.0, cutmix_prob=0.0, label_smoothing=0.0" in shown
+
+
+# what is no fault of the code
+
+
+@pytest.mark.skipif("torch.cuda.is_available()", reason="there is CUDA here")
+def test_the_cpu_stands_in_for_every_way_to_ask_for_cuda():
+    x = torch.ones(2, 3)
+    with CudaAsCpu() as stand_in:
+        asked = [
+            x.cuda(),
+            x.cuda(0),
+            x.cuda(non_blocking=True),
+            x.to("cuda:0"),
+            x.to(0),
+            x.to(torch.device("cuda")),
+            x.type(torch.cuda.FloatTensor),
+            x.type("torch.cuda.FloatTensor"),
+            torch.cuda.FloatTensor(2, 3).fill_(1),
+            torch.zeros(2, device="cuda"),
+            nn.Linear(2, 3).cuda().weight,
+            nn.Linear(2, 3).to("cuda").weight,
+        ]
+        assert stand_in.stood_in
+    assert {each.device.type for each in asked} == {"cpu"}
+    with pytest.raises((AssertionError, RuntimeError)):
+        x.cuda()
+
+
+def test_the_stand_in_is_not_said_to_have_stood_in_where_nobody_asked():
+    with CudaAsCpu() as stand_in:
+        torch.ones(2).to("cpu")
+        assert not torch.cuda.is_available() or torch.cuda.FloatTensor
+    assert not stand_in.stood_in
+
+
+@pytest.mark.skipif("torch.cuda.is_available()", reason="there is CUDA here")
+def test_the_cpu_stands_in_at_every_call_where_the_source_names_cuda():
+    report = check(forms_losses.CudaWhereItIgnores, only=["ignored_targets_do_not_count", "repeats"])
+    assert {row.verdict for row in report.results} == {"holds"}
+
+
+def smooth_by_type(logits, target, smoothing=0.1):
+    if isinstance(target, torch.LongTensor | torch.cuda.LongTensor):
+        target = F.one_hot(target, logits.shape[1])
+    q = (1 - smoothing) * target + smoothing / logits.shape[1]
+    return -(q * F.log_softmax(logits, 1)).sum(1).mean()
+
+
+def test_a_type_of_cuda_means_no_twin():
+    subject = understood(smooth_by_type)
+    assert subject.not_on_the_twin == "it asks for torch.cuda.LongTensor"
+
+
+def test_where_our_zip_cuts_the_question_is_declined_with_the_reason():
+    report = check(forms_mixups.samples_of_tensors, only=["rejects_mismatched_batch"])
+    (message,) = {row.message for row in report.results}
+    assert (
+        message == "no lengths: the adapter gives each sample its label, and leaves out what is without one"
+    )
+
+
+def test_a_padding_class_lies_below_every_real_logit():
+    from .miniatures import forms
+
+    with silence():
+        subject = understand_target(forms.PaddingRequired, "PaddingRequired", forms.__name__)
+    loss, target = subject.adapter.build(0.1), torch.tensor([0, 1])
+    logits = torch.tensor([[0.0, 1.0, -2.0], [0.5, 0.0, 1.0]], dtype=torch.float64)
+    plain = loss(logits, target)
+    for shift in (-1e4, 1e4):  # at the logit of a padding of -1e4, it would take its share
+        assert torch.allclose(loss(logits + shift, target), plain)
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [("WeightsInAList", "['weight'].tolist()"), ("WeightsInAnArray", "['weight'].detach().cpu().numpy()")],
+)
+def test_class_weights_are_given_as_they_are_taken(name, source):
+    with silence():
+        code = getattr(forms_losses, name)
+        subject = understand_target(code, name, forms_losses.__name__)
+    assert source in subject.adapter.imports.replace('"', "'")
+
+
+# how much it takes to say so
+
+
+def gives_a_word(logits, target, a=0.1, b=0.2, smoothing=0.1):
+    gives_a_word.calls += 1
+    return "a loss"
+
+
+def mixup_of_nothing(x, y, gamma, alpha=1.0, mode="batch", p=0.5):
+    mixup_of_nothing.calls += 1
+    return None
+
+
+@pytest.mark.parametrize(("code", "most"), [(gives_a_word, 600), (mixup_of_nothing, 1000)])
+def test_what_is_not_understood_is_not_tried_for_ever(code, most):
+    code.calls = 0
+    with pytest.raises(NotUnderstood):
+        understood(code)
+    assert code.calls < most
+
+
+def test_the_callees_module_is_as_it_was_after_a_finder_took_its_globals():
+    from .miniatures import forms
+
+    before = dict(vars(forms))
+    with silence():
+        understand_target(forms.from_its_module, "from_its_module", forms.__name__)
+    assert {n: v for n, v in vars(forms).items() if n in ("model", "optimizer", "criterion")} == {
+        "model": None,
+        "optimizer": None,
+        "criterion": None,
+    }
+    assert vars(forms).keys() == before.keys()
+    assert "forms" in sys.modules[forms.__name__].__name__
