@@ -386,7 +386,7 @@ def reductions_agree(
     loss: Loss, batch: Batch, epsilon: float, weight: list[float], ignored: list[bool], beside: str
 ) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
-    taken = [name for name in ("none", "sum", "mean") if loss.takes(reduction=name)]
+    taken = loss.reductions()
     if len(taken) < 2:
         raise Unasked("it refuses all reductions but one")
     target, features = beside_others(loss, beside, batch.target, ignored, weight[: batch.num_classes])
@@ -429,7 +429,7 @@ def reductions_agree(
 )
 @draws(batch=batches(min_size=2), epsilon=epsilons(), weights=one_of([0.25, 2.0], [1.0, 0.0, 3.0]))
 def each_loss_has_its_own_slope(loss: Loss, batch: Batch, epsilon: float, weights: list[float]) -> None:
-    if not loss.takes(reduction="none"):
+    if "none" not in loss.reductions():
         raise Unasked("it gives no loss for each sample")
     epsilon = loss.allowed(epsilon, batch.num_classes)
     scale = [weights[i % len(weights)] for i in range(batch.size)]
@@ -497,7 +497,7 @@ def ignored_targets_do_not_count(
     slopes = "gradient" in loss.features
     features: dict[str, Any] = {"ignore_index": index}
     chosen = loss.adapter.default_reduction
-    if "reduction" in loss.features and reduction != "its own" and loss.takes(reduction=reduction):
+    if "reduction" in loss.features and reduction in loss.reductions():
         features["reduction"] = chosen = reduction
     answer = loss(batch.logits, target, epsilon, with_gradient=slopes, **features)
     right, bound = loss.expected(batch.logits, target, epsilon, **features)

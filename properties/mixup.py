@@ -183,7 +183,9 @@ def lambda_follows_beta(mix: Mix, alpha: float, seed: int) -> None:
     name = "Beta folded at 1/2" if folded else "Beta"
     what = f"share of lambdas up to {where:.4g} at alpha {alpha} ({name}, {len(lams)} draws)"
     mix.agree(what, share, right, allowed_distance(len(lams)))
-    if mix.conventions.get("applied") == "always":  # a row in 16 may be its own partner, and shows none
+    grouped = mix.conventions.get("lambda_scope") == "group"
+    if mix.conventions.get("applied") == "always" and not grouped:
+        # a row in 16 may be its own partner, and shows none; in a group more are
         expected, allowed = visible_share(alpha), allowed_distance(looked)
         what = f"share of lambdas within 1e-4 of no end, at alpha {alpha},"
         found = answer.see(f"len(lams) / {looked}")
@@ -249,7 +251,7 @@ def lambdas_are_independent(mix: Mix, alpha: float, seed: int) -> None:
     # a row that is its own partner shows no lambda
     answer.call.do(f"off = ({lams} - {middle}).where({lams} < 1, 0)")
     pairs = {"batches one after the other": "off[::2] * off[1::2]"}
-    if scope != "batch":
+    if scope not in ("batch", "group"):
         answer.call.do(f"chosen = torch.as_tensor(partners_in(looks))[:, :{size // 2}]")
         answer.call.do(f"strangers = chosen[:, ::2] != torch.arange(1, {size // 2}, 2)  # partners share it")
         pairs["rows beside each other"] = "off[:, ::2] * strangers * off[:, 1::2]"
@@ -493,7 +495,7 @@ def large_batches_are_no_other(mix: Mix, size: int, alpha: float, seed: int) -> 
     few = np.asarray(answer.value)[:256, :256]
     drawn = mix.conventions.get("pairing") in ("permutation", "independent")
     if drawn and few.sum() - np.trace(few) > 2:  # something is mixed; of 256 partners some are beyond
-        share = answer.see("mixed[:256, 256:].sum()")
+        share = answer.see("(mixed - mixed.diagonal().diag())[:, 256:].sum()")
         mix.at_least("share of the samples from the 257th on in the others", share, mix.weight_error())
     if few.sum() - np.trace(few) > 32:  # much is mixed: of the last 44 rows some are
         own = answer.see("(1 - mixed.diagonal()[256:]).sum()")

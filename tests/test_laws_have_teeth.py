@@ -108,7 +108,7 @@ def test_no_value_law_holds_of_a_loss_that_does_nothing(adapter):
 @pytest.mark.parametrize("adapter", null.MIXUP, ids=lambda adapter: adapter.name)
 def test_no_law_about_what_is_mixed_holds_of_a_mixup_that_mixes_nothing(adapter):
     conventions = {"lambda": "folded", "pairing": "permutation", "lambda_scope": "sample"}
-    features = adapter.features | {"alpha", "gradient"}
+    features = adapter.features | {"alpha", "gradient", "lengths"}
     subject = subject_class("mixup")(adapter, conventions, features=features)
     results = ask(subject, dtypes=["float32"])
     held = {row.property for row in results.values() if row.verdict == "holds"}

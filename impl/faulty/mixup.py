@@ -105,6 +105,7 @@ def fault(
     of: type[Right] | None = None,
     documented: dict[str, str] | None = None,
     without: tuple[str, ...] = (),
+    ranks: tuple[int, ...] = (2, 1, 3, 4, 5),
     change: str = "",
 ) -> Callable[[Code], Code]:
     """Records what is wrong with the mixup below, or with the loss below that goes with the mixup ``of``.
@@ -115,7 +116,7 @@ def fault(
             id,
             of or code,
             features=Mixup.usual_features - set(without),
-            ranks=(2, 1, 3, 4, 5),
+            ranks=ranks,
             loss=code if of else None,
             documented=documented or {},
         )
@@ -1018,6 +1019,20 @@ class FirstRowOfThePartner(FirstChannelOfThePartner):
         if inputs.ndim < 4:
             return Right.mixed(self, inputs, lam, partner)
         return super().mixed(inputs.transpose(1, -2), lam, partner).transpose(1, -2)
+
+
+@fault(
+    "M17",
+    "the lambdas of images, (N, 1, 1, 1), are multiplied with labels (N, K): that gives (N, 1, N, K)",
+    "https://github.com/cleverhans-lab/cleverhans/pull/700",
+    _SHARE,
+    ranks=(4,),
+    change="Reshape lambda for the labels: lam.reshape(-1, 1).",
+)
+class LambdaOfImagesForLabels(Right):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        rows, share = self.rows(target).to(lam.dtype), lam.reshape(-1, *[1] * (inputs.ndim - 1))
+        return share * rows + (1 - share) * rows[partner]
 
 
 @fault(

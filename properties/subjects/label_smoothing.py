@@ -32,6 +32,8 @@ from lawful.properties.subjects.subject import (
 from lawful.properties.ways import UNDER, UNDER_WAY
 from lawful.reference import label_smoothing as reference
 
+_NO_WORD = "neither"
+"""A reduction that no code knows."""
 _PROBE_LOGITS = [[1.5, -0.5, 0.25], [0.5, 2.0, -1.0]]
 _PROBE_TARGET = [0, 2]
 
@@ -380,6 +382,25 @@ class Loss(Subject):
                 self.refusals[key] = False
             self.answers.pop()
         return not self.refusals[key]
+
+    def reductions(self) -> list[str]:
+        """Those that it takes, and knows: of words for which it gives what it gives for any other word, only
+        the one that it reduces by without being told."""
+        taken = [name for name in ("none", "sum", "mean") if self.takes(reduction=name)]
+        if not self.takes(reduction=_NO_WORD):
+            return taken
+        values = {name: self._of_two(name) for name in (*taken, _NO_WORD)}
+        alike = [name for name in taken if np.array_equal(values[name], values[_NO_WORD])]
+        usual = self.adapter.default_reduction
+        if usual in alike and 1 < len(alike) < len(taken):
+            return [name for name in taken if name not in alike or name == usual]
+        return taken
+
+    def _of_two(self, reduction: str) -> Any:
+        """The loss of two samples."""
+        value = self(_PROBE_LOGITS, _PROBE_TARGET, self.allowed(0.25, 3), reduction=reduction).value
+        self.answers.pop()
+        return value
 
     def _takes(self, epsilon: float, num_classes: int) -> bool:
         if self.adapter.fixed_epsilon not in (None, epsilon):

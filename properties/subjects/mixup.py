@@ -90,7 +90,8 @@ def one_hot(labels: Any, num_classes: int) -> torch.Tensor:
 
 def visible(looks: torch.Tensor, scope: str) -> Any:
     """Of mixed identity batches (calls, N, N): the independent lambdas that show a partner and are neither
-    nearly 0 nor nearly 1. ``scope``: of one lambda a batch one, of one a pair half of the rows."""
+    nearly 0 nor nearly 1. ``scope``: of one lambda a batch one, of one a pair half of the rows, of one a
+    group of samples each that differs."""
     size, found = looks.shape[1], []
     rows = {"batch": 1, "pair": size // 2}.get(scope, size)
     for look in looks.numpy():
@@ -98,7 +99,8 @@ def visible(looks: torch.Tensor, scope: str) -> Any:
         seen = (look.sum(axis=1) - own > VISIBLE) & (own > VISIBLE)
         if scope == "pair":
             seen = seen & (np.arange(size) < size // 2)
-        found += own[seen][:rows].tolist()
+        lams = np.unique(own[seen]) if scope == "group" else own[seen]
+        found += lams[:rows].tolist()
     return np.asarray(found)
 
 
@@ -167,7 +169,7 @@ class Mix(Subject):
     technique: ClassVar[str] = "mixup"
     convention_values: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "lambda": ("folded", "beta", "other"),
-        "lambda_scope": ("sample", "pair", "batch"),
+        "lambda_scope": ("sample", "pair", "group", "batch"),
         "pairing": ("permutation", "roll", "flip", "independent", "other"),
         "applied": ("always", "sometimes"),
         "alpha_nonpositive": ("off", "refused"),
@@ -470,7 +472,7 @@ class Mix(Subject):
         rows were looked at, and the answer that stands for them."""
         size = 16
         scope = self.conventions.get("lambda_scope", "sample")
-        rows = {"batch": 1, "pair": size // 2}.get(scope, size)
+        rows = {"batch": 1, "pair": size // 2, "group": size // 8}.get(scope, size)
         answer = self.stream(size, alpha, seed, -(-count // rows))
         answer.call.do(f"lams = visible(looks, {scope!r})")
         return answer.see("lams"), -(-count // rows) * rows, answer
@@ -721,7 +723,7 @@ def _pairing(looks: list[Any]) -> str:
 
 
 def _scope(looks: list[Any]) -> str:
-    """From rows with a partner: one lambda for all, one for i and its mirror image, or one each."""
+    """From rows with a partner: one lambda for all, for i and its mirror image, for a group, or one each."""
     shared = paired = True
     for weights in looks:
         own = np.diag(weights)
@@ -729,7 +731,12 @@ def _scope(looks: list[Any]) -> str:
         shared &= bool(np.ptp(own[seen]) < 1e-6) if seen.any() else True
         both = seen & seen[::-1]
         paired &= bool(np.all(np.abs(own - own[::-1])[both] < 1e-6))
-    return "batch" if shared else "pair" if paired else "sample"
+    if shared or paired:
+        return "batch" if shared else "pair"
+    seen = [np.diag(look)[probes.partners(look) != np.arange(len(look))] for look in looks]
+    # in groups of samples, as ghost batches are: of all that are mixed, half are different at most
+    grouped = sum(len(np.unique(lams)) for lams in seen) <= sum(map(len, seen)) / 2
+    return "group" if grouped else "sample"
 
 
 SUBJECT = Mix
