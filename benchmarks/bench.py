@@ -29,7 +29,7 @@ LIBRARIES = (
 )
 LOSSES = {
     "512 x 32000, float32": 0.75,
-    "512 x 32000, bfloat16": 1.0,
+    "512 x 32000, bfloat16": 0.8,
     "16 x 50000, float32": 1.0,
     "256 x 1000, float32": 1.0,
     "128 x 10, float32": 1.1,
@@ -68,6 +68,10 @@ What was tried where a goal below is missed:
   The sum of the logits in place of that of the differences from the largest saves 16 us, and loses
   digits where the logits are large; their sum in float64 takes longer than it saves; log_softmax and exp
   (0.1 ms more) and blocks of 2^15 to 2^20 logits (none is faster) were measured too.
+- The loss at 512 x 32 000 in float32 takes 1.5 of one read and one write, where 1.3 is aimed at. The
+  exponentials in place and one product with slope / sum, instead of softmax, its largest and a scaled sum,
+  are two passes fewer and took 1.33 of the time; blocks of 2^17 logits took 1.11 (one run, in turns, on a
+  busy machine).
 
 {machine}, {cores} cores, {today}; Python {python}; {versions}.
 Command: `make bench`
@@ -132,6 +136,11 @@ def goals(results: dict[str, Any]) -> Iterator[tuple[str, float, float]]:
     for size, goal in LOSSES.items():
         title = f"loss, forward and backward, {size}, cpu"
         yield f"loss, {size}, to its fastest peer", beside(title, "lawful", losses), goal
+    large = "loss, 512 x 32000, float32"
+    title = f"{large.replace('loss,', 'loss, forward and backward,')}, cpu"
+    yield f"{large}, to one read, one write", beside(title, "lawful", ["one read, one write"]), 1.3
+    nested, parts = "lawful, a dict of image, table", "lawful, image and table apart"
+    yield "mixup, a dict of two, to its parts apart", beside("mixup besides", nested, [parts]), 1.0
     for title, each in peaks.items():
         yield f"{title}, to F.cross_entropy", each["lawful"] / each["F.cross_entropy"], 1.0
     for size, goal in {"64 x 3 x 224 x 224": 1.4, "128 x 3 x 64 x 64": 2.0}.items():

@@ -81,7 +81,8 @@ def besides(size: int) -> tuple[str, Ratios]:
     """What is mixed besides one image and one label, beside a copy of all that is mixed."""
     images, masks = torch.randn(size, 3, 64, 64), torch.randint(10, (size, 64, 64))
     target, values = torch.randint(10, (size,)), torch.rand(size, 10)
-    several = {"image": images, "table": torch.randn(size, 64), "mask": torch.rand(size, 64) < 0.5}
+    table = torch.randn(size, 64)
+    several = {"image": images, "table": table, "mask": torch.rand(size, 64) < 0.5}
     calls: dict[str, Callable[[], object]] = {
         "one read, one write of the images": images.clone,
         "lawful, a class a sample, pairs": lambda: mixup(images, target),
@@ -89,6 +90,8 @@ def besides(size: int) -> tuple[str, Ratios]:
         "lawful, a class a pixel, rows of 10": lambda: mixup(images, masks, num_classes=10),
         "lawful, 10 labels": lambda: mixup(images, values),
         "lawful, a dict of image, table, mask": lambda: mixup(several, target),
+        "lawful, a dict of image, table": lambda: mixup({"image": images, "table": table}, target),
+        "lawful, image and table apart": lambda: (mixup(images, target), mixup(table, target)),
     }
     return f"mixup besides, {size} x 3 x 64 x 64, float32, cpu", ratios("mixup besides", calls)
 

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from lawful.properties.harness.report import Implementation, Report
+from lawful.properties.harness.terminal import summary
 from lawful.properties.harness.vectors import write
 from lawful.properties.harness.vectors.verdicts import verdicts
 
@@ -36,8 +37,9 @@ def report(modules: Path) -> Report:
         "tf.losses.softmaxCrossEntropy(onehotLabels, logits, weights, labelSmoothing, reduction), "
         "tf.losses.sigmoidCrossEntropy(multiClassLabels, logits, weights, labelSmoothing)",
         {"off_target": "uniform", "offset": "cross_entropy", "multilabel": "outcomes"},
-        "tfjs",
-        ("No Python: it answered the vectors of `lawful vectors`, under Node, on its CPU backend.",),
+        target="tfjs",
+        identity="@tensorflow/tfjs:losses",
+        remarks=("No Python: it answered the vectors of `lawful vectors`, under Node, on its CPU backend.",),
     )
     return verdicts(
         json.loads(vectors.read_text()),
@@ -66,7 +68,7 @@ def main() -> int:
     install(options.modules)
     found = report(options.modules)
     found.write_json(options.json)
-    print(f"{found.summary()}; the report is {options.json}")
+    print(f"{summary(found)}; the report is {options.json}")
     return 0
 
 

@@ -388,7 +388,7 @@ def reductions_agree(
     epsilon = loss.allowed(epsilon, batch.num_classes)
     taken = loss.reductions()
     if len(taken) < 2:
-        raise Unasked("it refuses all reductions but one")
+        raise Unasked("it refuses all reductions but one, or knows no other")
     target, features = beside_others(loss, beside, batch.target, ignored, weight[: batch.num_classes])
     if features and taken[:2] == ["none", "sum"]:  # a mean beside them is a convention
         each, total = (loss(batch.logits, target, epsilon, reduction=name, **features) for name in taken[:2])
@@ -823,7 +823,7 @@ def large_batches_are_no_other(loss: Loss, beside: str) -> None:
         target[1:] = [features["ignore_index"]] * (size - 1)
     elif beside == "class weights":
         features["weight"] = [0.5 + k % 4 for k in range(num_classes)]
-    elif beside in ("none", "sum") and loss.takes(reduction=beside):
+    elif beside in ("none", "sum") and beside in loss.reductions():
         features["reduction"] = beside
     scale, times = 2.0 if beside in ("none", "a slope") else 1.0, 2 if beside == "a second backward" else 1
     # PyTorch's own derivative of many classes is off by a thousand roundings: of their loss alone
@@ -1073,7 +1073,7 @@ def inputs_not_modified(loss: Loss, batch: Batch, epsilon: float) -> None:
     if "weight" in loss.features:
         features["weight"] = [1.0 + k for k in range(batch.num_classes)]
     if "ignore_index" in loss.features:
-        features["ignore_index"] = batch.target[0]
+        features["ignore_index"] = loss.ignorable(batch.target[0])
     answer = loss(batch.logits, batch.target, epsilon, look_after=True, **features)
     loss.same("logits after the call", answer.after["logits"], loss.rounded(batch.logits))
     loss.same("target after the call", answer.after["target"], np.asarray(batch.target, float))

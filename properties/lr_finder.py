@@ -557,7 +557,24 @@ def sweeps_every_param_group(finder: Finder, losses: list[float], warms_up: bool
 )
 @draws(losses=calm_losses())
 def gradients_do_not_accumulate(finder: Finder, losses: list[float]) -> None:
-    answer = finder([1.0] * len(losses))
+    _gradients(finder, finder([1.0] * len(losses), setting="an unused optimizer"))
+
+
+@finder_law(
+    "the gradient at step 0 is that of batch 0, also where the model comes with gradients",
+    why="A model may have been looked at before: what is left of that is no part of the test.",
+    source="documentation of torch.optim.Optimizer.zero_grad",
+    sees=("gradients",),
+    severity="edge",
+    rests_on=("gradients_do_not_accumulate",),
+)
+@draws(losses=calm_losses())
+def gradients_of_before_do_not_count(finder: Finder, losses: list[float]) -> None:
+    _gradients(finder, finder([1.0] * len(losses)))
+
+
+def _gradients(finder: Finder, answer: Sweep) -> None:
+    """Raises LawBroken where a step's gradient is not that of its batch."""
     _took_steps(finder, answer)
     grads = answer.see("[grads[0] for _, grads, _ in script.steps]")
     right = np.asarray([np.mean(seen) if seen else np.nan for _, _, seen in answer.script.steps])

@@ -114,7 +114,7 @@ def sweeps_are_averaged(finder: Finder, count: int, n: int, explodes: bool) -> N
     finder.same("weights at the beginning of each sweep", found, np.full(count, begins[0]))
     mean, spread = reference.mean_of_sweeps(rows)
     finder.agree("mean of the sweeps' losses", answer.value, mean, RELATIVE * np.abs(mean))
-    shown = answer.see("() if result.spread is None else result.spread")
+    shown = answer.part("() if result.spread is None else result.spread")
     finder.agree("spread of the sweeps' losses", shown, spread, RELATIVE * (1 + np.abs(spread)))
     if not explodes:
         alike = answer.see(f"float(script.means[:{n}] == script.means[{n}:{2 * n}])")
@@ -138,7 +138,7 @@ def group_suggestions_keep_the_ratio(finder: Finder, steepest: int, groups: int)
     if call.names["for_groups"] is None or answer.suggestion is None:
         check = ("for_groups is not None and suggestion is not None", call)
         raise LawBroken("suggestions for the groups", "a", "rate for each", None, check=check)
-    found = answer.see("for_groups")
+    found = answer.part("for_groups")
     swept = np.asarray([rates for rates, _, _ in answer.script.steps])
     right = reference.for_groups(answer.suggestion, swept[0] / swept[0, 0])
     finder.agree("suggestions for the groups", found, right, 1e-3 * right)
@@ -171,12 +171,12 @@ def explanation_says_the_rate_and_why(finder: Finder, shape: str, steepest: int)
         check = ("isinstance(words, str)", call)
         raise LawBroken("words for the suggestion", "a", "sentence", words, check=check)
     if answer.suggestion is None:
-        told = answer.see("tells_why(words)")
+        told = answer.part("tells_why(words)")
         finder.same(f"whether {words!r} says that nothing is suggested, and why", told, 1.0)
         return
-    rate = answer.see("says(words, [suggestion])")
+    rate = answer.part("says(words, [suggestion])")
     finder.same(f"whether {words!r} says the suggested rate, {answer.suggestion:.3g}", rate, 1.0)
-    reason = answer.see("says(without(words, suggestion), [*lrs, *losses])")
+    reason = answer.part("says(without(words, suggestion), [*lrs, *losses])")
     finder.same(f"whether {words!r} says a rate or a loss of the curve besides", reason, 1.0)
 
 
@@ -202,6 +202,6 @@ def plot_marks_every_rule(finder: Finder, steepest: int) -> None:
     for name, lr in call.names["suggested"].items():
         if lr is None:
             continue
-        marks = answer.see(f"drawn.marks(suggested[{name!r}])")
+        marks = answer.part(f"drawn.marks(suggested[{name!r}])")
         finder.at_least(f"number of marks where what {name} suggests meets the curve", marks, 1)
         finder.same(f"whether the legend says {name}", answer.see(f"float({name!r} in legend)"), 1.0)

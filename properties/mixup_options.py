@@ -89,7 +89,7 @@ def classes_of_places_are_mixed_alike(mix: Mix, size: int, alpha: float, seed: i
         rows = np.moveaxis(z, 1, -1).reshape(-1, classes)
         bound = 2 * tolerances.row_error(mix.precision, rows) + 16 * mix.weight_error()
         mean_bound = tolerances.reduced_error(mix.precision, bound, losses, losses.size)
-        mix.agree("its own loss of the mixed places", answer.see("loss"), losses.mean(), mean_bound)
+        mix.agree("its own loss of the mixed places", answer.part("loss"), losses.mean(), mean_bound)
 
 
 @law(
@@ -180,7 +180,7 @@ def masks_are_joined(mix: Mix, size: int, alpha: float, seed: int, longest: int)
     joined = read(answer, f'result[0]["mask"][{seen}]', "mask of the mixture")
     mix.agree("mask of the mixture", joined, either[seen].astype(float), 0.0)
     right = reference.mix(sequence, sequence[partner], own)
-    mix.agree("mixed sequences", answer.see('result[0]["sequence"]'), right, 2 * mix.weight_error())
+    mix.agree("mixed sequences", answer.part('result[0]["sequence"]'), right, 2 * mix.weight_error())
 
 
 def _floats(mix: Mix, call: Call, name: str, values: Any) -> None:

@@ -157,7 +157,7 @@ def test_a_right_loss_exits_0_with_a_report_of_schema_2(tmp_path):
     assert report["command"].startswith("lawful check right.py:BySmoothing")
     (one,) = report["implementations"]
     about = {"name", "technique", "version", "called_as", "conventions", "target", "identity"}
-    about |= {"remarks", "pictured"}
+    about |= {"remarks", "pictured", "reading"}
     assert set(one) == about | {"counts", "findings", "results"}
     assert one["counts"] == {v: sum(r["verdict"] == v for r in one["results"]) for v in COUNTS}
     keys = {"property", "device", "dtype", "verdict", "examples", "worst_error", "seconds", "message"}

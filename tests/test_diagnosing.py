@@ -19,8 +19,9 @@ from lawful.properties.subjects.failures import NoAnswer
 
 from . import command
 from .asked import check_on_cpu
-from .miniatures import right, wrong
+from .miniatures import people, right, wrong
 
+_SHARE = "inputs_and_targets_share_lambda_and_partner"
 SOURCE = """
 import torch.nn.functional as F
 
@@ -194,6 +195,36 @@ def test_a_place_where_a_fault_was_seen_is_one_that_a_reader_can_go_to(source, p
 
 
 def test_nothing_is_said_of_nothing():
-    assert diagnose_each(None, [[]]) == [None]
+    assert list(diagnose_each(None, [[]])) == []
     assert findings([]) == []
     assert Implementation("mine", "mixup", None, "", {}).with_reading({}).reading is None
+
+
+@pytest.mark.parametrize(
+    ("code", "law", "change"),
+    [
+        ("softmax_first", "matches_reference", "Leave the first softmax out"),
+        (
+            "mean_of_everything",
+            "matches_reference",
+            "Sum over the classes, then take the mean over the samples",
+        ),
+        ("OverSamples", "matches_reference", "The classes are dimension 1: dim=1"),
+        ("spread_over_others_and_target", "matches_reference", "q_y = 1 - e + e/(K - 1)"),
+        ("labels_exchanged", _SHARE, "lam y + (1 - lam) y[partner]"),
+        ("labels_folded", _SHARE, "Fold it once, before both"),
+        ("multiplied_first", _SHARE, "Read x[partner] first"),
+        (
+            "average_from_zero",
+            "takes_the_steps_asked",
+            "Divide by 1 - b^(i + 1), or start from the first loss",
+        ),
+        ("never_cleared", "gradients_do_not_accumulate", "Call optimizer.zero_grad() in each step"),
+        ("first_group_alone", "sweeps_every_param_group", "for group in optimizer.param_groups"),
+    ],
+)
+def test_the_first_lines_are_enough_to_mend_it(code, law, change):
+    report = check_on_cpu(f"{people.__file__}:{code}", dtypes=["float32"], only=[law])
+    said = str(report).split("\nbroken ")[1].splitlines()
+    assert said[0].startswith(law)
+    assert change in said[1]

@@ -360,6 +360,15 @@ def test_of_a_class_the_method_that_fits_is_taken(tmp_path):
     assert "trainer.py:Both.loss  (label_smoothing)" in str(told.value)
 
 
+def test_a_method_that_another_one_calls_is_a_part_of_it(tmp_path):
+    code = METHODS.replace(
+        "lam, index", "return self.mixed(x, y)\n\n    def mixed(self, x, y):\n        lam, index"
+    )
+    (tmp_path / "trainer.py").write_text(code)
+    (subject,) = find(f"{tmp_path}/trainer.py:Trainer").subjects
+    assert subject.adapter.shown_as.startswith("Trainer(alpha=alpha).mix(inputs, target)")
+
+
 def test_a_name_that_a_script_has_not_is_told_with_what_it_has(folder):
     with pytest.raises(UsageError) as told:
         find(f"{folder}/train.py:smooth_c")

@@ -10,7 +10,7 @@ from lawful.properties import check
 from lawful.properties.harness import outputs
 from lawful.properties.harness.mathml import mathml
 from lawful.properties.harness.page import linked, page, sentences, view
-from lawful.properties.harness.pictures import picture
+from lawful.properties.harness.pictures import picture, picture_of_a_reading
 
 from . import command
 from .asked import needs
@@ -207,7 +207,28 @@ def test_pictures_name_their_axes(numbers, words):
     assert "nan" not in drawn
 
 
+_Q = {"classes": 3, "epsilon": 0.1, "target": 0, "q": [0.9, 0.033, 0.033], "right": [0.933, 0.033, 0.033]}
+_RATES = {"n": 3, "rates": [1e-5, 1e-3, 1e-1], "right": [1e-5, 1e-2, 1e1], "recorded": [1e-3, 1e-1, 0.0]}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words", "rows"),
+    [
+        (_Q, "0.9 for 0.933", 3),
+        ({"inputs": [[0.4, 0.6], [0.0, 1.0]], "targets": [[0.4, 0.6], [1.0, 0.0]]}, "targets", 6),
+        (_RATES, "dotted: what it recorded", 0),
+        ({**_RATES, "recorded": _RATES["rates"]}, "dashed: what is right", 0),
+    ],
+)
+def test_what_was_read_is_drawn_beside_what_is_right(numbers, words, rows):
+    drawn = picture_of_a_reading("<mine>", numbers)
+    ElementTree.fromstring(drawn)
+    assert words in drawn
+    assert drawn.count("class='bar'") == rows
+
+
 def test_what_was_not_seen_is_not_drawn():
+    assert picture_of_a_reading("mine", {}) == ""
     assert picture("mine", {}) == ""
     assert picture("mine", {"classes": [2], "error": {}}) == ""
 

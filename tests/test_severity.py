@@ -54,6 +54,12 @@ def test_dtypes_with_one_cause_are_one_finding_and_others_are_not():
     assert len(findings([rows[0], row("law", message="slope is 0, expected 1", dtype="float64")])) == 2
 
 
+def test_one_error_is_one_finding_whichever_law_it_ends():
+    told = "raised ZeroDivisionError: division by zero"
+    rows = [row("a", "edge", message=told), row("b", message=told), row("c", message="raised TypeError")]
+    assert [(each.property, each.also) for each in findings(rows)] == [("b", ("a",)), ("c", ())]
+
+
 def test_the_most_severe_comes_first_and_words_count():
     found = findings([row("a", "guard"), row("b", "edge"), row("c", "guard"), row("d")])
     assert [f.property for f in found] == ["d", "b", "a", "c"]

@@ -66,7 +66,7 @@ DEVIATES = {
         | {
             "one_batch_or_step_is_no_crash",
             "schedule_hits_both_ends",
-            "gradients_do_not_accumulate",
+            "gradients_of_before_do_not_count",
             "restores_optimizer",
             "restores_after_error",
         },

@@ -17,7 +17,8 @@ from lawful.properties.subjects.failures import NotUnderstood
 from lawful.properties.subjects.subject import silence
 
 from .asked import check_on_cpu as check
-from .miniatures import forms_losses, forms_mixups
+from .miniatures import forms_losses, forms_mixups, narrow_losses
+from .miniatures.forms import _run as forms_run
 
 twin.why_absent()
 SHARES = "inputs_and_targets_share_lambda_and_partner"
@@ -266,6 +267,97 @@ def test_class_weights_are_given_as_they_are_taken(name, source):
         code = getattr(forms_losses, name)
         subject = understand_target(code, name, forms_losses.__name__)
     assert source in subject.adapter.imports.replace('"', "'")
+
+
+# what it does not take is not asked
+
+
+NARROW = {
+    "MoreThanTwoClasses": {"matches_reference"},
+    "sample_weights": {"matches_reference"},
+    "IgnoresItsOwn": {"ignored_targets_do_not_count"},
+    "MeanOrSum": {"reductions_agree"},
+}
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_what_it_does_not_take_narrows_the_question(name):
+    laws = ["matches_reference", "ignored_targets_do_not_count", "reductions_agree", "inputs_not_modified"]
+    asked = {"only": laws}
+    right = check(getattr(narrow_losses, name), **asked)
+    assert right.counts()["broken"] == right.counts()["error"] == 0
+    twin = next(n for n in (f"{name}Wrong", f"{name}_wrong") if hasattr(narrow_losses, n))
+    wrong = check(getattr(narrow_losses, twin), **asked)
+    assert {f.property for f in wrong.findings() if f.severity == "wrong"} == NARROW[name]
+
+
+def test_classes_that_end_in_an_error_are_said_and_not_asked():
+    subject = understood(narrow_losses.MoreThanTwoClasses)
+    assert subject.refused_classes.keys() == {1, 2}
+    assert "For 2 classes it ends in an error (ZeroDivisionError: " in subject.remarks()[-1]
+
+
+def test_weights_of_samples_are_no_class_weights():
+    assert "weight" not in understood(narrow_losses.sample_weights).features
+    assert "weight" not in understood(narrow_losses.SampleWeights).features
+    wrong = check(narrow_losses.class_weights_wrong, only=["class_weights_follow_convention"])
+    assert {f.severity for f in wrong.findings()} == {"wrong"}
+
+
+def test_a_reduction_that_changes_nothing_is_wrong():
+    report = check(narrow_losses.ReductionWithoutEffect, only=["reductions_agree"])
+    assert {f.severity for f in report.findings()} == {"wrong"}
+
+
+def test_what_code_ignores_by_default_is_asked():
+    subject = understood(narrow_losses.IgnoresItsOwn)
+    assert [subject.ignorable(index) for index in (-100, -1, 0)] == [255, 255, 0]
+
+
+# what is no history
+
+
+def what_trained(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """It keeps what it trained, as it was and as it is."""
+    lrs, losses = forms_run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    before = {"optimizer_state": optimizer.state_dict(), "model_state": model.state_dict()}
+    return {**before, "weights": list(model.parameters()), "lrs": lrs, "losses": losses}
+
+
+def what_trained_alone(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    kept = what_trained(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    return {name: value for name, value in kept.items() if name not in ("lrs", "losses")}
+
+
+class LossOfItsOwn:
+    """It keeps what it trains on, too."""
+
+    def __init__(self, model, loader, optimizer, initial_lr=1e-8, final_lr=10.0):
+        self.model, self.loader, self.optimizer = model, loader, optimizer
+        self.initial_lr, self.final_lr = initial_lr, final_lr
+        self.losses, self.lrs = [], []
+
+    def find(self):
+        factor = (self.final_lr / self.initial_lr) ** (1 / (len(self.loader) - 1))
+        for step, (x, y) in enumerate(self.loader):
+            lr = self.optimizer.param_groups[0]["lr"] = self.initial_lr * factor**step
+            self.optimizer.zero_grad()
+            loss = F.cross_entropy(self.model(x), y)
+            loss.backward()
+            self.optimizer.step()
+            self.losses.append(loss.item())
+            self.lrs.append(lr)
+
+
+def test_what_is_trained_on_is_no_history():
+    adapter = understood(LossOfItsOwn, "lr_finder").adapter
+    assert "lrs = finder.lrs, losses = finder.losses" in adapter.shown_as
+
+
+def test_a_weight_or_a_state_is_no_history():
+    adapter = understood(what_trained, "lr_finder").adapter
+    assert "lrs = result['lrs'], losses = result['losses']" in adapter.shown_as
+    assert "history" not in understood(what_trained_alone, "lr_finder").adapter.features
 
 
 # how much it takes to say so

@@ -606,6 +606,26 @@ class FirstGroupOnly(Right):
         optimizer.param_groups[0]["lr"] = lr
 
 
+@fault(
+    "XR120",
+    "zero_grad comes after the step: what was left from before counts in the first",
+    "fastai 2.8.12, Learner",
+    "gradients_of_before_do_not_count",
+    change="Call optimizer.zero_grad() before each backward, the first one too.",
+)
+class ClearsAfterTheStep(Right):
+    begun = False
+
+    def check(self, start_lr: float, end_lr: float, num_iter: int, loader: Any) -> None:
+        super().check(start_lr, end_lr, num_iter, loader)
+        self.begun = False
+
+    def zero_grad(self, optimizer: Any) -> None:
+        if self.begun:
+            optimizer.zero_grad()
+        self.begun = True
+
+
 @fault("R16", "zero_grad is forgotten", _PLAUSIBLE, "gradients_do_not_accumulate")
 class GradientsAccumulate(Right):
     def zero_grad(self, optimizer: Any) -> None:

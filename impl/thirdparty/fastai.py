@@ -142,7 +142,7 @@ ADAPTERS = (
                 seen_in="2.8.12",
             ),
             Deviation(
-                "gradients_do_not_accumulate",
+                "gradients_of_before_do_not_count",
                 "zero_grad comes after the step: a gradient left from before counts in the first step",
                 r"gradients is 3\.125 at \[0\]",
                 {"losses": [1.0] * 6},

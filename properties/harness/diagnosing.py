@@ -21,8 +21,8 @@ _SHARE = 0.1
 """Of the time that the laws took, a reading may take this much."""
 _LEAST = 2.0
 """Seconds that it may take however fast they were."""
-SECONDS = 60.0
-"""For the diagnoses of one implementation."""
+SECONDS = 30.0
+"""For the diagnoses of one implementation: what is known by then is said."""
 
 
 def said(cases: Iterable[Case], rows: list[Result]) -> tuple[list[Result], Readings]:
@@ -62,14 +62,10 @@ def diagnosed(subject: Subject, rows: list[Result]) -> list[Result]:
         return rows
     rows = list(rows)
     with _trying(subject, SECONDS):
-        said = diagnose_each(subject.on("cpu", "float32"), groups)
-        for finding, diagnosis in zip(found, said, strict=True):
-            if diagnosis is not None:
-                row = finding.rows[0]
-                seen = f" Seen in {diagnosis.seen}." if diagnosis.seen else ""
-                rows[rows.index(row)] = replace(
-                    row, diagnosis=f"{diagnosis.text}{seen}", fault=diagnosis.fault
-                )
+        for number, diagnosis in diagnose_each(subject.on("cpu", "float32"), groups):
+            row = found[number].rows[0]
+            seen = f" Seen in {diagnosis.seen}." if diagnosis.seen else ""
+            rows[rows.index(row)] = replace(row, diagnosis=f"{diagnosis.text}{seen}", fault=diagnosis.fault)
     return rows
 
 

@@ -43,14 +43,27 @@ def findings(rows: Iterable[Result]) -> list[Finding]:
     asked = {(row.property, row.device, row.dtype) for row in rows if row.verdict != "unsupported"}
     anywhere = {row.property: row for row in reversed(kept)}
 
-    def root(row: Result) -> Result:
+    def below(row: Result) -> Result | None:
         for name in row.rests_on:
             case = (name, row.device, row.dtype)
             # what it rests on may not be asked in this dtype: what it says elsewhere goes for it
-            below = by_case.get(case) if case in asked else anywhere.get(name)
-            if below is not None and not row.stale:
-                return root(below)
-        return row
+            found = by_case.get(case) if case in asked else anywhere.get(name)
+            if found is not None and not row.stale:
+                return found
+        return None
+
+    # one error, whichever law it ends, is one cause: the most severe law tells it
+    raising: dict[str, Result] = {}
+    for row in sorted(kept, key=lambda row: severity.ORDER.index(row.severity)):
+        by_itself = row.verdict == "broken" and not row.stale and below(row) is None
+        if by_itself and (row.message or "").startswith("raised "):
+            raising.setdefault(row.cause(), row)
+
+    def root(row: Result) -> Result:
+        if (found := below(row)) is not None:
+            return root(found)
+        first = raising.get(row.cause(), row)
+        return row if row.verdict != "broken" or row.stale or first.property == row.property else first
 
     wider = {(row.property, row.verdict): row.cause() for row in reversed(kept) if row.dtype not in HALF}
     here = {(row.property, row.verdict): row.cause() for row in reversed(kept) if row.device == "cpu"}

@@ -16,7 +16,7 @@ from lawful.impl.contracts import SEVERITIES, WAYS
 from lawful.properties.harness import severity
 from lawful.properties.harness.latex import mathml_of
 from lawful.properties.harness.mathml import mathml
-from lawful.properties.harness.pictures import picture
+from lawful.properties.harness.pictures import picture, picture_of_a_reading
 from lawful.properties.harness.report import SHORT_DTYPES, URGENCY
 
 SYMBOLS = {"holds": "✓", "broken": "✗", "deviates": "≠", "unsupported": "–", "error": "!"}
@@ -146,8 +146,17 @@ def _implementation(info: Mapping[str, Any], each: Mapping[str, Any], names: Cou
         "words": sentences([{**each, "target": ""}])[0][1],
         "ways": {k: v for k, v in each["conventions"].items() if k in WAYS},
         "choices": {k: v for k, v in each["conventions"].items() if k not in WAYS},
-        "picture": picture(each["name"], each.get("pictured") or {}),
+        "picture": _pictures(each),
     }
+
+
+def _pictures(each: Mapping[str, Any]) -> str:
+    """What is seen of it; and of what is wrong, what was read of it beside what is right."""
+    numbers = each.get("pictured") or {}
+    wrong = any(f["verdict"] == "broken" and f["severity"] == "wrong" for f in each["findings"])
+    read = picture_of_a_reading(each["name"], numbers.get("reading") or {}) if wrong else ""
+    seen = "" if "rates" in numbers and read else picture(each["name"], numbers)
+    return seen + read  # of a schedule, both would be one picture
 
 
 def _reading(each: Mapping[str, Any]) -> dict[str, str]:

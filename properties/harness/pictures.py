@@ -29,6 +29,85 @@ def picture(name: str, numbers: Mapping[str, Any]) -> str:
     return _errors(name, numbers) if numbers.get("error") else ""
 
 
+def picture_of_a_reading(name: str, numbers: Mapping[str, Any]) -> str:
+    """Of what was read of code that is wrong, beside what is right; empty where that is no picture."""
+    if "q" in numbers:
+        return _bars(name, numbers)
+    if "inputs" in numbers:
+        return _matrices(name, numbers)
+    return _rates(name, numbers) if numbers.get("recorded") else ""
+
+
+def _bars(name: str, numbers: Mapping[str, Any]) -> str:
+    """q of each class; the right one as a dashed outline."""
+    q, right = numbers["q"], numbers["right"]
+    lowest, highest = min(0.0, *q), max(*q, *right) * 1.15
+    x, y = _linear(0, len(q), _LEFT, _WIDTH - _RIGHT), _linear(lowest, highest, _HEIGHT - _BOTTOM, _TOP)
+    drawn, ticks = [], []
+    for k, (found, wanted) in enumerate(zip(q, right, strict=True)):
+        left, width = x(k + 0.2), x(0.6) - x(0)
+        top, high = y(max(found, 0)), y(min(found, 0)) - y(max(found, 0))
+        drawn.append(
+            f"<rect class='bar' x='{left:.1f}' y='{top:.1f}' width='{width:.1f}' height='{high:.1f}'/>"
+            f"<path class='expected' d='M{left:.1f},{y(0):.1f}V{y(wanted):.1f}h{width:.1f}V{y(0):.1f}'/>"
+            f"<text x='{left + width / 2:.1f}' y='{min(top, y(wanted)) - 5:.1f}' text-anchor='middle'>"
+            f"{found:.3g}{'' if abs(found - wanted) < 1e-6 else f' for {wanted:.3g}'}</text>"
+        )
+        ticks.append((k + 0.5, "y" if k == numbers["target"] else str(k)))
+    caption = (
+        f"q of {name} at epsilon {numbers['epsilon']:g}, K = {numbers['classes']}; dashed: what is right"
+    )
+    return _figure(caption, drawn, _axes("class", "q", ticks, [(0, "0")], x, y))
+
+
+def _matrices(name: str, numbers: Mapping[str, Any]) -> str:
+    """The shares of the samples in each mixed row: of the inputs, and of the targets."""
+    size, drawn = len(numbers["inputs"]), []
+    side = (_WIDTH - 4 * _RIGHT) / 2
+    cell = side / size
+    for number, part in enumerate(("inputs", "targets")):
+        left = _RIGHT + number * (side + 2 * _RIGHT)
+        drawn.append(f"<text x='{left + side / 2:.1f}' y='14' text-anchor='middle'>{part}</text>")
+        drawn.append(f"<rect class='axis' x='{left:.1f}' y='{_TOP}' width='{side:.1f}' height='{side:.1f}'/>")
+        for i, row in enumerate(numbers[part]):
+            for j, share in enumerate(row):
+                strength = min(1.0, abs(share))
+                if strength > 0.01:
+                    drawn.append(
+                        f"<rect class='bar' x='{left + j * cell:.1f}' y='{_TOP + i * cell:.1f}' "
+                        f"width='{cell:.1f}' height='{cell:.1f}' style='opacity: {strength:.2f}'/>"
+                    )
+    caption = f"Which samples are in each row that {name} mixed, and in its target: they should be alike"
+    return _figure(caption, drawn, "")
+
+
+def _rates(name: str, numbers: Mapping[str, Any]) -> str:
+    """The rates that the optimizer had, those that were recorded if they are others, and the right ones."""
+    curves = {part: numbers[part] for part in ("rates", "recorded", "right")}
+    if curves["recorded"] == curves["rates"]:
+        del curves["recorded"]
+    points = {part: [(i, rate) for i, rate in enumerate(rates) if rate > 0] for part, rates in curves.items()}
+    every = [rate for each in points.values() for _, rate in each]
+    last = max(1, *(len(rates) - 1 for rates in curves.values()))
+    x = _linear(0, last, _LEFT, _WIDTH - _RIGHT)
+    y = _logarithmic(min(every), max(every), _HEIGHT - _BOTTOM, _TOP)
+    kinds = {"right": ("expected", ""), "rates": ("seen", ""), "recorded": ("seen", "2 3")}
+    drawn = [_line(each, x, y, kinds[part][0], dashes=kinds[part][1]) for part, each in points.items()]
+    more = "; dotted: what it recorded" if "recorded" in curves else ""
+    return _figure(
+        f"Rates of {name} in {numbers['n']} steps; dashed: what is right{more}",
+        drawn,
+        _axes(
+            "step",
+            "learning rate",
+            [(i, str(i)) for i in (0, last)],
+            _decades(min(every), max(every)),
+            x,
+            y,
+        ),
+    )
+
+
 def _schedule(name: str, numbers: Mapping[str, Any]) -> str:
     rates, start, end = numbers["rates"], numbers["start"], numbers["end"]
     count = max(2, len(rates))

@@ -112,8 +112,11 @@ class Prover:
 
 
 def run_here(program: str, build: object) -> Ended:
-    """Runs a program whose ``build`` has no source that stands alone in this process, with that build."""
+    """Runs a program whose ``build``, or what that calls, has no source that stands alone: in this process,
+    with that build and the names that it sees."""
     module = ModuleType("__main__")
+    seen = getattr(build, "__globals__", {})
+    vars(module).update({name: value for name, value in seen.items() if not name.startswith("__")})
     vars(module)["build"] = build
     return _ended(program, module)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lawful.impl.faulty import Fault
@@ -35,26 +35,27 @@ def read(subject: Subject) -> Reading | None:
 
 def diagnose(subject: Subject, broken: Sequence[Broken]) -> Diagnosis | None:
     """Why these laws broke, and what to change; None where neither reading nor catalogue says it for sure."""
-    return diagnose_each(subject, [broken])[0]
+    return next((diagnosis for _, diagnosis in diagnose_each(subject, [broken])), None)
 
 
-def diagnose_each(subject: Subject, broken: Sequence[Sequence[Broken]]) -> list[Diagnosis | None]:
-    """As :func:`diagnose`, of the laws of several findings, which may have one cause."""
+def diagnose_each(subject: Subject, broken: Sequence[Sequence[Broken]]) -> Iterator[tuple[int, Diagnosis]]:
+    """As :func:`diagnose`, of the laws of several findings, which may have one cause: the number of a finding
+    and why it is there, as they are found. What is read comes first: to look among the faults takes long."""
     groups = [[row for row in rows if _law(subject, row.law) is not None] for rows in broken]
     every = tuple(row for rows in groups for row in rows)
     looked = _looked(subject, every) if every else None
-    offs = [_telling(subject, looked, _names(rows)) if rows else None for rows in groups]
-    found: list[Diagnosis | None] = [
-        _of(subject, off) if off and not off.vague and _explains(subject, off, _names(rows)) else None
-        for off, rows in zip(offs, groups, strict=True)
-    ]
-    left = [n for n, rows in enumerate(groups) if rows and found[n] is None]
-    together = _of_a_fault(subject, [row for n in left for row in groups[n]]) if left else None
-    for n in left:
-        fault = together or (_of_a_fault(subject, groups[n]) if len(left) > 1 else None)
-        off = offs[n]
-        found[n] = fault or (None if off is None else _of(subject, off))
-    return found
+    left: dict[int, Off | None] = {}
+    for number, rows in enumerate(groups):
+        off = _telling(subject, looked, _names(rows)) if rows else None
+        if off is not None and not off.vague and _explains(subject, off, _names(rows)):
+            yield number, _of(subject, off)
+        elif rows:
+            left[number] = off
+    together = _of_a_fault(subject, [row for number in left for row in groups[number]]) if left else None
+    for number, off in left.items():
+        found = together or (_of_a_fault(subject, groups[number]) if len(left) > 1 else None)
+        if found is not None or off is not None:
+            yield number, found or _of(subject, off)  # type: ignore[arg-type]
 
 
 def _of_a_fault(subject: Subject, rows: Sequence[Broken]) -> Diagnosis | None:

@@ -199,8 +199,9 @@ def _standing_in(fault: Fault, subject: Subject) -> _Asked:
         "called_as": "",
         "deviations": (),
     }
-    if hasattr(subject.adapter, "loss") and subject.adapter.loss is not None:
-        changes["loss"] = getattr(fault.adapter, "loss", None)
+    for name in ("loss", "accuracy"):
+        if getattr(subject.adapter, name, None) is not None:
+            changes[name] = getattr(fault.adapter, name, None)
     stand_in = replace(subject, adapter=replace(subject.adapter, **changes), answers=[])
     for name in _REMEMBERED:
         if hasattr(stand_in, name):

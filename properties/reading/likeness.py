@@ -32,7 +32,10 @@ def _same_call(a: Answer, b: Answer) -> bool:
     if a.dtype != b.dtype or not _equal(a.asked, b.asked, 0.0):
         return False
     bound = ROUNDINGS * 2 * tolerances.UNIT_ROUNDOFF[precision]
-    one, other = ((each.value, each.gradient, each.second, each.after, bool(each.printed)) for each in (a, b))
+    one, other = (
+        (each.value, each.gradient, each.second, each.after, each.parts, bool(each.printed))
+        for each in (a, b)
+    )
     if not _equal(one, other, bound):
         return False
     if isinstance(a, Mixed) and isinstance(b, Mixed):

@@ -15,7 +15,14 @@ from scipy.special import softmax
 from lawful.impl.contracts import WAYS, Adapter, LabelSmoothing
 from lawful.properties import probes, tolerances
 from lawful.properties.strategies import CLASS_COUNTS
-from lawful.properties.subjects.failures import LawBroken, NotAsked, NotUnderstood, Raised, first_line
+from lawful.properties.subjects.failures import (
+    LawBroken,
+    NotAsked,
+    NotUnderstood,
+    OutOfSight,
+    Raised,
+    first_line,
+)
 from lawful.properties.subjects.program import Call, Seen, literal
 from lawful.properties.subjects.subject import (
     ERRORS,
@@ -32,8 +39,7 @@ from lawful.properties.subjects.subject import (
 from lawful.properties.ways import UNDER, UNDER_WAY
 from lawful.reference import label_smoothing as reference
 
-_NO_WORD = "neither"
-"""A reduction that no code knows."""
+_UNKNOWN = "no such reduction"
 _PROBE_LOGITS = [[1.5, -0.5, 0.25], [0.5, 2.0, -1.0]]
 _PROBE_TARGET = [0, 2]
 
@@ -65,8 +71,14 @@ class Loss(Subject):
     adapter: LabelSmoothing
     narrow_epsilons: bool = False
     """Whether an epsilon of [0, 1] is refused at any number of classes."""
+    refused_classes: dict[int, str] = field(default_factory=dict)
+    """Numbers of classes for which it ends in an error, with its words: they are not asked."""
     refusals: dict[str, bool] = field(default_factory=dict)
     """By features: whether a call with them is refused."""
+    ignorables: dict[int, bool] = field(default_factory=dict)
+    """By index: whether it can be ignored."""
+    known_reductions: list[str] | None = None
+    """None until it was looked at."""
     taken: dict[tuple[float, int], float] = field(default_factory=dict)
     """By epsilon and number of classes: the epsilon that is asked in its place."""
 
@@ -94,6 +106,9 @@ class Loss(Subject):
         over; ``earlier``
         calls the same object so often with another batch of that shape first.
         """
+        shape = np.shape(logits)
+        if refused := self.refused_classes.get(shape[1] if len(shape) > 1 else 0):
+            raise OutOfSight(f"for {shape[1]} classes it ends in an error: {refused}")
         asked = {"logits": logits, "target": target, "epsilon": epsilon, "features": features}
         asked |= {"with_gradient": with_gradient, "along": along, "way": way, "layout": layout}
         answer = Answer({**asked, "scale": scale, "backwards": backwards, "earlier": earlier})
@@ -197,9 +212,25 @@ class Loss(Subject):
         return self.taken[key]
 
     def ignorable(self, index: int) -> int:
-        """An index to ignore near the one drawn: some can ignore a class alone, as padding is one."""
+        """An index to ignore near the one drawn: some can ignore a class alone, as padding is one. Where the
+        code has one of its own, which is no class, -100 stands for it, and so does one that it refuses."""
+        own = self.adapter.ignored
+        if own is not None and not 0 <= own <= max(CLASS_COUNTS):
+            return own if index == -100 or not self._ignores(index) else index
         in_range = self.conventions.get("ignored_index") == "in_range"
         return -index % 2 if in_range and index < 0 else index
+
+    def _ignores(self, index: int) -> bool:
+        """Whether a sample of this index is taken, where the index is to be ignored."""
+        if index not in self.ignorables:
+            try:
+                self(_PROBE_LOGITS, [index, *_PROBE_TARGET[1:]], self.allowed(0.25, 3), ignore_index=index)
+            except (Raised, LawBroken) as error:
+                self.ignorables[index] = isinstance(error, LawBroken)
+            else:
+                self.ignorables[index] = True
+            self.answers.pop()
+        return self.ignorables[index]
 
     @property
     def counts_ignored(self) -> bool:
@@ -312,8 +343,12 @@ class Loss(Subject):
             subject.features |= {name for name, end in ends.items() if subject._takes(end, 3)}
             if adapter.fixed_epsilon is None:
                 subject.features |= {"epsilon"}
+            subject.refused_classes = subject._refused_classes()
             subject.narrow_epsilons = not all(
-                subject._takes(e, k) for e in (0.0, 2.0**-20, 1.0) for k in CLASS_COUNTS
+                subject._takes(e, k)
+                for e in (0.0, 2.0**-20, 1.0)
+                for k in CLASS_COUNTS
+                if k not in subject.refused_classes
             )
             if adapter.arrays == "torch" or hasattr(subject.build(subject.allowed(0.1, 3)), "gradient"):
                 subject.features |= {"gradient"}
@@ -384,23 +419,28 @@ class Loss(Subject):
         return not self.refusals[key]
 
     def reductions(self) -> list[str]:
-        """Those that it takes, and knows: of words for which it gives what it gives for any other word, only
-        the one that it reduces by without being told."""
-        taken = [name for name in ("none", "sum", "mean") if self.takes(reduction=name)]
-        if not self.takes(reduction=_NO_WORD):
-            return taken
-        values = {name: self._of_two(name) for name in (*taken, _NO_WORD)}
-        alike = [name for name in taken if np.array_equal(values[name], values[_NO_WORD])]
-        usual = self.adapter.default_reduction
-        if usual in alike and 1 < len(alike) < len(taken):
-            return [name for name in taken if name not in alike or name == usual]
-        return taken
+        """The words that it takes for a reduction, and knows: one that gives what any unknown word gives, and
+        another reduction than it says, is none. Where all do, the option changes nothing: that is a fault."""
+        if self.known_reductions is None:
+            self.known_reductions = self._known_reductions()
+        return self.known_reductions
 
-    def _of_two(self, reduction: str) -> Any:
-        """The loss of two samples."""
-        value = self(_PROBE_LOGITS, _PROBE_TARGET, self.allowed(0.25, 3), reduction=reduction).value
-        self.answers.pop()
-        return value
+    def _known_reductions(self) -> list[str]:
+        words = [word for word in ("none", "sum", "mean") if self.takes(reduction=word)]
+        if len(words) < 2 or not self.takes(reduction=_UNKNOWN):
+            return words
+        found = {}
+        for word in (*words, _UNKNOWN):
+            found[word] = np.asarray(
+                self(_PROBE_LOGITS, _PROBE_TARGET, self.allowed(0.25, 3), reduction=word).value
+            )
+            self.answers.pop()
+        fallen = [word for word in words if np.array_equal(found[word], found[_UNKNOWN])]
+        if len(fallen) == len(words):
+            return words
+        by_sample = found[_UNKNOWN].shape == (len(_PROBE_TARGET),)
+        meant = "none" if by_sample else "mean" if "mean" in fallen else "sum"
+        return [word for word in words if word not in fallen or word == meant]
 
     def _takes(self, epsilon: float, num_classes: int) -> bool:
         if self.adapter.fixed_epsilon not in (None, epsilon):
@@ -410,6 +450,29 @@ class Loss(Subject):
         except (Raised, LawBroken):
             return False
         return True
+
+    def _refused_classes(self) -> dict[int, str]:
+        """Few, where more are taken: a formula divides by K - 1, or by K - 2, say."""
+        refused: dict[int, str] = {}
+        if self.adapter.documented.get("errors") == "named":
+            return refused  # its errors are promised, and asked
+        for classes in (1, 2):
+            try:
+                self([[0.0] * classes] * 2, [0, classes - 1], self.allowed(0.1, 3))
+            except Raised as error:
+                if self.not_its_doing(error.error) is None:
+                    refused[classes] = first_line(error.error)
+            except LawBroken:
+                continue
+        return refused
+
+    def remarks(self) -> list[str]:
+        few = [
+            f"For {classes} classes it ends in an error ({words}): laws were asked of more."
+            for classes, words in self.refused_classes.items()
+            if classes > 1
+        ]
+        return [*super().remarks(), *few]
 
     def _detect(self) -> dict[str, str]:
         """The conventions, and in ``works_in`` a downcast, in which the probe agrees with the reference."""

@@ -23,6 +23,7 @@ from lawful.properties.subjects.failures import (
     NotUnderstood,
     OutOfSight,
     Raised,
+    Unasked,
     first_line,
 )
 from lawful.properties.subjects.program import Call, Seen, literal
@@ -192,6 +193,8 @@ class Mix(Subject):
     """Odd batches raise: one law is about that, the others ask with even ones."""
     mixes: bool = True
     """Whether any partner was ever seen."""
+    own_classes: int | None = None
+    """Columns of its mixed targets, where it fixes their number itself: no more classes are asked."""
 
     def __call__(
         self,
@@ -226,6 +229,8 @@ class Mix(Subject):
         without ``parts_alike``, the channels and rows of an image may be different mixtures.
         """
         classes = num_classes or max(1, len(inputs))
+        if self.own_classes is not None and classes > self.own_classes:
+            raise Unasked(f"it has {self.own_classes} classes, and {classes} were asked")
         rank = rank or self.rank
         answer = Mixed(
             {"inputs": inputs, "target": target, "alpha": alpha, "num_classes": classes, "seed": seed}
@@ -313,6 +318,11 @@ class Mix(Subject):
         call.do(f"mixed = flat(result[0], {parts})")
         answer.value = call.see("mixed")
         call.do("labels = result[1] if len(result) == 2 else tuple(result[1:])")
+        if self.own_classes is not None:
+            some = f"[:, :{classes}]"
+            triple = f"(labels[0]{some}, labels[1]{some}, labels[2])"
+            form = triple if isinstance(call.names["labels"], tuple) else f"labels{some}"
+            call.do(f"labels = {form}  # it has {self.own_classes} classes, and these were asked")
         labels = call.names["labels"]
         plain = isinstance(labels, torch.Tensor) and labels.ndim == 1 and not labels.is_floating_point()
         if plain and len(labels) == len(x) and torch.equal(mixed, x):
@@ -384,12 +394,14 @@ class Mix(Subject):
 
     def size(self, wanted: int) -> int:
         """A batch size near the one drawn that the implementation takes."""
-        return wanted + wanted % 2 if self.even_only else wanted
+        wanted = wanted + wanted % 2 if self.even_only else wanted
+        most = self.own_classes or wanted
+        return min(wanted, most - most % 2 if self.even_only else most)
 
     def fitting(self, inputs: Any, target: Any) -> tuple[Any, Any]:
         """The samples drawn, less the last where batches must be even. Features stay as many as samples."""
-        size = len(inputs) - len(inputs) % 2 if self.even_only else len(inputs)
-        size = max(2, size)
+        size = min(len(inputs), self.own_classes or len(inputs))
+        size = max(2, size - size % 2 if self.even_only else size)
         return [row[:size] for row in inputs[:size]], [y % size for y in target[:size]]
 
     def revealed(self, size: int, alpha: float, seed: int, **more: Any) -> Mixed:
@@ -423,7 +435,7 @@ class Mix(Subject):
         call.tensor("logits", logits, self.dtype, self.tensor(logits))
         with self.asking():
             call.do("accuracy = its_own_accuracy(logits, labels)")
-        return call.see("accuracy")
+        return answer.part("accuracy")
 
     def stream(self, size: int, alpha: float, seed: int, calls: int) -> Mixed:
         """The identity batch mixed again and again by one object, seeded once: ``looks`` (calls, N, N)."""
@@ -435,7 +447,8 @@ class Mix(Subject):
         call.do(f"inputs = torch.eye({size}, dtype=torch.{self.dtype}{place})")
         if parts:
             call.do(f"inputs = image(inputs, {parts})")
-        call.do(f"target = torch.arange({size}{place})")
+        few = f" % {self.own_classes}" if self.own_classes else ""
+        call.do(f"target = torch.arange({size}{place}){few}")
         with probes.generators_kept(), self.asking():
             call.do(f"seed_all({seed})")
             call.do(f"mix = {self.build_source(literal(alpha), str(size))}")
@@ -522,6 +535,7 @@ class Mix(Subject):
                 except LawBroken:
                     continue
             subject.refused_dtypes = refused
+            subject.own_classes = subject._columns()
             subject.even_only = subject._refuses_odd()
             if subject._sums_in_float32():
                 subject.works_in = {"float64": "float32"}
@@ -535,6 +549,21 @@ class Mix(Subject):
             subject.conventions = {**subject._detect(), **adapter.documented}
             subject.features |= subject.features_said() | ({"lengths"} - set(adapter.declines))
         return subject
+
+    def _columns(self) -> int | None:
+        """Of its mixed targets, where they are more than there are classes, and as many for every batch."""
+        found = set()
+        for size in (2, 3):
+            try:
+                target = self.revealed(size, 1.0, 0).target
+            except (Raised, LawBroken, OutOfSight):
+                return None
+            first = target[0] if isinstance(target, tuple) else target
+            rows = first if isinstance(first, torch.Tensor) and first.ndim == 2 else torch.zeros(1, 0)
+            shares = bool(((rows >= 0) & (rows <= 1)).all())
+            found.add(rows.shape[1] if shares else 0)
+        (columns, *more) = found
+        return columns if not more and columns > 4 else None
 
     def ordinarily(self) -> Mixed:
         """Of samples of one class: any number of classes will do."""

@@ -42,7 +42,7 @@ def read(answer: Answer, source: str, what: str) -> Seen:
     if not answer.call.evaluate(f"is_tensor(lambda: {source})"):
         check = (f"is_tensor(lambda: {source})", answer.call)
         raise LawBroken(what, "a", "tensor", f"no tensor {source}", check=check)
-    return answer.see(source)
+    return answer.part(source)
 
 
 def is_tensor(part: Callable[[], Any]) -> bool:
@@ -56,7 +56,7 @@ def is_tensor(part: Callable[[], Any]) -> bool:
 def mixed_as(mix: Mix, answer: Answer, target: Any, weights: Any, right: Any, bound: Any) -> None:
     """The mixed target is ``right``, or a pair of ``target`` and its partners, shared as in ``weights``."""
     if isinstance(answer.call.names["labels"], torch.Tensor):
-        mix.agree("mixed target", answer.see("labels"), right, bound)
+        mix.agree("mixed target", answer.part("labels"), right, bound)
         return
     own, partner = np.diag(weights), probes.partners(weights)
     seen = np.flatnonzero(own < 1).tolist()  # the others show no partner

@@ -64,6 +64,8 @@ class Answer:
     """The types of devices on which its tensors are, as :func:`places_of` gives them."""
     after: dict[str, Any] = field(default_factory=dict)
     """What the inputs hold after the call, where the law asked for it."""
+    parts: dict[str, Any] = field(default_factory=dict)
+    """What else a law looked at of what came back, by what it is: see :meth:`part`."""
     printed: str = ""
     """On stderr, where its technique has something to show there."""
     call: Call = field(default_factory=lambda: Call({}))
@@ -72,6 +74,11 @@ class Answer:
     def see(self, source: str) -> Seen:
         """The numbers that an expression gives, on the names of the call: ``"mixed.sum(1)"``."""
         return self.call.see(source)
+
+    def part(self, source: str) -> Seen:
+        """As :meth:`see`, and kept: two implementations that differ in this do not answer alike."""
+        self.parts[source] = found = self.call.see(source)
+        return found
 
 
 @dataclass

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from lawful.properties.harness.understanding.forms import attributes, is_scalar, parts
 
@@ -26,8 +27,8 @@ SUGGESTS = (
     "best_lr",
     "optimal_lr",
 )
-_NO_RECORDS = r"param_groups|state|\bparams\b"
-"""Of a path: what an optimizer or a model holds is no history."""
+_FAR = 0.5
+"""A mean relative error of losses at which they are hardly those of the script."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,10 @@ def read(result: Any, holder: Any, used: Any, losses: list[float]) -> Curve:
     others = [(_off(row, np.asarray(losses)), path, one) for path, row, one in rows if path != lrs]
     if not others:
         return Curve(suggestion=suggestion)
-    _, path, one = min(others, key=lambda each: each[0])
+    off, path, one = min(others, key=lambda each: each[0])
+    if off > _FAR:  # its loss may be its own
+        named = (each for each in others if "loss" in each[1].lower())
+        off, path, one = next(named, (off, path, one))
     return Curve(lrs, path, rate.format("lr"), one.format("loss"), suggestion)
 
 
@@ -91,22 +95,32 @@ def sequences(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield holder, inside
         elif isinstance(inside, list) and len(inside) > 1:
             yield from ((f"[row{place} for row in {holder}]", row) for place, row in _columns(inside))
-    for place, leaf in parts(value, path):
-        if not re.search(_NO_RECORDS, place):
-            yield place, leaf
-            if isinstance(leaf, np.ndarray) and leaf.ndim == 2 and leaf.shape[1] in (2, 3):
-                yield from ((f"{place}[:, {i}]", leaf[:, i]) for i in range(leaf.shape[1]))
+    for place, leaf in parts(value, path, but=_trains):
+        yield place, leaf
+        if isinstance(leaf, np.ndarray) and leaf.ndim == 2 and leaf.shape[1] in (2, 3):
+            yield from ((f"{place}[:, {i}]", leaf[:, i]) for i in range(leaf.shape[1]))
+
+
+def _trains(value: Any) -> bool:
+    """Whether it is what is trained, or trained on, or a state of it: none holds a history."""
+    if isinstance(value, torch.nn.Module | torch.nn.Parameter | torch.optim.Optimizer | DataLoader | Dataset):
+        return True
+    of_optimizer = isinstance(value, Mapping) and {"state", "param_groups"} <= value.keys()
+    return of_optimizer or hasattr(value, "_metadata")  # which a module's state has
 
 
 def _tables(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     """It, what a tuple or a dict holds, and the attributes of an object."""
-    yield path, value
+    if _trains(value):
+        return
+    inside: list[tuple[str, Any]] = []
     if isinstance(value, tuple):
-        yield from ((f"{path}[{i}]", each) for i, each in enumerate(value))
+        inside = [(f"{path}[{i}]", each) for i, each in enumerate(value)]
     elif isinstance(value, Mapping):
-        yield from ((f"{path}[{key!r}]", each) for key, each in value.items())
-    elif not isinstance(value, torch.nn.Module):
-        yield from ((f"{path}.{name}", each) for name, each in attributes(value).items())
+        inside = [(f"{path}[{key!r}]", each) for key, each in value.items()]
+    else:
+        inside = [(f"{path}.{name}", each) for name, each in attributes(value).items()]
+    yield from ((place, each) for place, each in [(path, value), *inside] if not _trains(each))
 
 
 def _columns(rows: list[Any]) -> Iterator[tuple[str, list[Any]]]:

@@ -8,7 +8,7 @@ import contextlib
 import inspect
 import linecache
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,11 +51,16 @@ def indented(lines: Iterable[str], by: int = 1) -> Iterator[str]:
     return ("    " * by + line for line in lines)
 
 
-def parts(value: Any, path: str = "", above: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
+def parts(
+    value: Any, path: str = "", above: tuple[int, ...] = (), *, but: Callable[[Any], bool] = lambda _: False
+) -> Iterator[tuple[str, Any]]:
     """Every leaf of nested tuples, lists, dicts and objects, with the source that picks it.
 
     ``above``: the identities of what holds it. What holds itself is a leaf, and so is what is too deep.
+    ``but``: what is not looked into, and no leaf.
     """
+    if but(value):
+        return
     if id(value) in above or len(above) > _DEEPEST:
         yield path, None
         return
@@ -74,7 +79,7 @@ def parts(value: Any, path: str = "", above: tuple[int, ...] = ()) -> Iterator[t
         if not inside:
             yield path, value
     for place, item in inside:
-        yield from parts(item, place, (*above, id(value)))
+        yield from parts(item, place, (*above, id(value)), but=but)
 
 
 def attributes(value: Any) -> dict[str, Any]:

@@ -95,8 +95,11 @@ def infer(callee: Callee) -> Subject:
             "no parameter is an epsilon (label_smoothing, smoothing, eps, ...), none acts as one, and its "
             "values show none"
         )
-    form = replace(best.form, weights=_weights(callee, best.roles, best.form))
-    subject = understand(adapter_of(callee, best.roles, form, best.seen))
+    roles, weights = best.roles, _weights(callee, best.roles, best.form)
+    if weights is None:
+        roles = replace(roles, options={**roles.options, "weight": None})
+    form = replace(best.form, weights=weights or best.form.weights)
+    subject = understand(adapter_of(callee, roles, form, best.seen))
     others = dict.fromkeys(str(each.form) for each in alike[1:] if each.form.layout != "image")
     return replace(subject, certain=agrees, also_called=tuple(name for name in others if name != str(form)))
 
@@ -304,12 +307,15 @@ def plainly(callee: Callee) -> list[str]:
     return [call.told(call.batch)]
 
 
-def _weights(callee: Callee, roles: Roles, form: Form) -> str:
-    """As what class weights are taken: the first kind with which there is a loss."""
+def _weights(callee: Callee, roles: Roles, form: Form) -> str | None:
+    """As what class weights are taken: the first kind with which there is a loss. None where what is called
+    weight weighs no classes: samples, or the whole."""
     if "weight" not in features_of(callee, roles, form):
         return "a tensor"
+    build = build_of(callee, roles, form)
     for weights in WEIGHTS:
-        build = build_of(callee, roles, replace(form, weights=weights))
-        if losses.takes(build, weight=torch.tensor([1.0, 2.0, 4.0])):
+        kind = build_of(callee, roles, replace(form, weights=weights))
+        if losses.takes(kind, weight=torch.tensor([1.0, 2.0, 4.0])):
             return weights
-    return "a tensor"
+    others = (torch.tensor([1.0, 2.0]), 2.0)  # of two samples
+    return None if any(losses.takes(build, weight=each) for each in others) else "a tensor"

@@ -23,6 +23,7 @@ from lawful.properties.harness.understanding.filling import (
 from lawful.properties.harness.understanding.forms import apart, executed, imports, indented
 from lawful.properties.harness.understanding.losses import Seen
 from lawful.properties.harness.understanding.signature import Callee, required
+from lawful.properties.strategies import CLASS_COUNTS
 
 OPTIONS = {
     "reduction": ("reduction",),
@@ -289,8 +290,8 @@ def _is_epsilon(target: Any, name: str) -> bool:
 
 
 def _is_class(value: Any) -> bool:
-    """Whether an ignored value is a class that ordinary targets have."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    """Whether an ignored value is a class that ordinary targets have: 255 is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= max(CLASS_COUNTS)
 
 
 def features_of(callee: Callee, roles: Roles, form: Form) -> list[str]:

@@ -105,7 +105,7 @@ class Shown:
     def softs(self) -> list[str]:
         """Parts that are a float for each sample and class."""
         beside = [p for p in self.came_back if p not in self.mixtures]
-        return [p for p in beside if self.all(p, lambda a: is_float(a) and a.shape == (SIZE, CLASSES))]
+        return [p for p in beside if self.all(p, lambda a: is_float(a) and _is_table(a))]
 
     @cached_property
     def labels(self) -> list[str]:
@@ -150,7 +150,11 @@ class Shown:
         """Parts of the result that are none of the others, and have a row for each sample."""
         known = {*self.mixtures, *self.lams, *self.index}
         rows = [p for p in self.came_back if p not in known and self.all(p, lambda a: a.shape[:1] == (SIZE,))]
-        return [p for p in rows if p not in self.labels]
+        rows = [p for p in rows if p not in self.labels]
+        # a row of two labels and a lambda is no distribution, and may be what the caller wants
+        return [
+            p for p in rows if self.all(p, lambda a: a.ndim != 2 or a.shape[1] == 1 or a.shape[1] >= SIZE)
+        ]
 
     def is_share(self, path: str, weights: list[Any]) -> bool:
         """Whether this part is the share of the first label, in every row that shows one."""
@@ -186,8 +190,8 @@ def read(shown: Shown, *, weighs: str = "", pairs: bool = False) -> Reading:
 
 def _right(shown: Shown, pairs: bool, turned: list[Any]) -> Reading | None:
     """The parts that agree with what the identity batch shows."""
-    onehot = np.eye(CLASSES)[shown.y]
     for path in shown.softs:
+        onehot = np.eye(shown.calls[0][path].shape[1])[shown.y]
         if all(
             np.allclose(call[path], w[:, None] * onehot + (1 - w[:, None]) * onehot[p], atol=_NEAR)
             for call, w, p in zip(shown.calls, shown.own, shown.partner, strict=True)
@@ -281,9 +285,17 @@ def labels_of(array: Any) -> Any:
     """Class numbers of (N,) labels, or of one-hot rows; None where it is neither."""
     if array.shape == (SIZE,) and np.array_equal(array, np.round(array)) and array.max(initial=0) > 1:
         return array.astype(int)
-    if array.shape == (SIZE, CLASSES) and np.all((array == 0) | (array == 1)):
+    if array.ndim == 2 and _is_table(array) and np.all((array == 0) | (array == 1)):
         return array.argmax(axis=1) if np.all(array.sum(axis=1) == 1) else None
     return None
+
+
+def _is_table(array: Any) -> bool:
+    """Whether it has a row for each sample and a column for each class, of which the code may have more than
+    it is told: then rows sum to 1."""
+    if array.ndim != 2 or len(array) != SIZE or array.shape[1] < SIZE:
+        return False
+    return array.shape[1] == CLASSES or bool(np.allclose(array.sum(axis=1), 1, atol=_NEAR))
 
 
 def is_lam(array: Any) -> bool:

@@ -12,8 +12,10 @@ from typing import Any
 
 import torch
 
+from lawful.impl.shown import FUTURE, standing_alone
 from lawful.properties.harness.understanding import source
 from lawful.properties.subjects.failures import NotUnderstood
+from lawful.properties.subjects.subject import NO_SOURCE
 
 _Parameters = Mapping[str, inspect.Parameter]
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -46,8 +48,27 @@ class Callee:
 
     @property
     def imports(self) -> str:
-        """Source that brings the root."""
-        return self.carried or f"from {self.module} import {self.root}"
+        """Source that brings the root, or a comment where only the object that was given has it."""
+        if self.carried:
+            return self.carried
+        if self._can_be_imported():
+            return f"from {self.module} import {self.root}"
+        alone = standing_alone(self.target) if inspect.isfunction(self.target) else None
+        if alone is not None and self.target.__name__ == self.root:
+            return alone.removeprefix(f"{FUTURE}\n")
+        return f"# {self.root}: the {type(self.target).__name__} that was given, {NO_SOURCE}: put it here"
+
+    def _can_be_imported(self) -> bool:
+        """Whether another process finds the same thing under this name: not what a session or a call made."""
+        module = sys.modules.get(self.module)
+        if module is None:
+            return True
+        if self.module == "__main__":
+            return False
+        found = vars(module).get(self.root)
+        # a function's decorator, and a class that is loaded again, leave another object of the same name
+        same = inspect.isclass(found) or inspect.isfunction(found)
+        return found is self.target or "." in self.name or (same and type(found) is type(self.target))
 
     @property
     def value(self) -> Any:

@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import inspect
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from lawful.properties.harness.understanding.candidates import Candidate, candid
 from lawful.properties.harness.understanding.extract import Clashes, taken_out, works_at_import
 from lawful.properties.harness.understanding.imports import Imports
 from lawful.properties.harness.understanding.notebooks import NOTEBOOK, source_of
+from lawful.properties.harness.understanding.source import text_of
 from lawful.properties.harness.understanding.trials import RaisesOnEveryCall
 from lawful.properties.registry import did_you_mean
 from lawful.properties.subjects import understand
@@ -156,6 +158,11 @@ def _by_its_method(found: Definition, target: str, technique: str | None, why: N
                 fitting[name] = _understood(found, name, value, found.value, technique)
         except NotUnderstood:
             continue
+    inner = {
+        name for name in fitting for other in fitting if other != name and _calls(found.value, other, name)
+    }
+    if len(fitting) - len(inner) == 1:  # what another one calls is a part of it
+        fitting = {name: subject for name, subject in fitting.items() if name not in inner}
     if len(fitting) == 1:
         return Found([replace(subject, found_as=target) for subject in fitting.values()])
     if not fitting:
@@ -163,6 +170,12 @@ def _by_its_method(found: Definition, target: str, technique: str | None, why: N
     place = target.replace("::", ":").rpartition(":")[0]
     lines = [f"{place}:{name}  ({subject.technique})" for name, subject in fitting.items()]
     raise NotUnderstood("\n  ".join([f"{found.name} itself is none; of its methods these are:", *lines]))
+
+
+def _calls(cls: type, method: str, other: str) -> bool:
+    """Whether a method of a class calls another one; both as ``Class.method``."""
+    text = text_of(getattr(cls, method.rpartition(".")[2]))
+    return re.search(rf"\bself\.{other.rpartition('.')[2]}\(", text) is not None
 
 
 def definition(target: str) -> Definition:

@@ -173,8 +173,8 @@ def _steps(read: Read) -> None:
     if len(set(counts)) == 1:
         read.notes.say(
             f"{counts[0]} step{'s' * (counts[0] > 1)} always",
-            f"takes {counts[0]} step{'s' * (counts[0] > 1)} where {wanted[0]} or {wanted[1]} are asked for. "
-            "Go round the loader until there were n.",
+            f"takes {counts[0]} step{'s' * (counts[0] > 1)} where {wanted[0]} or {wanted[1]} are asked for, "
+            "of losses that do not move. Take one for each of the n rates.",
             every | laws("schedule_is_geometric", "every_batch_is_used", "sweeps_every_param_group"),
             vague=True,
         )

@@ -99,7 +99,7 @@ def recorded_losses(read: Read) -> None:
     run = finder(losses)
     first = finder.aligned(run)
     found, seen = np.asarray(run.value, float), np.asarray(losses[first : first + run.steps])
-    if len(found) < 6 or first:
+    if len(found) < 4 or first:
         return
     every = laws("history_records_loss", "history_records_negative_losses", "stops_on_the_average")
     if len(found) == len(run.lrs) + 1:
@@ -162,6 +162,11 @@ def recorded_losses(read: Read) -> None:
     }
     if kind in texts:
         words_, text, known = texts[kind]
+        if kind == "ema from 0" and _stopped_by_it(read):
+            steps = read.runs[0].steps
+            text += f" The test takes that for an explosion, and ends after {steps} steps."
+            every |= laws("takes_the_steps_asked", "does_not_stop_early", "schedule_is_geometric")
+            notes.off = [each for each in notes.off if not each.vague]
         read.notes.say(words_, text, every, known)
         return
     off = np.flatnonzero(~np.isclose(found, seen, rtol=RELATIVE))
@@ -213,6 +218,16 @@ def averaging(found: Array, losses: Array) -> tuple[str, float]:
         if like(right):
             return kind, float(beta)
     return "other", 0.0
+
+
+def _stopped_by_it(read: Read) -> bool:
+    """Whether a test of flat losses ends early, and one of losses that fall faster than the average of them
+    rises does not."""
+    runs = read.runs
+    n = runs[0].asked["num_iter"]
+    if not all(run.steps < run.asked["num_iter"] for run in runs):
+        return False
+    return bool(read.finder([0.25**i for i in range(n)]).steps == n)
 
 
 def _negative(read: Read) -> None:

@@ -109,7 +109,8 @@ def suggested(read: Read) -> None:
         "lr_finder", "suggestion_in_range", "suggestion_is_steepest", "suggestion_follows_its_rule"
     )
     if not fits:
-        notes.words.append("suggests by another rule")
+        if finder.conventions.get("suggestion", "other") == "other":
+            notes.words.append("suggests by another rule")
         return
     if any(name in _RIGHT for name in fits):
         notes.words.append(f"suggests {next(name for name in fits if name in _RIGHT)}")

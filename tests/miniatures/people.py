@@ -1,0 +1,110 @@
+"""Ten wrong codes as people write them: the first lines on the terminal have to be enough to mend each."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def softmax_first(logits, target, smoothing=0.1):
+    return F.cross_entropy(logits.softmax(1), target, label_smoothing=smoothing)
+
+
+def mean_of_everything(logits, target, smoothing=0.1):
+    spread = smoothing / logits.shape[1]
+    q = torch.full_like(logits, spread).scatter_(1, target[:, None], 1 - smoothing + spread)
+    return -(q * logits.log_softmax(1)).mean()
+
+
+class OverSamples(nn.Module):
+    def __init__(self, smoothing=0.1):
+        super().__init__()
+        self.smoothing = smoothing
+
+    def forward(self, logits, target):
+        log_p = F.log_softmax(logits, dim=0)
+        own = -log_p.gather(1, target[:, None]).squeeze(1)
+        return ((1 - self.smoothing) * own - self.smoothing * log_p.mean(1)).mean()
+
+
+def spread_over_others_and_target(logits, target, smoothing=0.1):
+    log_p = F.log_softmax(logits, 1)
+    own = -log_p.gather(1, target[:, None]).squeeze(1)
+    return ((1 - smoothing) * own - smoothing / (logits.shape[1] - 1) * log_p.sum(1)).mean()
+
+
+def labels_exchanged(x, y, alpha=1.0):
+    lam, partner = np.random.beta(alpha, alpha), torch.randperm(len(x))
+    return lam * x + (1 - lam) * x[partner], y[partner], y, lam
+
+
+def labels_folded(x, y, alpha=1.0):
+    lam, partner = np.random.beta(alpha, alpha), torch.randperm(len(x))
+    return lam * x + (1 - lam) * x[partner], y, y[partner], max(lam, 1 - lam)
+
+
+def multiplied_first(x, y, alpha=1.0):
+    lam, partner = float(np.random.beta(alpha, alpha)), torch.randperm(len(x))
+    x.mul_(lam).add_(x[partner], alpha=1 - lam)
+    return x, y, y[partner], lam
+
+
+def _batches(loader, count):
+    batches = iter(loader)
+    for _ in range(count):
+        try:
+            yield next(batches)
+        except StopIteration:
+            batches = iter(loader)
+            yield next(batches)
+
+
+def average_from_zero(model, optimizer, criterion, loader, start_lr=1e-7, end_lr=10.0, num_iter=100):
+    lrs, losses, average, best = [], [], 0.0, float("inf")
+    for i, (x, y) in enumerate(_batches(loader, num_iter)):
+        lr = start_lr * (end_lr / start_lr) ** (i / (num_iter - 1))
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        average = 0.98 * average + 0.02 * loss.item()
+        lrs.append(lr)
+        losses.append(average)
+        if average > 4 * best:
+            break
+        best = min(best, average)
+        loss.backward()
+        optimizer.step()
+    return lrs, losses
+
+
+def never_cleared(model, optimizer, criterion, loader, start_lr=1e-7, end_lr=10.0, num_iter=100):
+    lrs, losses = [], []
+    for i, (x, y) in enumerate(_batches(loader, num_iter)):
+        lr = start_lr * (end_lr / start_lr) ** (i / (num_iter - 1))
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        loss = criterion(model(x), y)
+        lrs.append(lr)
+        losses.append(loss.item())
+        if losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimizer.step()
+    return lrs, losses
+
+
+def first_group_alone(model, optimizer, criterion, loader, start_lr=1e-7, end_lr=10.0, num_iter=100):
+    lrs, losses = [], []
+    for i, (x, y) in enumerate(_batches(loader, num_iter)):
+        lr = start_lr * (end_lr / start_lr) ** (i / (num_iter - 1))
+        optimizer.param_groups[0]["lr"] = lr
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        lrs.append(lr)
+        losses.append(loss.item())
+        if losses[-1] > 4 * min(losses):
+            break
+        loss.backward()
+        optimizer.step()
+    return lrs, losses
