@@ -288,7 +288,7 @@ def test_it_stops_at_the_first_finding_that_fails_the_run(tmp_path):
     assert done.returncode == 1
     assert "broken" in {row["verdict"] for row in one["results"]}
     (note,) = [note for note in report["notes"] if "stopped at the first finding" in note]
-    assert int(note.split()[-4]) > len(one["results"])
+    assert int(note.split()[-5]) > len(one["results"])
 
 
 def test_what_does_not_fail_the_run_does_not_stop_it(tmp_path):
