@@ -75,6 +75,7 @@ def _finished(finder: Finder, answer: Sweep, n: int) -> None:
     source=_SMITH,
     when={"schedule": "geometric"},
     severity="wrong",
+    rests_on=("does_not_stop_early",),
 )
 @draws(losses=calm_losses(), span=rates(), in_tensor=one_of(False, True), many=one_of(False, True, False))
 def schedule_is_geometric(
@@ -120,7 +121,7 @@ def schedule_hits_both_ends(finder: Finder, losses: list[float], span: list[floa
     source=f"{_SMITH}; {_FASTAI}",
     when={"steps": "asked"},
     severity="wrong",
-    rests_on=("second_call_starts_afresh",),
+    rests_on=("second_call_starts_afresh", "does_not_stop_early"),
 )
 @draws(losses=calm_losses(), batches=one_of(4, 30))
 def takes_the_steps_asked(finder: Finder, losses: list[float], batches: int) -> None:
@@ -534,7 +535,10 @@ def restores_any_model(finder: Finder, losses: list[float], setting: str) -> Non
 @draws(losses=calm_losses(), warms_up=one_of(False, True))
 def sweeps_every_param_group(finder: Finder, losses: list[float], warms_up: bool) -> None:
     setting = "a rate of 0, as a warm-up starts" if warms_up else None
-    answer = finder([1.0] * len(losses), groups=2, setting=setting)
+    try:
+        answer = finder([1.0] * len(losses), groups=2, setting=setting)
+    except Raised as error:
+        raise Unasked(f"it refuses two groups: {error}") from None
     _took_steps(finder, answer)
     ratios = answer.see("[rates[1] / rates[0] for rates, _, _ in script.steps]")
     left = {rates[1] for rates, _, _ in answer.script.steps}
@@ -668,6 +672,7 @@ def scale_invariant(finder: Finder, steepest: int, scale: float, explodes: bool)
     needs=("suggestion",),
     sees=("losses",),
     severity="wrong",
+    rests_on=("does_not_stop_early", "takes_the_steps_asked"),
 )
 @draws(steepest=valleys(), span=rates())
 def suggestion_in_range(finder: Finder, steepest: int, span: list[float]) -> None:

@@ -974,9 +974,22 @@ def seeded_runs_repeat(mix: Mix, batch: Samples, alpha: float, seed: int) -> Non
     first, second = (mix(inputs, target, alpha, seed) for _ in range(2))
     mix.same("what the second run gives", second.value, first.value)
     mix.same("what the second run gives", second.distributions, first.distributions)
-    if "generator" in mix.features:
-        first, second = (mix(inputs, target, alpha, seed + i, generator=seed) for i in range(2))
-        mix.same("mixed inputs with the generator seeded alike", second.value, first.value)
+
+
+@law(
+    "mixup",
+    "a generator that is passed, seeded alike, gives the same bits under another global seed",
+    why="Who passes a generator expects that lambda and the partners are drawn from it alone.",
+    source="torch's notes on reproducibility",
+    needs=("generator",),
+    severity="edge",
+    rests_on=("seeded_runs_repeat",),
+)
+@draws(batch=samples(), alpha=alphas(), seed=seeds())
+def everything_is_drawn_from_its_generator(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
+    inputs, target = mix.fitting(batch.inputs, batch.target)
+    first, second = (mix(inputs, target, alpha, seed + i, generator=seed) for i in range(2))
+    mix.same("mixed inputs with the generator seeded alike", second.value, first.value)
 
 
 @law(

@@ -820,7 +820,7 @@ class TargetsUnrepeatable(Right):
         return super().mixed_target(inputs, target, lam * share, partner)
 
 
-@fault("XM40", "the generator is not used", _PLAUSIBLE, "seeded_runs_repeat")
+@fault("XM40", "the generator is not used", _PLAUSIBLE, "everything_is_drawn_from_its_generator")
 class GeneratorLeftOut(Right):
     def __init__(self, alpha: float, num_classes: int, generator: torch.Generator | None = None) -> None:
         super().__init__(alpha, num_classes)
