@@ -61,7 +61,10 @@ def good(request):
     return understand(GOOD[request.param])
 
 
-@pytest.mark.parametrize("seed", range(30))
+SEEDS = [*range(3), *(pytest.param(seed, marks=pytest.mark.deep) for seed in range(3, 30))]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_breaks_under_any_seed(good, seed):
     """An option of ours is asked under every fifth seed; a range test, of which one example is many, under
     every third, and less."""
