@@ -233,7 +233,19 @@ def did_you_mean(kind: str, name: str, known: list[str]) -> str:
     if kind == "property" and (instead := RETIRED.get(name.rpartition(".")[2])):
         return f"no property {name!r} any more: {instead}"
     close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
-    return f"no {kind} {name!r}" + (f", did you mean {close[0]!r}?" if close else "")
+    if close:
+        return f"no {kind} {name!r}, did you mean {close[0]!r}?"
+    return f"no {kind} {name!r}" + (f"; there are {', '.join(known)}" if len(known) <= _FEW else "")
+
+
+_FEW = 20
+"""Names that a person reads."""
+
+
+def no_name(name: str, place: str, known: list[str]) -> str:
+    """That a file or a class has nothing of this name: with one that is close."""
+    close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+    return f"{place} has no {name!r}" + (f"; did you mean {close[0]}?" if close else "")
 
 
 def to_plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -12,7 +13,7 @@ from .test_house import wheel  # noqa: F401
 
 SUITE = """
 from lawful.properties import conformance
-from losses import Right, Wrong
+from losses import Half, Right, Wrong
 
 TestRight = conformance(
     Right,
@@ -29,6 +30,9 @@ TestWrong = conformance(
     only=["repeats", "rejects_bad_epsilon"],
     require={"off_target": "others"},
     fail_on="guard",
+)
+TestNarrowed = conformance(
+    Half, profile="quick", device="cpu", dtypes=["float32"], only=["bounded_below_by_entropy"]
 )
 TestLenient = conformance(Wrong, profile="quick", device="cpu", only=["repeats", "rejects_bad_epsilon"])
 
@@ -48,6 +52,10 @@ class Right:
     def __call__(self, logits, target):
         wide = logits if logits.dtype == torch.float64 else logits.float()
         return F.cross_entropy(wide, target, label_smoothing=self.eps).to(logits.dtype)
+
+class Half(Right):
+    def __call__(self, logits, target):
+        return F.cross_entropy(logits, target, label_smoothing=self.eps / 2)
 
 class Wrong(Right):
     def __init__(self, eps=0.1):
@@ -75,7 +83,7 @@ def suite(tmp_path, site):
     (folder / "test_losses.py").write_text(SUITE)
 
     def run(*options):
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(folder)])}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(folder)]), "COLUMNS": "250"}
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
             cwd=folder,
@@ -89,17 +97,22 @@ def suite(tmp_path, site):
 
 
 def test_right_passes_wrong_fails_and_the_run_says_how_much_it_asked(suite):
-    done = suite("-n", "2", "-v", "-rx", "--junitxml=junit.xml")
+    done = suite("-n", "2", "-v", "-rxf", "--junitxml=junit.xml")
     assert done.returncode == 1, done.stdout
     assert "PASSED test_losses.py::TestRight::test_shift_invariant[Right-cpu-float32]" in done.stdout
     assert "SKIPPED test_losses.py::TestRight::test_reductions_agree[Right-cpu-float32]" in done.stdout
     assert "FAILED test_losses.py::TestWrong::test_rejects_bad_epsilon[Wrong-cpu-float32]" in done.stdout
     assert "FAILED test_losses.py::TestWrong::test_require_off_target_others" in done.stdout
     assert "XFAIL test_losses.py::TestLenient::test_rejects_bad_epsilon[Wrong-cpu-float32]" in done.stdout
-    assert "guard, and the run fails on wrong" in done.stdout
-    assert " broken, 0 deviates, " in done.stdout
-    assert "broken: label_smoothing.rejects_bad_epsilon (guard)" in done.stdout
+    assert "not failing the run, which fails on wrong: took epsilon" in done.stdout
+    assert re.search(r"lawful: \d+ tests: \d+ pass, 3 fail, \d+ not offered", done.stdout)
+    short = "[Wrong-cpu-float32] - Failed: accepts invalid input without an error: took epsilon -0.5 and"
+    assert short in done.stdout
     assert "from losses import Wrong" in done.stdout
+    assert (
+        "FAILED test_losses.py::TestNarrowed::test_bounded_below_by_entropy[Half-cpu-float32]" in done.stdout
+    )
+    assert "it rests on matches_reference, which fails" in done.stdout
     junit = ElementTree.parse(suite.folder / "junit.xml")
     values = [each.get("value") for each in junit.iter("property") if each.get("name") == "lawful"]
     assert {json.loads(value)["verdict"] for value in values} == {"holds", "broken", "unsupported"}
@@ -116,7 +129,7 @@ def test_each_case_is_a_hypothesis_test_to_pytest(suite):
 def test_a_run_that_asked_nothing_fails(suite):
     done = suite("-k", "TestRight and reductions_agree")
     assert done.returncode == 1, done.stdout
-    assert "0 holds, 0 broken, 0 deviates, 2 unsupported" in done.stdout
+    assert "lawful: 2 tests: 2 not offered" in done.stdout
 
 
 def test_failed_cases_are_asked_again_with_last_failed(suite):

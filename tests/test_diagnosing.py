@@ -57,14 +57,14 @@ def info(folder):
 
 
 def test_the_terminal_says_what_is_computed_under_the_name(folder):
-    lines = (folder / "said").read_text().strip().splitlines()
-    assert lines[0].startswith("smoothed  label_smoothing")
-    assert lines[1] == f"computes  {COMPUTES}"
+    lines = command.lawful("report", "r.json", "-v", cwd=folder).stdout.splitlines()
+    assert lines[0].startswith("smoothed  label smoothing")
+    assert lines[1].split(maxsplit=1) == ["computes", COMPUTES]
 
 
 def test_the_sentence_stands_on_top_of_a_finding(folder):
     lines = (folder / "said").read_text().splitlines()
-    first = next(i for i, line in enumerate(lines) if line.startswith("broken matches_reference"))
+    first = next(i for i, line in enumerate(lines) if line == "FAIL  wrong result: matches_reference")
     assert lines[first + 1].strip().startswith(WHY)
 
 
@@ -124,8 +124,8 @@ def test_a_failed_test_of_a_suite_begins_with_it(folder):
     done = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     said = done.stdout.splitlines()
-    first = next(i for i, line in enumerate(said) if "broken: label_smoothing.matches_reference" in line)
-    assert said[first + 1].strip().startswith(WHY)
+    title = next(i for i, line in enumerate(said) if "TestMine.test_matches_reference" in line)
+    assert said[title + 1].startswith(WHY)
 
 
 @pytest.mark.parametrize("part", ["read", "diagnose_each"])

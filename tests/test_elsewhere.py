@@ -86,7 +86,7 @@ def repository(tmp_path):
 def test_a_scan_goes_to_other_hosts(hosts, repository):
     spread = [option for spec, _, _ in hosts for option in ("--tx", spec)]
     said = lawful(repository, "scan", ".", *spread).communicate()[0]
-    assert "4 candidates: 4 asked" in said
+    assert "4 candidates: 4 tested" in said
     assert "asked here" not in said
 
 
@@ -97,7 +97,7 @@ def test_its_results_are_complete_when_a_host_dies(hosts, repository):
     _, server, port = hosts[1]
     server.terminate()
     subprocess.run(["pkill", "-f", f"ssh -C -p {port} "], check=False)
-    assert "4 candidates: 4 asked" in running.communicate()[0]
+    assert "4 candidates: 4 tested" in running.communicate()[0]
 
 
 def test_the_deep_profile_keeps_its_examples_in_redis(tmp_path):

@@ -43,7 +43,7 @@ def test_written_given_a_reason_passed_and_no_longer_broken(folder):
 
     text = (folder / "pyproject.toml").read_text()
     (folder / "pyproject.toml").write_text(text.replace('reason = ""', 'reason = "the caller checks"'))
-    second = lawful(folder, "check", "losses.py:smooth", *ONLY)
+    second = lawful(folder, "check", "losses.py:smooth", *ONLY, "-v")
     assert second.returncode == 0, second.stdout + second.stderr
     assert "the caller checks" in second.stdout
 
@@ -152,7 +152,7 @@ def test_stored_counterexamples_are_asked_again(folder):
     lawful(folder, "check", "losses.py:smooth", *ONLY, "--json", "report.json")
     again = lawful(folder, "replay", "report.json")
     assert again.returncode == 1, again.stderr
-    assert "broken       rejects_bad_epsilon (cpu, float32)" in again.stdout
+    assert "fail         rejects_bad_epsilon (cpu, float32)" in again.stdout
     refuses = "if not 0 <= eps <= 1: raise ValueError(eps)"
     (folder / "losses.py").write_text(LOSS.format(check=refuses))
     mended = lawful(folder, "replay", "report.json", "rejects_bad_epsilon")

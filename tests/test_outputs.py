@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -46,9 +47,9 @@ def test_a_stored_report_makes_the_page_that_was_written_with_it(stored, tmp_pat
 
 def test_each_library_has_a_sentence(info):
     words = dict(sentences(info["implementations"]))
-    assert words["any_epsilon"].endswith("1 bad input taken")
+    assert words["any_epsilon"].endswith("1 kind of invalid input accepted without an error")
     (torch,) = (said for name, said in words.items() if name.startswith("torch"))
-    assert torch == "1 law holds, 2 known deviations, nothing broken"
+    assert torch == "1 law passes, 2 known failures, no problem found"
 
 
 def test_a_finding_has_all_that_a_reader_needs(info):
@@ -74,6 +75,24 @@ def test_addresses_are_unique(info):
     assert len(ids) == len(set(ids))
 
 
+def test_the_report_of_a_scan_has_formulas_and_addresses_of_its_own(tmp_path):
+    source = "import torch.nn.functional as F\n\ndef smooth_ce(logits, target, eps=0.1):\n    return "
+    for folder, factor in (("a", 2), ("b", 3)):
+        (tmp_path / folder).mkdir()
+        text = f"{source}{factor} * F.cross_entropy(logits, target, label_smoothing=eps)\n"
+        (tmp_path / folder / "losses.py").write_text(text)
+    done = command.lawful("scan", ".", "--json", "scan.json", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    done = command.lawful("report", "scan.json", "--html", "scan.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "scan.html").read_text()
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert text.count("<h4><code>matches_reference</code></h4>") == 2
+    assert text.count('<div class="formula"><math>') >= 2
+    assert "a/losses.py:smooth_ce" in done.stdout
+
+
 def test_the_page_of_many_is_below_a_megabyte_and_a_half(info):
     many = {**info, "implementations": [{**info["implementations"][0], "name": f"n{i}"} for i in range(40)]}
     assert len(page(many)) < 1.5 * 2**20
@@ -82,13 +101,22 @@ def test_the_page_of_many_is_below_a_megabyte_and_a_half(info):
 def test_markdown_is_a_row_an_implementation(info):
     lines = outputs.markdown(info).splitlines()
     assert len(lines) == 2 + len(info["implementations"])
-    assert "| none | `rejects_bad_epsilon` |" in next(line for line in lines if "any_epsilon" in line)
+    (own,) = (line for line in lines if "any_epsilon" in line)
+    assert own == "| any_epsilon | label smoothing | fail: `rejects_bad_epsilon` | none | none |"
+    lenient = outputs.markdown({**info, "fail_on": "wrong"}).splitlines()
+    (own,) = (line for line in lenient if "any_epsilon" in line)
+    assert own.startswith("| any_epsilon | label smoothing | pass: ")
+    assert own.endswith("| none | `rejects_bad_epsilon` |")
 
 
 @pytest.mark.parametrize(("fails", "colour"), [("any_epsilon", "yellow"), (None, "brightgreen")])
 def test_a_badge_has_the_colour_of_the_worst(info, fails, colour):
     chosen = [each for each in info["implementations"] if (each["name"] == "any_epsilon") == bool(fails)]
-    assert outputs.badge({**info, "implementations": chosen})["color"] == colour
+    badge = outputs.badge({**info, "implementations": chosen})
+    assert badge["color"] == colour
+    assert badge["message"].startswith("failing: 1 kind of invalid input" if fails else "passing: no wrong")
+    passing = outputs.badge({**info, "implementations": chosen, "fail_on": "wrong"})
+    assert passing["message"].startswith("passing: no wrong results in ")
 
 
 def test_junit_fails_what_fails_the_run_and_skips_what_is_known(info):
@@ -100,11 +128,27 @@ def test_junit_fails_what_fails_the_run_and_skips_what_is_known(info):
     assert int(suite.get("skipped")) >= 2
     lenient = ElementTree.fromstring(outputs.junit({**info, "fail_on": "wrong"}).encode())
     assert not list(lenient.iter("failure"))
+    told = [case for case in lenient.iter("testcase") if case.find("system-out") is not None]
+    assert [case.get("name") for case in told] == ["rejects_bad_epsilon[cpu-float32]"]
+    assert told[0].find("skipped") is None
+    assert told[0].find("system-out").text.startswith("not failing the run: took epsilon -0.5")
+
+
+def test_junit_is_xml_whatever_a_message_holds(info):
+    spoilt = copy.deepcopy(info)
+    for each in spoilt["implementations"]:
+        for row in each["results"]:
+            row["message"] = row["reproduce"] = "\x1b[31mred\x1b[0m \x00 \ud800 \ufffe é"
+    root = ElementTree.fromstring(outputs.junit(spoilt).encode())
+    (failure,) = root.iter("failure")
+    assert failure.text.startswith(r"\x1b[31mred\x1b[0m \x00 \ud800 \ufffe é")
 
 
 def test_annotations_name_the_file_and_escape(info):
     (line,) = outputs.github(info)
-    assert line.startswith(f"::error file={wrong.__file__},title=any_epsilon%3A rejects_bad_epsilon")
+    number = wrong.any_epsilon.__code__.co_firstlineno
+    title = "title=any_epsilon%3A accepts invalid input without an error%3A rejects_bad_epsilon"
+    assert line.startswith(f"::error file={wrong.__file__},line={number},{title}::took epsilon -0.5")
 
 
 def test_the_difference_of_two_reports(stored, info, tmp_path):
@@ -118,11 +162,11 @@ def test_the_difference_of_two_reports(stored, info, tmp_path):
     later.write_text(json.dumps(newer))
     done = command.lawful("diff", stored, later, cwd=tmp_path)
     assert done.returncode == 1
-    assert "torch.label_smoothing  matches_reference: holds -> broken" in done.stdout
+    assert "torch.label_smoothing  matches_reference: pass -> fail" in done.stdout
     assert "-> 99" in done.stdout
     assert command.lawful("diff", later, stored, cwd=tmp_path).returncode == 0
     same = command.lawful("diff", stored, stored, cwd=tmp_path)
-    assert (same.returncode, same.stdout) == (0, "no verdict changed\n")
+    assert (same.returncode, same.stdout) == (0, "nothing changed\n")
 
 
 def test_reports_are_joined_and_none_twice(stored, info, tmp_path):

@@ -281,7 +281,7 @@ def test_the_work_goes_to_two_interpreters_without_the_callers_pytest_options(re
     monkeypatch.setenv("PYTEST_ADDOPTS", "--nonsense")
     done = lawful(repository, "scan", "losses.py", "augment.py", "--tx", "popen", "--tx", "popen")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "2 candidates: 2 asked" in done.stdout
+    assert "2 candidates: 2 tested" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_a_scan_that_asked_nothing_is_no_success(tmp_path):
     (tmp_path / "plain.py").write_text("def add(a, b):\n    return a + b\n")
     done = lawful(tmp_path, "scan", ".")
     assert done.returncode == 2
-    assert "0 candidates: nothing was asked" in done.stdout
+    assert "0 candidates: nothing was tested" in done.stdout
     (tmp_path / "losses.py").write_text("def smooth_ce(pred, target, smoothing=0.1):\n    return 'no loss'\n")
     (tmp_path / "losses.py").open("a").write("    log_softmax\n")
     done = lawful(tmp_path, "scan", ".")

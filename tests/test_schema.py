@@ -104,7 +104,7 @@ def test_a_scan_and_a_merged_report_fit_too(report):
     row = {"path": "losses.py", "line": 3, "name": "smooth", "technique": "label_smoothing"}
     rows = [
         {**row, "status": "not asked", "words": "the run ended without a word on it"},
-        {**row, "status": "asked", "words": "nothing broken", "notes": [], "severities": ["edge"]},
+        {**row, "status": "asked", "words": "no problem found", "notes": [], "severities": ["edge"]},
     ]
     fits(Scan([], rows).to_json("lawful scan .", "quick", 0))
     other = copy.deepcopy(report)

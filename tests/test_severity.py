@@ -63,8 +63,9 @@ def test_one_error_is_one_finding_whichever_law_it_ends():
 def test_the_most_severe_comes_first_and_words_count():
     found = findings([row("a", "guard"), row("b", "edge"), row("c", "guard"), row("d")])
     assert [f.property for f in found] == ["d", "b", "a", "c"]
-    assert severity_words(found) == "1 wrong result; 1 at the edges; 2 bad inputs taken"
-    assert severity_words([]) == "nothing broken"
+    counted = "1 wrong result, 1 problem at the edges of the range, 2 kinds of invalid input accepted without"
+    assert severity_words(found) == f"{counted} an error"
+    assert severity_words([]) == "no problem found"
 
 
 @pytest.mark.parametrize(

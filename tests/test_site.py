@@ -13,7 +13,7 @@ from .browser import CONTRASTS, browser, opened
 
 ROOT = Path(__file__).parent.parent
 STUDY = ("label_smoothing", "mixup", "lr_finder", "training", "thirty_four")
-CHAPTERS = ("index", *STUDY, "verdicts", "matrix", "versions", "stability")
+CHAPTERS = ("index", *STUDY, "ci", "verdicts", "matrix", "versions", "stability")
 
 pytestmark = pytest.mark.deep
 

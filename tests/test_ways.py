@@ -149,8 +149,8 @@ def test_a_snippet_shows_it_again(fault, tmp_path):
 def test_several_implementations_have_a_table_of_what_works_under_what(tmp_path):
     page = tmp_path / "page.html"
     asked = ("--technique", "label_smoothing", "--only", _LAWS[0], "--profile", "quick", "--device", "cpu")
-    done = command.lawful("matrix", "torch", "native", *asked, "--html", page, cwd=tmp_path)
+    done = command.lawful("matrix", "torch", "native", *asked, "-v", "--html", page, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "label_smoothing: what works under what" in done.stdout
+    assert "label smoothing: what works under what" in done.stdout
     for text in (*(way for way in WAYS if way not in ways.COMPILED), "what works under what"):
         assert text in page.read_text()

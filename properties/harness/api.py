@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import keyword
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,7 +29,8 @@ from lawful.properties.harness.report import Implementation, Report, Result
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.signature import defined_as
 from lawful.properties.harness.understanding.targets import Found, Raising, UsageError, find
-from lawful.properties.registry import DEVICES, did_you_mean, find_law
+from lawful.properties.registry import DEVICES, did_you_mean, find_law, written_techniques
+from lawful.properties.subjects import subject_class
 from lawful.properties.subjects.program import import_lines
 from lawful.properties.subjects.subject import LATE, NO_SOURCE, Subject, silence
 from lawful.properties.tolerances import UNIT_ROUNDOFF
@@ -88,10 +90,12 @@ def check_subject(subject: Subject, *, profile: str, seed: int) -> Report:
 
 
 def _asked(plan: Plan, found: Found) -> Report:
+    started = time.monotonic()
     report, planned = plan_report(plan, found)
     rows, readings = said(planned, Asked(planned, plan).rows(planned))
     report.results = [*_proven(report.results, plan, {}), *rows]
     report.implementations = [each.with_reading(readings) for each in report.implementations]
+    report.seconds = time.monotonic() - started
     return report
 
 
@@ -136,11 +140,35 @@ class Asked:
 
     def rows(self, cases: Iterable[Case]) -> list[Result]:
         """Their results, after the programs of their findings were run."""
-        cases = list(cases)
+        cases = self._with_what_decides(list(cases))
         builds = {case.subject.adapter.name: case.subject.adapter.build for case in cases}
         rows = _proven([self.result(case) for case in cases], self.plan, builds)
         self._results |= {case.id: row for case, row in zip(cases, rows, strict=True)}
         return rows
+
+    def _with_what_decides(self, cases: list[Case]) -> list[Case]:
+        """These; and on demand, where one of them broke, the cases of the laws on which it rests."""
+        chosen = [case for case in cases if not case.on_demand]
+        while True:
+            asked = {(case.subject.adapter.name, case.law.id) for case in chosen}
+            wanted = {
+                (case.subject.adapter.name, f"{case.law.technique}.{name}")
+                for case in chosen
+                if self.result(case).verdict == "broken"
+                for name in case.law.rests_on
+            }
+            more = [
+                case
+                for case in self.planned
+                if case.on_demand and (case.subject.adapter.name, case.law.id) in wanted - asked
+            ]
+            if not more:
+                return chosen
+            chosen += more
+
+    def left_out(self, law: str) -> bool:
+        """Whether a law is no test of its own, but asked only to decide about others."""
+        return any(case.on_demand for case in self.planned if case.law.name == law)
 
     def finding(self, case: Case) -> tuple[Result, Finding | None]:
         """The result of a case, and the finding to which it belongs: what decides about it is asked too."""
@@ -151,15 +179,18 @@ class Asked:
             if name not in laws:
                 laws.add(name)
                 left += find_law(name, case.law.technique).rests_on
-        own = [
-            each
-            for each in self.planned
-            if each.law.name in laws and each.subject.adapter is case.subject.adapter
-        ]
+        own = self._with_what_decides(
+            [
+                each
+                for each in self.planned
+                if each.law.name in laws and each.subject.adapter is case.subject.adapter
+            ]
+        )
         rows = self.rows(own)
         row = self._results[case.id]
         mine = self._of(case, row, rows)
-        if mine is not None and mine.rows[0] is row and row.diagnosis is None:
+        decides = mine is not None and (mine.rows[0] is row or self.left_out(mine.property))
+        if mine is not None and decides and mine.diagnosis is None:
             rows = diagnosed(case.subject, rows)
             self._results |= {each.id: told for each, told in zip(own, rows, strict=True)}
             row = self._results[case.id]
@@ -240,11 +271,13 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
 
     Raises UsageError.
     """
-    for name in [*(plan.only or []), *(plan.skip or [])]:
-        try:
-            find_law(name, plan.technique)
-        except KeyError as error:
-            raise UsageError(error.args[0]) from error
+    for option, names in (("only", plan.only or []), ("skip", plan.skip or [])):
+        for name in names:
+            try:
+                find_law(name, plan.technique)
+            except KeyError as error:
+                place = f"{plan.said_in[option]}: " if option in plan.said_in else ""
+                raise UsageError(f"{place}{error.args[0]}") from error
     for dtype in plan.dtypes or []:
         if dtype not in UNIT_ROUNDOFF:
             raise UsageError(did_you_mean("dtype", dtype, list(UNIT_ROUNDOFF)))
@@ -258,9 +291,7 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
         except ValueError as error:
             raise UsageError(str(error)) from error
     if plan.fail_on not in SEVERITIES:
-        raise UsageError(
-            did_you_mean("severity", plan.fail_on, list(SEVERITIES)) + "; " + ", ".join(SEVERITIES)
-        )
+        raise UsageError(did_you_mean("severity", plan.fail_on, list(SEVERITIES)))
     devices, notes = available_devices(plan.device)
     known = read_known(plan.known, plan.writes_known)
     report = Report(plan.profile, plan.seed, [], notes=[*found.notes, *notes], fail_on=plan.fail_on)
@@ -284,6 +315,9 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
                 dict(subject.conventions),
                 target=subject.found_as,
                 identity=subject.identities[0].shown(plan.folder) if subject.identities else adapter.name,
+                defined_at=next(
+                    filter(None, (i.place(plan.folder) for i in reversed(subject.identities))), ""
+                ),
                 remarks=tuple(subject.remarks()),
             )
         )
@@ -300,6 +334,7 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
                 sampled=("twin",) if plan.device == "auto" else (),
                 only=plan.only,
                 skip=plan.skip,
+                deciding=True,
             )
         except ValueError as error:
             raise UsageError(str(error)) from error
@@ -336,32 +371,34 @@ def _raising_row(raising: Raising, base: str) -> Result:
 
 
 def available_devices(wanted: str) -> tuple[list[str], list[str]]:
-    """The devices to ask on, and a note on those that are not there. Raises UsageError."""
-    wanted = "cuda" if wanted == "gpu" else wanted
-    if wanted not in ("auto", *DEVICES):
-        raise UsageError(did_you_mean("device", wanted, ["auto", *DEVICES]) + f"; auto, {', '.join(DEVICES)}")
+    """The devices to ask on, and a note on those that are not there. ``wanted``: auto, or some with commas.
+    Raises UsageError."""
+    names = ["cuda" if name == "gpu" else name for name in re.split(r"\s*,\s*", wanted.strip())]
+    for name in names:
+        if name not in ("auto", *DEVICES):
+            raise UsageError(did_you_mean("device", name, ["auto", *DEVICES]))
     there = {
         "cpu": True,
-        "twin": wanted in ("auto", "twin") and twin.known_absence() is None,
+        "twin": bool({"auto", "twin"} & set(names)) and twin.known_absence() is None,
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
-    if wanted == "auto":
+    if "auto" in names:
         absent = [name for name, here in there.items() if not here]
-        notes = [f"not available here, so not asked: {', '.join(absent)}"] if absent else []
+        notes = [f"not tested: {', '.join(absent)} (not on this machine)"] if absent else []
         if twin.known_absence():
             notes.append(f"the stand-in accelerator, twin, is not there: {twin.known_absence()}")
         return [name for name, here in there.items() if here], notes
-    if wanted == "twin" and twin.known_absence():
-        return [], [
-            f"the stand-in accelerator, twin, is not there, so nothing was asked: {twin.known_absence()}"
-        ]
-    if not there[wanted]:
-        raise UsageError(
-            f"device is {wanted!r}, which torch {torch.__version__} does not see here; "
-            "--device auto asks on what is there"
-        )
-    return [wanted], []
+    notes = []
+    if "twin" in names and twin.known_absence():
+        notes.append(f"not tested: twin, the stand-in accelerator ({twin.known_absence()})")
+    for name in names:
+        if not there[name] and name != "twin":
+            raise UsageError(
+                f"device is {name!r}, which torch {torch.__version__} does not see here; "
+                "--device auto asks on what is there"
+            )
+    return [name for name in there if name in names and there[name]], notes
 
 
 def requirement_rows(subject: Subject, required: Mapping[str, str]) -> list[Result]:
@@ -440,6 +477,8 @@ def _tests(planned: list[Case], plan: Plan, fail_on: str) -> list[Any]:
     profile, asked = PROFILES[plan.profile], Asked(planned, plan)
     by_law: dict[str, list[Case]] = {}
     for case in planned:
+        if case.on_demand:
+            continue
         by_law.setdefault(case.law.id, []).append(case)
     import pytest
 
@@ -481,8 +520,22 @@ def check_required(required: Mapping[str, str], known: Mapping[str, tuple[str, .
     """Raises UsageError for a requirement that names no convention, or no value of it."""
     for convention, value in required.items() if known else ():
         if convention not in known:
-            raise UsageError(did_you_mean("convention", convention, list(known)))
+            raise UsageError(_no_convention(convention, known))
         if value not in known[convention]:
             raise UsageError(
                 f"{convention} is required to be {value!r}, expected {' or '.join(known[convention])}"
             )
+
+
+def _no_convention(name: str, known: Mapping[str, tuple[str, ...]]) -> str:
+    """That there is no such convention, and of which it is a value, if of any."""
+    holders = [
+        (technique, convention)
+        for technique in written_techniques()
+        for convention, values in subject_class(technique).convention_values.items()
+        if name in values
+    ]
+    if not holders:
+        return f"{did_you_mean('convention', name, list(known))}; `lawful conventions` lists all"
+    technique, convention = next((each for each in holders if each[1] in known), holders[0])
+    return f"no convention {name!r}: it is a value of {convention} of {technique}, as in {convention}={name}"

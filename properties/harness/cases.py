@@ -20,6 +20,8 @@ class Case:
     subject: Subject
     skipped: bool = False
     """By request."""
+    on_demand: bool = False
+    """Asked only where a law that rests on this one breaks: ``--only`` left it out."""
     sampled: bool = False
     """Asked a few random examples only: the device stands in for another, and the CPU is asked them all."""
 
@@ -98,28 +100,39 @@ def cases(
     only: list[str] | None = None,
     skip: list[str] | None = None,
     sampled: tuple[str, ...] = (),
+    deciding: bool = False,
 ) -> list[Case]:
     """Every case of an implementation, in a fixed order. On a ``sampled`` device in float32 alone, unless
-    dtypes are asked for, and a few examples.
+    dtypes are asked for, and a few examples. ``deciding``: with what the laws of ``only`` rest on, on demand.
 
     Raises ValueError for a deviation that names no property or can match no case.
     """
     check_deviations(subject)
+    laws = laws_of(subject.technique)
+    named = {law.name for law in laws if only is None or law.name in only or law.id in only}
+    below = resting_on(named, laws) if deciding else set()
     return [
         Case(
             law,
             subject.on(device, dtype),
             skipped=bool({law.name, law.id} & set(skip or ())),
+            on_demand=law.name not in named,
             sampled=device in sampled,
         )
-        for law in laws_of(subject.technique)
-        if only is None or law.name in only or law.id in only
+        for law in laws
+        if law.name in named | below
         for device in devices
         if device in law.devices
         for dtype in law.dtypes
         if (dtypes is None or dtype in dtypes)
         if device not in sampled or _is_sampled(law, dtype)
     ]
+
+
+def resting_on(names: set[str], laws: list[Law]) -> set[str]:
+    """The laws on which these rest, and on which those rest in turn."""
+    below = {name for law in laws if law.name in names for name in law.rests_on} - names
+    return below | resting_on(names | below, laws) if below else set()
 
 
 def _is_sampled(law: Law, dtype: str) -> bool:

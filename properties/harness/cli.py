@@ -6,10 +6,11 @@ or a target that is not importable or not understood.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_type_hints
 
@@ -19,7 +20,7 @@ app = typer.Typer(
     help="Does this mixup, label-smoothed cross-entropy or LR finder obey the laws of the technique?",
     epilog="Exit status: 0 nothing broken at or above --fail-on; 1 something is, or nothing was asked; "
     "2 bad usage, or a target that is not importable or not understood.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -28,12 +29,26 @@ Target = Annotated[
     list[str],
     typer.Argument(help="package.module:Name, path/to/file.py:Name, or a shipped adapter such as timm"),
 ]
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TARGET]...",
+        help="package.module:Name, path/to/file.py:Name, or a shipped adapter such as timm; where left out, "
+        "the targets in [tool.lawful] of ./pyproject.toml",
+    ),
+]
 Technique = Annotated[
     str | None,
     typer.Option(help="label_smoothing, mixup, lr_finder or training; found by trial where left out"),
 ]
+OneTechnique = Annotated[
+    str | None, typer.Argument(metavar="[TECHNIQUE]", help="label_smoothing, mixup, lr_finder or training")
+]
 Device = Annotated[
-    str, typer.Option(help="auto (all that are there), cpu, cuda (or gpu), mps, twin (a stand-in)")
+    str,
+    typer.Option(
+        metavar="DEVICE,..", help="auto (all that are there); or cpu, cuda (or gpu), mps, twin (a stand-in)"
+    ),
 ]
 Dtypes = Annotated[str | None, typer.Option("--dtype", help="some of float64,float32,bfloat16,float16")]
 ProfileName = Annotated[str, typer.Option(help="quick (25 examples), standard (100) or deep (2000)")]
@@ -73,7 +88,9 @@ Database = Annotated[
     str | None,
     typer.Option(metavar="redis://..", help="where the deep profile keeps failing examples, else a folder"),
 ]
-Workers = Annotated[str, typer.Option("-n", help="processes that ask, or auto")]
+Workers = Annotated[str, typer.Option("-n", help="processes that run tests, or auto")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="print the last line alone")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="print every finding and every test")]
 
 
 def _print_version(asked: bool) -> None:
@@ -86,11 +103,16 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def lawful(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print it and exit")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        from lawful.properties.harness.offering import offered
+
+        found = offered()
+        typer.echo(f"{found}; lawful --help shows all commands" if found else context.get_help())
 
 
 @app.command()
@@ -101,6 +123,7 @@ def smoke(target: Target, technique: Technique = None) -> None:
     from lawful.properties.harness.processes import smoked
 
     try:
+        _check_targets(target)
         understood = smoked(target, technique)
     except Refused as error:
         _refuse(error)
@@ -114,7 +137,7 @@ def smoke(target: Target, technique: Technique = None) -> None:
         typer.echo(f"  conventions  {conventions or 'none detected'}")
         if ways:
             typer.echo(f"  by PyTorch   {ways}")
-    for note in understood["notes"]:
+    for note in dict.fromkeys(understood["notes"]):
         typer.echo(note)
     if not understood["implementations"]:
         raise typer.Exit(2)
@@ -122,7 +145,7 @@ def smoke(target: Target, technique: Technique = None) -> None:
 
 @dataclass(frozen=True)
 class _Asking:
-    """The options of ``check`` and ``matrix``, in their order."""
+    """The options of ``check`` and ``matrix``, in their order; and which of them were given."""
 
     technique: Technique = None
     device: Device = "auto"
@@ -143,6 +166,20 @@ class _Asking:
     time_limit: TimeLimit = None
     database: Database = None
     n: Workers = "auto"
+    quiet: Quiet = False
+    verbose: Verbose = False
+    given: frozenset[str] = frozenset()
+
+    def within(self, settings: Any) -> _Asking:
+        """With what ``pyproject.toml`` says in place of what was not given."""
+        said = {
+            "profile": settings.profile,
+            "fail_on": settings.fail_on,
+            "device": ",".join(settings.devices),
+            "skip": ",".join(settings.skip),
+            "require": ",".join(f"{name}={value}" for name, value in settings.require.items()),
+        }
+        return replace(self, **{k: v for k, v in said.items() if v and k not in self.given})
 
     def plan(self, targets: list[str], **more: Any) -> Any:
         """Raises Refused."""
@@ -172,18 +209,23 @@ class _Asking:
 
 def _asking(command: Callable[..., None]) -> Callable[..., None]:
     """A command whose last argument is an ``_Asking``, with the options of it as its own."""
-    names = [each.name for each in fields(_Asking)]
+    names = [each.name for each in fields(_Asking) if each.name != "given"]
 
     @functools.wraps(command)
     def called(**given: Any) -> None:
-        asking = _Asking(**{name: given.pop(name) for name in names})
+        context = given.pop("context")
+        sources = {name: context.get_parameter_source(name) for name in names}
+        there = frozenset(name for name, source in sources.items() if source and source.name == "COMMANDLINE")
+        asking = _Asking(**{name: given.pop(name) for name in names}, given=there)
         command(**given, asking=asking)
 
     hints = get_type_hints(command, include_extras=True) | get_type_hints(_Asking, include_extras=True)
     first, *own = [each for each in inspect.signature(command).parameters.values() if each.name != "asking"]
-    options = [*inspect.signature(_Asking).parameters.values(), *own]
+    options = [*(each for n, each in inspect.signature(_Asking).parameters.items() if n in names), *own]
     by_name = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in options]
     parameters = [each.replace(annotation=hints[each.name]) for each in (first, *by_name)]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters.append(inspect.Parameter("context", keyword, annotation=typer.Context))
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {each.name: each.annotation for each in parameters}
     return called
@@ -192,7 +234,7 @@ def _asking(command: Callable[..., None]) -> Callable[..., None]:
 @app.command()
 @_asking
 def check(
-    target: Target,
+    target: Targets = None,
     *,
     write_known: Annotated[
         bool,
@@ -201,8 +243,20 @@ def check(
     reason: Annotated[str, typer.Option(metavar="TEXT", help="the reason of what --write-known adds")] = "",
     asking: _Asking,
 ) -> None:
-    """Test an implementation against the laws: a verdict a law, and the smallest input that breaks one."""
-    _ask(target, asking, write_known, reason)
+    """Test an implementation against the laws. The smallest input that breaks one is shown."""
+    from lawful.properties.harness.children import Refused
+    from lawful.properties.harness.offering import offered
+    from lawful.properties.harness.settings import read_settings
+
+    try:
+        settings = read_settings()
+    except Refused as error:
+        _refuse(error)
+    targets = target or settings.targets
+    if not targets:
+        found = offered() or "nothing in this folder looks like a loss, a mixup or an LR finder"
+        _refuse(f"no target, and none in [tool.lawful] of pyproject.toml. {found}")
+    _ask(targets, asking.within(settings), write_known, reason, said_in=settings.place)
 
 
 @app.command()
@@ -217,7 +271,7 @@ def matrix(
     """Test shipped adapters against the laws: of the libraries named, or of those of the first command."""
     from lawful.impl.thirdparty import LIBRARIES
 
-    _ask(library or list(LIBRARIES), asking)
+    _ask(library or list(LIBRARIES), asking, in_lines=True)
 
 
 @app.command()
@@ -234,6 +288,7 @@ def adapt(
 
     try:
         writable(output)
+        _check_targets([target])
         source, draft = adapted(target, technique)
     except Refused as error:
         _refuse(error)
@@ -300,7 +355,7 @@ def scan(
             typer.echo(f"{where}  {candidate.name}  {candidate.technique}")
         for note in notes:
             typer.echo(note)
-        typer.echo(f"{len(found)} candidates" + ("" if list_only else ": nothing was asked"))
+        typer.echo(f"{len(found)} candidates" + ("" if list_only else ": nothing was tested"))
         raise typer.Exit(0 if list_only else 2)
     typer.echo(
         f"{len(found)} candidates. This imports and runs their code, each in a process of its own with "
@@ -348,9 +403,9 @@ def _print_scan(result: Any) -> None:
     for note in result.notes:
         typer.echo(note)
     counts = Counter(row["status"] for row in result.rows)
-    typer.echo(
-        f"{len(result.rows)} candidates: " + ", ".join(f"{n} {status}" for status, n in counts.items())
-    )
+    kinds = {"asked": "tested"}
+    told = ", ".join(f"{n} {kinds.get(status, status)}" for status, n in counts.items())
+    typer.echo(f"{len(result.rows)} candidates: {told}")
 
 
 @app.command()
@@ -363,15 +418,55 @@ def replay(
     """Ask the stored counterexamples of a report again, each one call: exit 1 where one still fails."""
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.processes import replayed
+    from lawful.properties.harness.words import VERDICTS
 
     try:
         rows = replayed(report, row)
     except Refused as error:
         _refuse(error)
     for number, each in rows:
-        typer.echo(f"{number:4}  {each['verdict']:12} {each['property']} ({each['device']}, {each['dtype']})")
+        verdict = VERDICTS[each["verdict"]]
+        typer.echo(f"{number:4}  {verdict:12} {each['property']} ({each['device']}, {each['dtype']})")
         typer.echo(f"      {each['message']}")
     raise typer.Exit(1 if any(each["verdict"] == "broken" for _, each in rows) else 0)
+
+
+@app.command()
+def show(
+    number: Annotated[
+        int | None, typer.Argument(metavar="[N]", help="the number of a finding; all are listed without it")
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Argument(metavar="[REPORT]", help="a JSON report; else the last run in this folder"),
+    ] = None,
+) -> None:
+    """Print the program that shows finding N, of the last run in this folder or of a report."""
+    from lawful.properties.harness import last, summary
+    from lawful.properties.harness.children import Refused
+
+    file = report or last.place(".")
+    try:
+        if report is None and not file.exists():
+            raise Refused("there was no run in this folder yet: lawful check TARGET, or lawful show N REPORT")
+        found = [one for one in summary.told(_stored(file)) if one.number]
+        if number is None:
+            for one in found:
+                typer.echo(f"{one.number:3}  {one.implementation['name']}: {one.heading}: {one.short}")
+            return
+        chosen = next((one for one in found if one.number == number), None)
+        if chosen is None:
+            there = f"1 to {len(found)}" if found else "none, as nothing failed"
+            raise Refused(f"there is no finding {number}; the report has {there}")
+    except Refused as error:
+        _refuse(error)
+    where = chosen.implementation.get("defined_at") or chosen.implementation["name"]
+    typer.echo(f"# {where}: {chosen.reason}")
+    program = chosen.row["reproduce"]
+    if not program:
+        typer.echo(f"lawful: no program can show this: {chosen.message}", err=True)
+        raise typer.Exit(1)
+    typer.echo(program, nl=False)
 
 
 @app.command()
@@ -382,9 +477,11 @@ def report(
     badge: BadgeFile = None,
     junit: JunitFile = None,
     format: Format = "text",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Write a stored report as something else, or say what came of it. Nothing is asked again."""
-    _retell(_Outputs(None, html, markdown, badge, junit, format), lambda: _stored(file))
+    """Print a stored report, and write it in other formats. Nothing is tested again."""
+    _retell(_Outputs(None, html, markdown, badge, junit, format), lambda: _stored(file), quiet, verbose)
 
 
 @app.command()
@@ -396,26 +493,30 @@ def merge(
     badge: BadgeFile = None,
     junit: JunitFile = None,
     format: Format = "text",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Join reports, of several environments say, into one. Nothing is asked again."""
+    """Join reports, of several environments say, into one. Nothing is tested again."""
     from lawful.properties.harness.outputs import merged
 
     outputs = _Outputs(json, html, markdown, badge, junit, format)
-    _retell(outputs, lambda: merged([_stored(file) for file in files]))
+    _retell(outputs, lambda: merged([_stored(file) for file in files]), quiet, verbose)
 
 
-def _retell(outputs: _Outputs, read: Callable[[], dict[str, Any]]) -> None:
-    """Says in a sentence each what stands in a report, and writes it as asked."""
+def _retell(outputs: _Outputs, read: Callable[[], dict[str, Any]], quiet: bool, verbose: bool) -> None:
+    """Prints a report as the run that made it did, and writes it as asked."""
     from lawful.properties.harness.children import Refused
-    from lawful.properties.harness.page import sentences
+    from lawful.properties.harness.terminal import show, show_matrix
 
     try:
         outputs.check()
         info = read()
     except (Refused, ValueError) as error:
         _refuse(error)
-    for name, words in sentences(info["implementations"]):
-        typer.echo(f"{name}: {words}")
+    if len(info["implementations"]) > 1 and not (quiet or verbose):
+        show_matrix(info, _console())
+    else:
+        show(info, _console(), quiet=quiet, verbose=verbose)
     outputs.write(info)
 
 
@@ -438,9 +539,9 @@ def issue(
         _refuse(error)
     text = written(report.to_json())
     if not text:
-        from lawful.properties.harness.terminal import summary
+        from lawful.properties.harness.summary import verdict
 
-        typer.echo(f"{target} does not break {law}: {summary(report)}", err=True)
+        typer.echo(f"{target} does not break {law}: {verdict(report.to_json())}", err=True)
         raise typer.Exit(1)
     typer.echo(text, nl=False)
 
@@ -453,6 +554,7 @@ def diff(
     """What changed between two reports: exit 1 where something that held is broken, or was not asked."""
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.outputs import changes, versions
+    from lawful.properties.harness.words import VERDICTS
 
     try:
         before, after = _stored(old), _stored(new)
@@ -462,9 +564,10 @@ def diff(
         typer.echo(line)
     found = changes(before, after)
     for name, law, was, now in found:
-        typer.echo(f"{name}  {law}: {was or 'not there'} -> {now or 'not there'}")
+        before_word, now_word = VERDICTS.get(was, "not there"), VERDICTS.get(now, "not there")
+        typer.echo(f"{name}  {law}: {before_word} -> {now_word}")
     if not found:
-        typer.echo("no verdict changed")
+        typer.echo("nothing changed")
     worse = [each for each in found if each[2] == "holds" and each[3] in ("broken", "error")]
     raise typer.Exit(1 if worse else 0)
 
@@ -486,13 +589,13 @@ def _stored(file: Path) -> dict[str, Any]:
 
 
 @app.command()
-def conventions(technique: Technique = None) -> None:
+def conventions(only: OneTechnique = None, technique: Technique = None) -> None:
     """The choices on which good implementations differ, with their values, for --require."""
     from lawful.properties.registry import laws_of, written_techniques
     from lawful.properties.subjects import subject_class
 
     try:
-        for name in [technique] if technique else written_techniques():
+        for name in [named] if (named := only or technique) else written_techniques():
             laws_of(name)
             typer.echo(name)
             for convention, values in subject_class(name).convention_values.items():
@@ -502,14 +605,15 @@ def conventions(technique: Technique = None) -> None:
 
 
 @app.command(name="list")
-def list_laws(technique: Technique = None) -> None:
-    """The properties, with their formulas."""
+def list_laws(only: OneTechnique = None, technique: Technique = None) -> None:
+    """The laws, with their formulas."""
     from lawful.properties.registry import laws_of, written_techniques
 
     try:
-        for name in [technique] if technique else written_techniques():
+        for name in [named] if (named := only or technique) else written_techniques():
+            laws = laws_of(name)
             typer.echo(name)
-            for law in laws_of(name):
+            for law in laws:
                 typer.echo(f"  {law.severity:5}  {law.name:38} {law.formula}")
     except KeyError as error:
         _refuse(error.args[0])
@@ -563,10 +667,14 @@ def vectors(
 
 @app.command()
 def explain(
-    name: Annotated[str, typer.Argument(metavar="PROPERTY", help="a property, or a fault such as L02")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="a law, a convention (or CONVENTION=VALUE), a fault such as L02"),
+    ],
 ) -> None:
-    """A property's formula, reason and source, and the faults that it catches; or what a fault is."""
+    """What a law, a convention or a fault means: its formula, the reason, the source, whether to care."""
     from lawful.impl.faulty import faults, mended
+    from lawful.properties.harness.conventions import CONVENTIONS, conventions_named, explained
     from lawful.properties.registry import find_law, laws_named, written_techniques
 
     known = [(technique, fault) for technique in written_techniques() for fault in faults(technique)]
@@ -584,10 +692,19 @@ def explain(
             typer.echo(f"  {'the lines' if not number else '':9} {line}")
     if chosen:
         return
+    convention, equals, value = name.partition("=")
+    if found := conventions_named(convention):
+        for each in found:
+            if equals and value not in each.values:
+                _refuse(f"{convention} has no value {value!r}; there are {', '.join(each.values)}")
+            typer.echo("\n".join(explained(each, value if equals else None)))
+        return
     try:
         laws = laws_named(name)
     except KeyError as error:
-        _refuse(error.args[0])
+        close = difflib.get_close_matches(convention, [each.name for each in CONVENTIONS], 1, cutoff=0.75)
+        meant = f", or did you mean the convention {close[0]!r}?" if close else ""
+        _refuse(error.args[0] + meant)
     for law in laws:
         typer.echo("\n".join(_explained(law, faults(law.technique))))
 
@@ -658,22 +775,36 @@ class _Outputs:
                 typer.echo(line)
 
 
-def _ask(targets: list[str], asking: _Asking, write_known: bool = False, reason: str = "") -> NoReturn:
-    from rich.console import Console
-
+def _ask(
+    targets: list[str],
+    asking: _Asking,
+    write_known: bool = False,
+    reason: str = "",
+    *,
+    in_lines: bool = False,
+    said_in: str = "",
+) -> NoReturn:
+    """``in_lines``: a line a library comes first. ``said_in``: where options stand that were not given."""
+    from lawful.properties.harness import last, terminal
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.processes import ask
 
     outputs = asking.outputs()
     try:
         outputs.check()
-        plan = asking.plan(targets, writes_known=write_known)
+        _check_targets(targets)
+        places = {} if "skip" in asking.given or not said_in else {"skip": f"{said_in} skip"}
+        plan = asking.plan(targets, writes_known=write_known, said_in=places)
         report = ask(plan, asking.n)
     except Refused as error:
         _refuse(error)
-    console = Console()
-    report.print(console if console.is_terminal else Console(width=120))
-    outputs.write(report.to_json())
+    info = report.to_json()
+    last.keep(info, plan.folder)
+    if in_lines and not (asking.quiet or asking.verbose):
+        terminal.show_matrix(info, _console())
+    else:
+        terminal.show(info, _console(), quiet=asking.quiet, verbose=asking.verbose)
+    outputs.write(info)
     if write_known:
         from lawful.properties.harness.known import write_known as write
 
@@ -683,6 +814,23 @@ def _ask(targets: list[str], asking: _Asking, write_known: bool = False, reason:
     if not report.implementations:
         raise typer.Exit(2)
     raise typer.Exit(report.exit_status)
+
+
+def _check_targets(targets: list[str]) -> None:
+    """Raises Refused where one names a folder, or a file that is no Python."""
+    from lawful.properties.harness.children import Refused
+    from lawful.properties.harness.offering import why_no_target
+
+    for target in targets:
+        if why := why_no_target(target):
+            raise Refused(why)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
 
 
 def _split(text: str | None) -> list[str] | None:

@@ -74,7 +74,7 @@ def _scanned(file: str, options: list[str]) -> list[dict[str, Any]] | None:
         told = json.loads(report.read_text(encoding="utf-8"))
     asked = iter(told["implementations"])
     return [
-        {**row, "implementation": next(asked)} if row["status"] == "asked" else row
+        {**row, "implementation": next(asked), "laws": told["laws"]} if row["status"] == "asked" else row
         for row in told["candidates"]
     ]
 

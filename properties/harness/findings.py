@@ -102,9 +102,9 @@ def findings(rows: Iterable[Result]) -> list[Finding]:
 
 
 def severity_words(found: Iterable[Finding]) -> str:
-    """What is broken, in words: "1 wrong result; 2 at the edges; 3 bad inputs taken"."""
+    """What was found, in words: "1 wrong result, 2 problems at the edges of the range"."""
     parts = severity.counted(each.severity for each in found if each.verdict == "broken")
-    return "; ".join(parts) or "nothing broken"
+    return ", ".join(parts) or "no problem found"
 
 
 def proving(rows: list[Result], everything: bool = False) -> Generator[Result, Ended, list[Result]]:

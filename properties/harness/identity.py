@@ -5,6 +5,7 @@ Known failures, ``diff``, ``merge``, ``replay`` and the page know an implementat
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import os
@@ -29,6 +30,36 @@ class Identity:
             return self.name
         inside = Path(self.file).is_relative_to(folder)
         return f"{os.path.relpath(self.file, folder) if inside else self.file}:{self.name}"
+
+    def place(self, folder: str) -> str:
+        """file:line of the definition, as an editor opens it; empty where no such line is found."""
+        if not self.file.endswith(".py") or (line := line_of(Path(self.file), self.name)) is None:
+            return ""
+        inside = Path(self.file).is_relative_to(folder)
+        return f"{os.path.relpath(self.file, folder) if inside else self.file}:{line}"
+
+
+def line_of(path: Path, name: str) -> int | None:
+    """The line on which ``Name`` or ``Class.method`` is defined, or given a value, in a file."""
+    try:
+        body = ast.parse(path.read_text(encoding="utf-8", errors="replace")).body
+    except (OSError, SyntaxError, ValueError):
+        return None
+    line = None
+    for part in name.split("."):
+        found = [node for node in body if part in _given(node)]
+        if not found:
+            return None
+        line, body = found[-1].lineno, getattr(found[-1], "body", [])
+    return line
+
+
+def _given(node: ast.stmt) -> list[str]:
+    """The names to which a statement gives a meaning."""
+    if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def named(target: str, folder: str) -> Identity:

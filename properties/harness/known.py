@@ -27,6 +27,7 @@ from lawful.impl.contracts import Deviation
 from lawful.properties.harness.cases import Case
 from lawful.properties.harness.identity import Identity, named
 from lawful.properties.harness.report import Report, Result
+from lawful.properties.harness.settings import KEYS
 from lawful.properties.harness.understanding.targets import UsageError
 from lawful.properties.registry import did_you_mean, laws_of
 from lawful.properties.subjects.subject import Subject
@@ -116,9 +117,10 @@ def read_known(file: str | None, may_be_new: bool = False) -> list[Known]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     holder = whole.get("tool", {}).get("lawful", {}) if path.name == "pyproject.toml" else whole
-    unknown = sorted(set(holder) - {"known"})
+    keys = KEYS if path.name == "pyproject.toml" else ("known",)
+    unknown = sorted(set(holder) - set(keys))
     if unknown:
-        raise UsageError(f"{path}: " + did_you_mean("setting of lawful", unknown[0], ["known"]))
+        raise UsageError(f"{path}: " + did_you_mean("key of lawful", unknown[0], list(keys)))
     return [_known(path, number, entry) for number, entry in enumerate(holder.get("known", []), 1)]
 
 

@@ -7,113 +7,134 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lawful.properties.harness import severity
+from lawful.properties.harness import severity, summary, words
 from lawful.properties.harness.page import by_law
 
 Info = Mapping[str, Any]
 
 
 def markdown(info: Info) -> str:
-    """A table for a README: a row an implementation; below it, why what is wrong is wrong."""
+    """A table for a README: a row an implementation; below it, why what is wrong is wrong. ``problems`` are
+    those that do not fail the run."""
     lines = [
-        "| implementation | technique | laws | known deviations | broken |",
+        "| implementation | technique | result | known failures | problems |",
         "| --- | --- | --- | --- | --- |",
     ]
+    found = summary.told(info)
     for each in info["implementations"]:
-        verdicts = list(by_law(each["results"]).values())
-        named = {
-            verdict: ", ".join(f"`{f['property']}`" for f in each["findings"] if f["verdict"] == verdict)
-            for verdict in ("deviates", "broken")
-        }
+        own = [one for one in found if one.implementation is each]
+        failing = [one for one in own if one.fails]
+        passing = list(by_law(each["results"]).values()).count("holds")
+        result = f"fail: {_named(failing)}" if failing else f"pass: {passing} laws"
         version = f" {each['version']}" if each["version"] else ""
-        lines.append(
-            f"| {each['name']}{version} | {each['technique']} | {verdicts.count('holds')} hold "
-            f"| {named['deviates'] or 'none'} | {named['broken'] or 'none'} |"
-        )
-    told = [
-        f"- `{each['name']}`, `{finding['property']}`: {finding['diagnosis']}"
-        for each in info["implementations"]
-        for finding in each["findings"]
-        if finding.get("diagnosis")
+        known = _named(one for one in own if one.known)
+        problems = _named(one for one in own if one.number and not one.known and not one.fails)
+        technique = words.TECHNIQUES[each["technique"]]
+        lines.append(f"| {each['name']}{version} | {technique} | {result} | {known} | {problems} |")
+    why = [
+        f"- `{one.implementation['name']}`, `{one.row['property']}`: {one.diagnosis}"
+        for one in found
+        if one.diagnosis
     ]
-    return "\n".join([*lines, *(["", *told] if told else [])]) + "\n"
+    return "\n".join([*lines, *(["", *why] if why else [])]) + "\n"
+
+
+def _named(found: Iterable[summary.Told]) -> str:
+    return ", ".join(dict.fromkeys(f"`{one.row['property']}`" for one in found)) or "none"
 
 
 def badge(info: Info) -> dict[str, Any]:
     """The JSON that shields.io reads from an address ("endpoint badge")."""
-    broken = [
-        f["severity"]
-        for each in info["implementations"]
-        for f in each["findings"]
-        if f["verdict"] == "broken"
-    ]
-    holds = sum(v == "holds" for each in info["implementations"] for v in by_law(each["results"]).values())
-    worst = severity.worst(broken) if broken else None
-    colours = {"wrong": "red", "edge": "orange", "guard": "yellow", None: "brightgreen"}
-    words = f"{len(broken)} broken, {holds} hold" if broken else f"{holds} laws hold"
-    if not holds and not broken:
-        words, worst = "nothing asked", "wrong"
-    return {"schemaVersion": 1, "label": "lawful", "message": words, "color": colours[worst]}
+    failing = [one for one in summary.told(info) if one.fails]
+    passing = sum(v == "holds" for each in info["implementations"] for v in by_law(each["results"]).values())
+    colours = {"wrong": "red", "edge": "orange", "guard": "yellow"}
+    if summary.passed(info):
+        laws = words.counted(passing, "law", "laws")
+        return _badge(f"passing: {summary.CLEAN[info.get('fail_on', 'wrong')]} in {laws}", "brightgreen")
+    worst = severity.worst(one.severity for one in failing) if failing else "wrong"
+    return _badge(f"failing: {summary.failing_words(info)}", colours[worst])
+
+
+def _badge(message: str, colour: str) -> dict[str, Any]:
+    return {"schemaVersion": 1, "label": "lawful", "message": message, "color": colour}
 
 
 def junit(info: Info) -> str:
-    """A test case a row, as CI servers read it. What is below ``fail_on`` is skipped, with its reason."""
-    failing = [each for each in severity.ORDER if severity.at_least(each, info.get("fail_on", "wrong"))]
+    """A test case a row, as CI servers read it.
+
+    What fails the run is a failure. What fails below the threshold of the run passes, and says so in its
+    output. What is known, or not offered, is skipped with its reason.
+    """
     root = ElementTree.Element("testsuites", name="lawful")
+    found = summary.told(info)
     for each in info["implementations"]:
-        rows = each["results"]
-        roots = {
-            f["property"] for f in each["findings"] if f["verdict"] == "broken" and f["severity"] in failing
-        }
-        suite = ElementTree.SubElement(root, "testsuite", name=f"{each['name']}.{each['technique']}")
-        counts = {"tests": len(rows), "failures": 0, "errors": 0, "skipped": 0}
-        for row in rows:
+        name = f"{each['name']}.{each['technique']}"
+        suite = ElementTree.SubElement(root, "testsuite", name=name)
+        counts = {"tests": len(each["results"]), "failures": 0, "errors": 0, "skipped": 0}
+        own = [one for one in found if one.implementation is each]
+        for row in each["results"]:
             case = ElementTree.SubElement(
                 suite,
                 "testcase",
-                classname=f"{each['name']}.{each['technique']}",
+                classname=name,
                 name=f"{row['property']}[{row['device']}-{row['dtype']}]",
                 time=f"{row['seconds']:.3f}",
             )
-            kind = _junit_kind(row, roots)
-            if kind:
+            kind = _junit_kind(row, own)
+            if kind == "system-out":
+                ElementTree.SubElement(case, kind).text = _xml(f"not failing the run: {row['message']}")
+            elif kind:
                 counts[{"failure": "failures", "error": "errors", "skipped": "skipped"}[kind]] += 1
-                words = row["message"] or row["verdict"]
+                said = f"{words.VERDICTS[row['verdict']]}: {words.said(row['message'] or '')}"
                 if kind == "failure":
-                    words = _with_diagnosis(words, _finding_of(each, row))
-                inside = ElementTree.SubElement(case, kind, message=_one_line(words))
+                    said = _with_diagnosis(said, _finding_of(each, row).get("diagnosis"))
+                inside = ElementTree.SubElement(case, kind, message=_xml(" ".join(said.split())))
                 if kind == "failure":
-                    inside.text = row["reproduce"] or ""
-        for name, count in counts.items():
-            suite.set(name, str(count))
+                    inside.text = _xml(row["reproduce"] or "")
+        for title, count in counts.items():
+            suite.set(title, str(count))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _junit_kind(row: Mapping[str, Any], roots: set[str]) -> str:
+def _junit_kind(row: Info, found: list[summary.Told]) -> str:
+    """ "failure", "error", "skipped", "system-out" for what fails below the threshold, or nothing."""
     if row["verdict"] == "error":
-        return "error"
-    if row["stale"] or (row["verdict"] == "broken" and row["finding"] in roots):
-        return "failure"
-    return "" if row["verdict"] == "holds" else "skipped"
+        return "skipped" if row["ours"] else "error"
+    if row["verdict"] != "broken":
+        return "" if row["verdict"] == "holds" else "skipped"
+    failing = {one.row["property"] for one in found if one.fails}
+    return "failure" if row["stale"] or row["finding"] in failing else "system-out"
+
+
+def _xml(text: str) -> str:
+    """With the characters that XML cannot hold written as Python writes them: \\x1b."""
+    return "".join(each if each in "\t\n\r" or _is_xml(each) else repr(each)[1:-1] for each in text)
+
+
+def _is_xml(character: str) -> bool:
+    code = ord(character)
+    return 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or code >= 0x10000
 
 
 def github(info: Info) -> Iterator[str]:
-    """GitHub's workflow commands: a line for each finding that is broken, in the file that was named."""
-    failing = [each for each in severity.ORDER if severity.at_least(each, info.get("fail_on", "wrong"))]
-    for each in info["implementations"]:
-        place, _, _ = (each.get("target") or "").replace("::", ":").rpartition(":")
-        file = f" file={_escaped(place)}," if place.endswith(".py") else " "
-        for finding in each["findings"]:
-            if finding["verdict"] == "broken":
-                level = "error" if finding["severity"] in failing else "warning"
-                title = _escaped(f"{each['name']}: {finding['property']} ({finding['severity']})")
-                words = _with_diagnosis(finding["message"] or "", finding)
-                yield f"::{level}{file}title={title}::{_escaped(words, data=True)}"
+    """GitHub's workflow commands: a line for each finding, at the definition of what was tested."""
+    for one in summary.told(info):
+        if one.known or not one.number:
+            continue
+        file, _, line = (one.implementation.get("defined_at") or "").rpartition(":")
+        if not file:
+            place = (one.implementation.get("target") or "").replace("::", ":").rpartition(":")[0]
+            file, line = (place, "1") if place.endswith(".py") else ("", "")
+        where = f" file={_escaped(file)},line={line}," if file else " "
+        title = _escaped(f"{one.implementation['name']}: {one.heading}")
+        level = "error" if one.fails else "warning"
+        said = _escaped(_with_diagnosis(words.said(one.message), one.diagnosis), data=True)
+        yield f"::{level}{where}title={title}::{said}"
 
 
 def _finding_of(each: Info, row: Info) -> Info:
@@ -123,10 +144,9 @@ def _finding_of(each: Info, row: Info) -> Info:
     return next(own, {})
 
 
-def _with_diagnosis(words: str, finding: Info) -> str:
+def _with_diagnosis(said: str, diagnosis: str | None) -> str:
     """What was seen, after why it is so where that is known."""
-    diagnosis = finding.get("diagnosis")
-    return f"{diagnosis} Seen: {words}" if diagnosis else words
+    return f"{diagnosis} Seen: {said}" if diagnosis else said
 
 
 def _escaped(text: str, data: bool = False) -> str:
@@ -138,10 +158,6 @@ def _escaped(text: str, data: bool = False) -> str:
     ):
         text = text.replace(plain, code)
     return text
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def issue(info: Info) -> str:

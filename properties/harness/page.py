@@ -59,9 +59,44 @@ def page(info: Mapping[str, Any], fragment: bool = False) -> str:
     return environment.from_string(template).render(**view(info), fragment=fragment)
 
 
+def folded(info: Mapping[str, Any]) -> str:
+    """For a notebook: the lines of the terminal, where each finding unfolds its program, the pictures, and
+    the page to unfold."""
+    from lawful.properties.harness import summary
+
+    found = summary.told(info)
+    failing = [one for one in found if one.fails]
+    parts = []
+    for each in info["implementations"]:
+        lines = [summary.header(each), *summary.remarks(each)]
+        parts += [f"<div><strong>{escape(lines[0])}</strong></div>", *map(_line, lines[1:])]
+        for one in failing:
+            if one.implementation is each:
+                head, *more = one.lines(numbered=False)
+                program = one.row.get("reproduce") or "no program can show this"
+                inside = "".join(_line(line.strip()) for line in more)
+                parts.append(
+                    f'<div class="broken">{escape(head)}</div>{inside}<details><summary>a program that shows '
+                    f"it</summary><pre>{escape(program)}</pre></details>"
+                )
+        parts.append(picture(each["name"], each.get("pictured") or {}))
+    parts += map(_line, summary.ending(info, hints=False))
+    whole = page(info, fragment=True)
+    return (
+        f'<div class="lawful">{"".join(parts)}<details><summary>every test</summary>{whole}</details></div>'
+    )
+
+
+def _line(text: str) -> str:
+    return f"<div>{escape(text)}</div>"
+
+
 def view(info: Mapping[str, Any]) -> dict[str, Any]:
     names = Counter(each["name"] for each in info["implementations"])
     shown = [_implementation(info, each, names) for each in info["implementations"]]
+    _told_apart(shown)
+    for each in shown:
+        _told_apart(each["findings"])
     techniques = list(dict.fromkeys(each["technique"] for each in shown))
     return {
         "info": info,
@@ -80,6 +115,18 @@ def view(info: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _told_apart(shown: list[dict[str, Any]]) -> None:
+    """An address is one thing's alone: a law with two causes has two findings, and files may share a name."""
+    seen: Counter[str] = Counter()
+    for each in shown:
+        first = each["id"]
+        seen[first] += 1
+        if seen[first] > 1:
+            each["id"] += f".{seen[first]}"
+            for finding in each.get("findings", ()):
+                finding["id"] = finding["id"].replace(first, each["id"], 1)
+
+
 def library_of(implementation: Mapping[str, Any]) -> str:
     """What was named on the command line, where that is a shipped adapter; else its own name."""
     target = implementation.get("target") or ""
@@ -87,7 +134,7 @@ def library_of(implementation: Mapping[str, Any]) -> str:
 
 
 def sentences(implementations: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """What came of each library, in words: ("timm 1.0.31", "37 laws hold, 6 known deviations, ...")."""
+    """What came of each library, in words: ("timm 1.0.31", "37 laws pass, 6 known failures, ...")."""
     grouped: dict[str, list[Mapping[str, Any]]] = {}
     for each in implementations:
         grouped.setdefault(library_of(each), []).append(each)
@@ -97,12 +144,12 @@ def sentences(implementations: Iterable[Mapping[str, Any]]) -> list[tuple[str, s
         verdicts = [verdict for each in group for verdict in by_law(each["results"]).values()]
         deviations = sum(f["verdict"] == "deviates" for each in group for f in each["findings"])
         broken = [f["severity"] for each in group for f in each["findings"] if f["verdict"] == "broken"]
-        parts = [_counted(verdicts.count("holds"), "law holds", "laws hold")]
+        parts = [_counted(verdicts.count("holds"), "law passes", "laws pass")]
         if deviations:
-            parts.append(_counted(deviations, "known deviation", "known deviations"))
-        parts += severity.counted(broken) or ["nothing broken"]
+            parts.append(_counted(deviations, "known failure", "known failures"))
+        parts += severity.counted(broken) or ["no problem found"]
         if verdicts.count("error"):
-            parts.append(_counted(verdicts.count("error"), "case not asked", "cases not asked"))
+            parts.append(_counted(verdicts.count("error"), "could not be tested", "could not be tested"))
         found.append((f"{library} {version}" if version else library, ", ".join(parts)))
     return found
 
@@ -131,11 +178,6 @@ def _implementation(info: Mapping[str, Any], each: Mapping[str, Any], names: Cou
         if verdict in groups:
             rows = [row for row in each["results"] if row["property"] == name]
             groups[verdict].append(_quiet(laws, each["technique"], name, rows))
-    used = Counter(finding["id"] for finding in findings)
-    for finding in findings:  # one law with two causes has two findings
-        if used[finding["id"]] > 1:
-            used[finding["id"]] -= 1
-            finding["id"] += f".{used[finding['id']]}"
     return {
         **each,
         "id": place,

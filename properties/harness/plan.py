@@ -51,6 +51,8 @@ class Plan:
     """Seconds for one case; the profile's own where None."""
     pictures: bool = False
     """Whether numbers are kept that a page draws."""
+    said_in: dict[str, str] = field(default_factory=dict)
+    """Where an option was given, by its name, if not on the command line."""
     folder: str = field(default_factory=os.getcwd)
     """Where the programs of the findings are run."""
 

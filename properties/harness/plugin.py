@@ -69,30 +69,37 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     if result.ours:
         pytest.xfail(result.message or "an error of lawful's own")
     if finding is not None and not result.stale:
-        if finding.property != result.property:
+        if finding.property != result.property and not asked.left_out(finding.property):
             pytest.xfail(f"fails for the same reason as {finding.property}: {result.message}")
         if not finding.fails(test.fail_on):
-            pytest.xfail(f"{finding.severity}, and the run fails on {test.fail_on}: {result.message}")
+            pytest.xfail(f"not failing the run, which fails on {test.fail_on}: {result.message}")
         first = finding.rows[0]
-        if first is not result:
+        if first is not result and first.property == result.property:
             pytest.xfail(f"fails for the same reason as {first.device}-{first.dtype}: {result.message}")
     if result.verdict != "holds":
-        pytest.fail(_failure(test.law, result), pytrace=False)
+        pytest.fail(_failure(test.law, result, finding), pytrace=False)
     return True
 
 
-def _failure(law: Any, result: Any) -> str:
-    lines = [
-        f"{result.verdict}: {law.id} ({result.severity})",
-        *([f"  {result.diagnosis}"] if result.diagnosis else []),
-        f"  law       {law.formula}",
-        f"  because   {law.why}",
-    ]
-    lines.append(f"  found     {result.message}")
-    if result.counterexample is not None:
-        lines.append(f"  smallest  {result.counterexample}")
+def _failure(law: Any, result: Any, finding: Any) -> str:
+    """The first line is what pytest repeats at its end: what is wrong, in short."""
+    from lawful.properties.harness import words
+
+    said = words.said(result.message or "")
+    kind = words.HEADINGS[result.severity] if result.verdict == "broken" else words.VERDICTS[result.verdict]
+    diagnosis = finding.diagnosis if finding is not None else None
+    lines = [diagnosis or f"{kind}: {said}", ""]
+    lines += [f"law       {law.name}: {law.formula}", f"because   {law.why}"]
+    if finding is not None and finding.property != law.name:
+        below = words.said(finding.rows[0].message or "")
+        lines.append(f"          it rests on {finding.property}, which fails: {below}")
+    if given := words.example(result.counterexample):
+        lines.append(f"example   {given}: {said}")
+    if finding is not None and finding.property == law.name and finding.also:
+        lines.append(f"          for the same reason fail {', '.join(finding.also)}")
+    lines.append(f"more      lawful explain {law.id}")
     if result.reproduce:
-        lines += ["", *(f"    {line}" for line in result.reproduce.splitlines())]
+        lines += ["", "this program shows it:", *(f"    {line}" for line in result.reproduce.splitlines())]
     return "\n".join(lines)
 
 
@@ -139,9 +146,14 @@ class _Collector:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         rows = self._config.stash[_ROWS]
         if rows:
-            counts = {v: sum(row["verdict"] == v for row in rows) for v in _verdicts()}
-            asked = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-            terminalreporter.write_line(f"lawful: {len(rows)} cases: {asked}")
+            from lawful.properties.harness.words import VERDICTS, counted
+
+            counts = {
+                said: sum(row["verdict"] == verdict for row in rows) for verdict, said in VERDICTS.items()
+            }
+            asked = ", ".join(f"{count} {said}" for said, count in counts.items() if count)
+            tests = counted(len(rows), "test", "tests")
+            terminalreporter.write_line(f"lawful: {tests}: {asked}")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
@@ -150,9 +162,3 @@ class _Collector:
         if rows and all(row["verdict"] == "unsupported" for row in rows):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return (yield)
-
-
-def _verdicts() -> tuple[str, ...]:
-    from lawful.properties.harness.report import VERDICTS
-
-    return VERDICTS

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -24,30 +25,44 @@ from lawful.properties.harness.report import Implementation, Readings, Report, R
 
 def ask(plan: Plan, workers: str = "auto") -> Report:
     """Every case of the plan, with its verdict. Raises Refused."""
+    started = time.monotonic()
     count = number_of(workers)
     with Team() as team:
         understood = _understood(team, plan, count)
         planned: dict[Task, dict[str, Any]] = {}
+        on_demand: dict[Task, tuple[str, str, str]] = {}
         examples: dict[Task, int] = {}
         for target, each in understood.items():
             for case_id, row in each["cases"].items():
                 seconds, home = each["time_limit"], home_of(target)
                 task = Task("ask", (plan, target, case_id), seconds, target, _kin(row), home)
                 planned[task], examples[task] = row, each["examples"][row["property"]]
+                if case_id in each["on_demand"]:
+                    on_demand[task] = (target, row["implementation"], row["property"])
         rows: dict[Task, dict[str, Any]] = {}
-        with progress("asking", len(planned)) as shown:
-            # an accelerator has one child: a device-side assertion ruins the context of its process
-            for few, devices in ((count, ("cpu", "twin")), (1, ("cuda", "mps"))):
-                # a law that takes long is asked few examples: begun last, it would be waited for alone
-                tasks = [task for task, row in planned.items() if row["device"] in devices]
-                tasks.sort(key=examples.__getitem__)
-                for task, answer in team.work(tasks, few):
-                    rows[task] = {**planned[task], **answer.details()}
-                    shown(rows[task]["verdict"])
+        tasks = [task for task in planned if task not in on_demand]
+        while tasks:
+            with progress("testing", len(tasks)) as shown:
+                # an accelerator has one child: a device-side assertion ruins the context of its process
+                for few, devices in ((count, ("cpu", "twin")), (1, ("cuda", "mps"))):
+                    # a law that takes long is asked few examples: begun last, it would be waited for alone
+                    chosen = [task for task in tasks if planned[task]["device"] in devices]
+                    chosen.sort(key=examples.__getitem__)
+                    for task, answer in team.work(chosen, few):
+                        rows[task] = {**planned[task], **answer.details()}
+                        shown(rows[task]["verdict"])
+            # where a law broke, those on which it rests decide whether it is a finding of its own
+            wanted = {
+                (task.target, row["implementation"], name)
+                for task, row in rows.items()
+                if row["verdict"] == "broken"
+                for name in row["rests_on"]
+            }
+            tasks = [task for task, law in on_demand.items() if law in wanted and task not in rows]
         own = {
             target: [
                 *(Result(**required) for required in understood[target]["requirements"]),
-                *(Result(**rows[task]) for task in planned if task.target == target),
+                *(Result(**rows[task]) for task in planned if task.target == target and task in rows),
             ]
             for target in understood
         }
@@ -73,6 +88,7 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
             for row in own[target]:
                 if (row.implementation, row.technique) == (one["name"], one["technique"]):
                     report.results.append(replace(row, implementation=name))
+    report.seconds = time.monotonic() - started
     return report
 
 
@@ -283,6 +299,6 @@ def progress(what: str, total: int) -> Iterator[Callable[..., None]]:
 
         def shown(verdict: str = "") -> None:
             seen[verdict] += 1
-            bar.update(task, advance=1, broken=f"{seen['broken']} broken" if seen["broken"] else "")
+            bar.update(task, advance=1, broken=f"{seen['broken']} fail" if seen["broken"] else "")
 
         yield shown

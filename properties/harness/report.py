@@ -17,8 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lawful.impl.contracts import WAYS
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -87,6 +85,8 @@ class Implementation:
     """What was named to find it, as on the command line; empty where an object was given."""
     identity: str = ""
     """Its file and its name there, the same in whichever way it was named; the name of what is shipped."""
+    defined_at: str = ""
+    """file:line of its definition, as an editor opens it; empty where that is not known."""
     remarks: tuple[str, ...] = ()
     """What to know before the verdicts, in a sentence each."""
     pictured: Mapping[str, Any] = field(default_factory=dict)
@@ -126,6 +126,8 @@ class Report:
     folder: str = field(default_factory=os.getcwd)
     """Where the programs of the findings are run."""
     started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    seconds: float = 0.0
+    """From its beginning to its end."""
 
     def of(self, implementation: Implementation) -> list[Result]:
         key = (implementation.name, implementation.technique)
@@ -136,14 +138,6 @@ class Report:
         late = {name: value for row in self.of(implementation) for name, value in row.conventions.items()}
         own = implementation.conventions
         return {**own, **late, **own}  # what is found late comes last
-
-    def ways(self, technique: str) -> tuple[list[str], list[tuple[str, list[str]]]]:
-        """Which implementation works under what: the ways' names, and by implementation their values."""
-        found = {
-            each.name: self.conventions(each) for each in self.implementations if each.technique == technique
-        }
-        names = [way for way in WAYS if any(way in values for values in found.values())]
-        return names, [(name, [values.get(way, "") for way in names]) for name, values in found.items()]
 
     def findings(self, implementation: Implementation | None = None) -> list[Finding]:
         """Of one implementation, or of all."""
@@ -173,6 +167,7 @@ class Report:
             "python": platform.python_version(),
             "host": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "started": self.started,
+            "seconds": round(self.seconds, 1),
             "command": self.command,
             "folder": self.folder,
             "profile": self.profile,
@@ -226,24 +221,24 @@ class Report:
 
         return page(self.to_json(), fragment)
 
-    def print(self, console: Console) -> None:
+    def print(self, console: Console, *, quiet: bool = False, verbose: bool = False) -> None:
+        """``quiet``: the last line alone; ``verbose``: every finding and every test."""
         from lawful.properties.harness.terminal import show
 
-        show(self, console)
+        show(self.to_json(), console, quiet=quiet, verbose=verbose)
 
     def __str__(self) -> str:
-        from rich.console import Console
+        from lawful.properties.harness.summary import lines
 
-        console = Console(width=120, no_color=True)
-        with console.capture() as captured:
-            self.print(console)
-        return captured.get()
+        return "\n".join(lines(self.to_json()))
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        """A fragment for a notebook, whose styles reach nothing beside it."""
-        return self.to_html(fragment=True)
+        """A fragment for a notebook, whose styles reach nothing beside it: in short, the rest to unfold."""
+        from lawful.properties.harness.page import folded
+
+        return folded(self.to_json())
 
 
 _NOT_OF_A_ROW = ("implementation", "technique", "whole", "diagnosis", "fault")

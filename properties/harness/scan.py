@@ -7,6 +7,7 @@ stand in and no standard input; whatever it starts is ended with the run. It cos
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +16,12 @@ from typing import Any
 from lawful.properties.harness.children import Limits, Team
 from lawful.properties.harness.elsewhere import rows_of
 from lawful.properties.harness.findings import severity_words
+from lawful.properties.harness.offering import SKIPPED
 from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.processes import Outcome, asked_within, number_of
 from lawful.properties.harness.report import Report
 from lawful.properties.harness.severity import at_least
 from lawful.properties.harness.understanding.candidates import Candidate, candidates
-
-_SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", "build", "dist", ".tox", "site-packages"}
 
 
 @dataclass
@@ -47,9 +47,17 @@ class Scan:
 
     def to_json(self, command: str, profile: str, seed: int) -> dict[str, Any]:
         report = Report(profile, seed, [], notes=self.notes, fail_on=self.fail_on, command=command)
-        asked = [row["implementation"] for row in self.rows if "implementation" in row]
-        rows = [{k: v for k, v in row.items() if k != "implementation"} for row in self.rows]
-        return {**report.to_json(), "implementations": asked, "candidates": rows}
+        asked = [row for row in self.rows if "implementation" in row]
+        report.laws = {name: law for row in asked for name, law in row["laws"].items()}
+        names = Counter(row["implementation"]["name"] for row in asked)
+        told = [
+            # of several files: told apart by where they are
+            {**each, "name": f"{row['path']}:{each['name']}" if names[each["name"]] > 1 else each["name"]}
+            for row in asked
+            for each in [row["implementation"]]
+        ]
+        rows = [{k: v for k, v in row.items() if k not in ("implementation", "laws")} for row in self.rows]
+        return {**report.to_json(), "implementations": told, "candidates": rows}
 
 
 def found_in(paths: Iterable[Path]) -> tuple[list[Candidate], list[str]]:
@@ -70,7 +78,7 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
         return
     for folder, names, files in os.walk(path):
-        names[:] = sorted(name for name in names if name not in _SKIPPED and not name.startswith("."))
+        names[:] = sorted(name for name in names if name not in SKIPPED and not name.startswith("."))
         yield from (Path(folder) / name for name in sorted(files) if name.endswith((".py", ".ipynb")))
 
 
@@ -149,4 +157,5 @@ def row_of(outcome: Outcome) -> dict[str, Any]:
         "severities": [each.severity for each in found if each.verdict == "broken"],
         "called_as": report.implementations[0].called_as,
         "implementation": report.to_json()["implementations"][0],
+        "laws": report.laws,
     }

@@ -11,8 +11,11 @@ ORDER = tuple(SEVERITIES)
 """The worst first."""
 _IN_WORDS = {
     "wrong": ("wrong result", "wrong results"),
-    "edge": ("at the edges", "at the edges"),
-    "guard": ("bad input taken", "bad inputs taken"),
+    "edge": ("problem at the edges of the range", "problems at the edges of the range"),
+    "guard": (
+        "kind of invalid input accepted without an error",
+        "kinds of invalid input accepted without an error",
+    ),
 }
 
 
@@ -26,6 +29,6 @@ def worst(severities: Iterable[str]) -> str:
 
 
 def counted(severities: Iterable[str]) -> list[str]:
-    """How many there are of each, the worst first: ["1 wrong result", "2 at the edges"]."""
+    """How many of each, the worst first: "1 wrong result", "2 problems at the edges of the range"."""
     counts = Counter(severities)
     return [f"{counts[each]} {_IN_WORDS[each][counts[each] > 1]}" for each in ORDER if counts[each]]

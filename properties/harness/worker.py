@@ -101,6 +101,7 @@ def understand(plan: Plan, target: str, unknown: bool = False) -> dict[str, Any]
         "time_limit": profile_of(plan).time_limit,
         "laws": report.laws,
         "cases": {case.id: asdict(case.result("error")) for case in cases},
+        "on_demand": [case.id for case in cases if case.on_demand],
         "examples": {case.law.name: case.law.most_examples or _MANY for case in cases},
     }
 

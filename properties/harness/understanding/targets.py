@@ -27,7 +27,7 @@ from lawful.properties.harness.understanding.imports import Imports
 from lawful.properties.harness.understanding.notebooks import NOTEBOOK, source_of
 from lawful.properties.harness.understanding.source import text_of
 from lawful.properties.harness.understanding.trials import RaisesOnEveryCall
-from lawful.properties.registry import did_you_mean
+from lawful.properties.registry import did_you_mean, no_name
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.failures import NotUnderstood, first_line
 from lawful.properties.subjects.subject import Subject, silence
@@ -245,7 +245,7 @@ def alone(path: Path, name: str, why: Exception, notes: list[str]) -> Definition
         taken = taken_out(path, name)
         module = taken.module()
     except ValueError:
-        no_such = did_you_mean(f"name in {path}", name, _defined_in(path)) + _in_it(path)
+        no_such = no_name(name, str(path), _defined_in(path)) + _in_it(path)
         raise UsageError(f"{said}; {no_such}") from why
     except Clashes as error:
         raise UsageError(f"{said}; alone: {error}") from error
@@ -263,7 +263,7 @@ def member(module: ModuleType, name: str, place: str, path: Path | None) -> Defi
     for part in name.split("."):
         known = [n for n in vars(value) if not n.startswith("_")]
         if part not in vars(value) and not hasattr(value, part):
-            raise UsageError(did_you_mean(f"name in {place}", part, known) + _in_it(path))
+            raise UsageError(no_name(part, place, known) + _in_it(path))
         owner, value = value if inspect.isclass(value) else None, getattr(value, part)
     return Definition(value, name, module, path, owner if inspect.isroutine(value) else None)
 
@@ -315,8 +315,8 @@ def _split_dotted(named: str) -> tuple[str, str]:
         if there:
             return place, ".".join(parts[count:])
     raise UsageError(
-        did_you_mean("shipped adapter", named, list(SHIPPED))
-        + f"; there are {', '.join(SHIPPED)}; or name package.module:Name or file.py:Name"
+        f"{did_you_mean('shipped adapter', named, list(SHIPPED))}; expected file.py:Name, "
+        "package.module:Name, or a library such as timm"
     )
 
 
