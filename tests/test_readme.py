@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from lawful.impl import thirdparty
+from lawful.impl.contracts import SEVERITIES
 from lawful.impl.notebook.defects import DEFECTS
 from lawful.properties.harness.cli import app
-from lawful.properties.registry import laws_of, written_techniques
+from lawful.properties.registry import find_law, laws_of, written_techniques
 
 from . import command
 
@@ -19,25 +20,33 @@ README = (ROOT / "README.md").read_text()
 BEGIN, END = "<!-- libraries: written and compared by tests/test_readme.py -->\n", "<!-- end of libraries -->"
 
 OTHERS = (
-    "What `make matrix-more` and `make matrix-frameworks` ask, each in an environment of its own, on a page "
-    "of its own; `make matrix-all` joins them. Beyond PyTorch a loss takes NumPy arrays, and gives its "
-    "gradient itself. What deviates at its edges alone, or takes bad input, is on the page, and not in this "
-    "table."
+    "What `make matrix-more` and `make matrix-frameworks` test, each in an environment of its own, on a page "
+    "of its own; `make matrix-all` joins them. Beyond PyTorch, a loss takes NumPy arrays and gives its "
+    "gradient itself. For these libraries the table counts failures at `wrong` alone; the page has them all."
 )
 
 
 def libraries():
-    """A row a library: pinned version, techniques, and what of it deviates."""
+    """A row a library: pinned version, techniques, and how many known failures there are, by severity."""
     pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
     pins = {name.lower().replace("-", "_"): version for name, version in pins.items()}
     lines = [""]
     for library in (*thirdparty.LIBRARIES, *thirdparty.MORE):
         if library in (thirdparty.LIBRARIES[0], *list(thirdparty.MORE)[:1]):
             lines += ["", OTHERS, ""] if library in thirdparty.MORE else []
-            lines += ["| library | version | techniques | known deviations |", "| --- | --- | --- | --- |"]
+            lines += ["| library | version | techniques | known failures |", "| --- | --- | --- | --- |"]
         adapters = thirdparty.adapters(library)
         techniques = ", ".join(dict.fromkeys(adapter.technique for adapter in adapters))
-        known = dict.fromkeys(f"`{d.property}`" for adapter in adapters for d in adapter.deviations)
+        laws = {
+            (adapter.technique, known.property): find_law(known.property, adapter.technique).severity
+            for adapter in adapters
+            for known in adapter.deviations
+        }
+        known = [
+            f"{count} `{severity}`"
+            for severity in SEVERITIES
+            if (count := sum(each == severity for each in laws.values()))
+        ]
         distribution = thirdparty.MORE.get(library, library).replace("-", "_")
         version = pins.get(distribution) or pins[f"pytorch_{library}"]
         lines.append(f"| {library} | {version} | {techniques} | {', '.join(known) or 'none'} |")
