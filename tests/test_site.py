@@ -13,7 +13,7 @@ from .browser import CONTRASTS, browser, opened
 
 ROOT = Path(__file__).parent.parent
 STUDY = ("label_smoothing", "mixup", "lr_finder", "training", "thirty_four")
-CHAPTERS = ("index", *STUDY, "ci", "verdicts", "matrix", "versions", "stability")
+CHAPTERS = ("index", *STUDY, "install", "ci", "verdicts", "accusations", "matrix", "versions", "stability")
 
 pytestmark = pytest.mark.deep
 
@@ -24,7 +24,7 @@ def site(tmp_path_factory):
         pytest.skip("sphinx and myst-nb are not installed: make docs does that")
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("_build", "_extra"))
-    asked = ("--profile", "quick", "--device", "cpu", "--only", "matches_reference", "--html", "matrix.html")
+    asked = ("--profile", "quick", "--device", "cpu", "--only", "matches_reference", "--json", "matrix.json")
     assert command.lawful("matrix", "torch", "timm", *asked, cwd=folder).returncode == 0
     build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", "html"]
     done = subprocess.run(build, cwd=folder, capture_output=True, text=True, check=False)
