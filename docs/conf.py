@@ -12,8 +12,9 @@ from pathlib import Path
 
 from docutils import nodes
 from latex2mathml.converter import convert
-from lawful.properties.harness.page import page
 from sphinx.application import Sphinx
+
+from lawful.properties.harness.page import page
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(Path(__file__).parent))  # for figures.py, which the chapters import
@@ -25,8 +26,8 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ex
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
-# a cell that fails, or takes longer, is a warning of its own page: make docs ends with status 1, and the other
-# pages are there
+# A cell that fails, or takes longer, is a warning of its own page alone. make docs then ends with status 1,
+# and all other pages are there.
 nb_execution_raise_on_error = False
 nb_execution_timeout = 300  # seconds a cell
 nb_render_markdown_format = "gfm"
@@ -47,8 +48,10 @@ profile.mkdir(parents=True, exist_ok=True)
 (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
 os.environ["IPYTHONDIR"] = str(profile.parent)
 
-# what cells gave is kept until the code changes that they show
-sources = [path for name in ("reference", "impl", "properties", "docs") for path in (ROOT / name).rglob("*.py")]
+# What the cells gave is kept until the code changes that they run.
+sources = [
+    path for name in ("reference", "impl", "properties", "docs") for path in (ROOT / name).rglob("*.py")
+]
 digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()[:16]
 executed = Path(__file__).parent / "_build" / "executed"
 for old in executed.glob("*"):
@@ -56,7 +59,7 @@ for old in executed.glob("*"):
         shutil.rmtree(old)
 nb_execution_cache_path = str(executed / digest)
 
-# the page of results, of the report that `make docs` has made before, is a page of the site; the schema a file
+# The report that `make docs` has made before is a page of the site; the schema of reports is a file of it.
 extra = Path(__file__).parent / "_extra"
 extra.mkdir(exist_ok=True)
 results = json.loads((ROOT / "matrix.json").read_text())

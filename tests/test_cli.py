@@ -351,7 +351,7 @@ def test_explain_of_a_shared_name_shows_every_technique_and_where_the_formulas_a
     assert "label_smoothing.matches_reference" in done.stdout
     assert "mixup.matches_reference" in done.stdout
     assert "reference/label_smoothing.py" in done.stdout
-    assert "severity wrong: ordinary input, wrong result" in done.stdout
+    assert "severity wrong: ordinary input gives a wrong result" in done.stdout
 
 
 def test_a_fault_that_explain_names_can_be_explained():

@@ -664,7 +664,8 @@ def study(
     assert spec is not None
     source = Path(str(spec.origin)).read_text(encoding="utf-8")
     text = ast.get_docstring(ast.parse(source)) or ""
-    typer.echo(re.sub(r"(?<!\w)(\*\*?|``?)(\w[^*`]*?)\1(?!\w)", r"\2", text))  # without the marks of Markdown
+    text = re.sub(r"(``?)([^`]+)\1", r"\2", text)  # without the marks of Markdown
+    typer.echo(re.sub(r"(?<!\w)(\*\*?)(\w[^*]*?)\1(?!\w)", r"\2", text))
     typer.echo("")
     chapter = Path(str(spec.origin)).parents[1] / "docs" / f"{technique}.md"
     if chapter.exists():  # in a checkout, and not where only the package is installed
