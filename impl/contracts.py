@@ -30,8 +30,8 @@ HALF = ("bfloat16", "float16")
 """Dtypes that are an end of the range of every law."""
 
 SEVERITIES = {
-    "wrong": "ordinary input gives a wrong result, or something of the caller's is changed: a tensor, the model, "
-    "the random state",
+    "wrong": "ordinary input gives a wrong result, or something of the caller's is changed: a tensor, the "
+    "model, the random state",
     "edge": "right on ordinary input, wrong at the end of its range",
     "guard": "invalid input is accepted without an error",
 }

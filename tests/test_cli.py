@@ -321,9 +321,7 @@ def test_the_matrix_writes_a_page_with_every_library(tmp_path):
     done = lawful("matrix", "torch", "timm", *only, "--html", page)
     assert done.returncode == 0, done.stderr
     text = page.read_text()
-    assert all(
-        word in text for word in ('<h3 id="torch">', '<h3 id="timm">', "1 law passes, no problem found")
-    )
+    assert all(word in text for word in ('id="torch"', 'id="timm"', "1 law passes, no problem found"))
     assert f"the page is {page}" in done.stderr
 
 
