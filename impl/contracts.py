@@ -320,6 +320,8 @@ class Swept:
     """Draws the curve with Matplotlib, and gives the axes. None: it draws none."""
     reset: Callable[[], None] | None = None
     """Puts back what the test changed. None: that is done already, or never."""
+    again: Callable[[], Swept] | None = None
+    """Lets the same object run the same test once more. None: it is no object, or made for one run."""
     spread: Sequence[float] | None = None
     """Of the losses over several sweeps: a standard deviation (n - 1) for each record."""
     suggest_groups: Callable[[], Sequence[float] | None] | None = None

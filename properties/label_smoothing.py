@@ -66,11 +66,31 @@ _CROSS_ENTROPY = "Cover and Thomas, Elements of Information Theory, 2006, chapte
 
 @law(
     "label_smoothing",
+    "L at e = 0.1 is not L at e = 0.3",
+    why="An epsilon that is accepted and changes nothing trains with plain cross-entropy.",
+    source="dice-group/dice-embeddings issue 453",
+    needs=("epsilon",),
+    severity="wrong",
+)
+@draws(batch=one_of(Batch([[2.0, 0.0, -1.0]], [2]), Batch([[0.5, 3.0], [1.0, -2.0]], [0, 0])))
+def epsilon_is_used(loss: Loss, batch: Batch) -> None:
+    few, much = (loss.allowed(epsilon, batch.num_classes) for epsilon in (0.1, 0.3))
+    if few == much:
+        raise Unasked("it takes one epsilon")
+    first, second = (loss(batch.logits, batch.target, epsilon) for epsilon in (few, much))
+    if np.isfinite(first.value).all() and np.array_equal(first.value, second.value):
+        text = f"epsilon is accepted and changes nothing: the loss at epsilon {much} is that at {few}"
+        raise LawBroken(f"loss at epsilon {much}", "another", first.value, second.value, text=text)
+
+
+@law(
+    "label_smoothing",
     "L(z, y) = -sum_k q_k log p_k",
     why="It is the definition, computed in float64 from the same rounded logits.",
     source=_SZEGEDY,
     dtypes=FLOATS,
     severity="wrong",
+    rests_on=("epsilon_is_used",),
 )
 @draws(batch=batches(), epsilon=epsilons())
 def matches_reference(loss: Loss, batch: Batch, epsilon: float) -> None:
@@ -399,6 +419,60 @@ def reductions_agree(
 
 @law(
     "label_smoothing",
+    "d(sum_i c_i L_i)/dz_i = c_i dL_i/dz_i, L_i the loss of sample i",
+    why="Mixup and sample weights multiply each loss: a backward that takes one slope for all rows trains "
+    "all with the first one's weight.",
+    source="linkedin/Liger-Kernel issues 678 and 968",
+    needs=("reduction", "gradient", "tensors"),
+    severity="wrong",
+    rests_on=("matches_reference", "gradient_is_softmax_minus_target", "reductions_agree"),
+)
+@draws(batch=batches(min_size=2), epsilon=epsilons(), weights=one_of([0.25, 2.0], [1.0, 0.0, 3.0]))
+def each_loss_has_its_own_slope(loss: Loss, batch: Batch, epsilon: float, weights: list[float]) -> None:
+    if "none" not in loss.reductions():
+        raise Unasked("it gives no loss for each sample")
+    epsilon = loss.allowed(epsilon, batch.num_classes)
+    scale = [weights[i % len(weights)] for i in range(batch.size)]
+    answer = loss(batch.logits, batch.target, epsilon, reduction="none", with_gradient=True, scale=scale)
+    slope, bound = loss.expected_gradient(batch.logits, batch.target, epsilon, reduction="none")
+    of_row = np.asarray(scale)[:, None]
+    loss.agree("gradient of weighted losses", answer.gradient, of_row * slope, (of_row + 1) * bound)
+
+
+@law(
+    "label_smoothing",
+    "L of (B, T, K), classes last, is L of (B T, K), where it is so at e = 0",
+    why="A number of classes that is read from dimension 1 is the length of the sequence there.",
+    source="tensorflow/tensorflow issues 39329 and 24397",
+    needs=("epsilon_zero", "epsilon"),
+    severity="wrong",
+    rests_on=("matches_reference",),
+)
+@draws(batch=batches(), epsilon=inner_epsilons(), extra=one_of(1, 3))
+def sequences_are_flattened(loss: Loss, batch: Batch, epsilon: float, extra: int) -> None:
+    epsilon, length = loss.allowed(epsilon, batch.num_classes), batch.num_classes + extra
+    rows = [batch.logits[i % batch.size] for i in range(2 * length)]
+    target = [batch.target[i % batch.size] for i in range(2 * length)]
+    logits, places = np.reshape(rows, (2, length, -1)), np.reshape(target, (2, length))
+    for asked in (0.0, epsilon):
+        right, bound = loss.expected(rows, target, asked)
+        try:
+            answer = loss(logits, places, asked)
+        except Raised as error:
+            if asked:
+                raise
+            raise Unasked("it refuses them") from error
+        found = np.reshape(answer.value, -1) if np.size(answer.value) == np.size(right) else None
+        if not asked:
+            if found is None or tolerances.worst_ratio(found, np.reshape(right, -1), 2 * bound) > 1:
+                raise Unasked("it takes no sequences with the classes last")
+            continue
+        seen = answer.see("result.reshape(-1)")
+        loss.agree("loss of (B, T, K) logits", seen, np.reshape(right, -1), 2 * bound)
+
+
+@law(
+    "label_smoothing",
     "L and dL/dz are those of the samples kept; dL/dz = 0 at ignored ones",
     why="An ignored sample is absent: from the target term, the spread term and the mean's divisor.",
     source=f"{_TORCH}, ignore_index; pytorch/pytorch issue 73205 (uniform term)",
@@ -406,29 +480,41 @@ def reductions_agree(
     severity="wrong",
     rests_on=("matches_reference",),
 )
-@draws(batch=batches(), epsilon=epsilons(), ignored=masks(), index=ignore_indices())
+@draws(
+    batch=batches(),
+    epsilon=epsilons(),
+    ignored=masks(),
+    index=ignore_indices(),
+    reduction=one_of("its own", "none", "sum"),
+)
 def ignored_targets_do_not_count(
-    loss: Loss, batch: Batch, epsilon: float, ignored: list[bool], index: int
+    loss: Loss, batch: Batch, epsilon: float, ignored: list[bool], index: int, reduction: str
 ) -> None:
     epsilon, index = loss.allowed(epsilon, batch.num_classes), loss.ignorable(index)
     struck = pick(ignored, batch.size)
     target = [index if out else y for y, out in zip(batch.target, struck, strict=True)]
     kept = [i for i, y in enumerate(target) if y != index]
     slopes = "gradient" in loss.features
-    answer = loss(batch.logits, target, epsilon, with_gradient=slopes, ignore_index=index)
-    right, bound = loss.expected(batch.logits, target, epsilon, ignore_index=index)
+    features: dict[str, Any] = {"ignore_index": index}
+    chosen = loss.adapter.default_reduction
+    if "reduction" in loss.features and reduction in loss.reductions():
+        features["reduction"] = chosen = reduction
+    answer = loss(batch.logits, target, epsilon, with_gradient=slopes, **features)
+    right, bound = loss.expected(batch.logits, target, epsilon, **features)
+    if np.shape(answer.value) != np.shape(right) and chosen != loss.adapter.default_reduction:
+        raise Unasked("it leaves ignored samples out of what it gives for each")
     if not kept:
         # what a mean of nothing is, is a convention: where none was detected, the others tell more
-        if loss.adapter.default_reduction != "mean" or "all_ignored" in loss.conventions:
+        if chosen != "mean" or "all_ignored" in loss.conventions:
             loss.agree("loss of ignored samples alone", answer.value, right, bound)
         return
     if "ignored_index" in loss.conventions:  # NaN is what it would be of the samples kept, too
         loss.agree("loss beside ignored samples", answer.value, right, bound)
     logits = [batch.logits[i] for i in kept]
-    alone = loss(logits, [target[i] for i in kept], epsilon, with_gradient=slopes, ignore_index=index)
-    share = len(kept) / batch.size if loss.counts_ignored else 1.0
+    alone = loss(logits, [target[i] for i in kept], epsilon, with_gradient=slopes, **features)
+    share = len(kept) / batch.size if loss.counts_ignored and chosen == "mean" else 1.0
     value = share * alone.value
-    if loss.adapter.default_reduction == "none":
+    if chosen == "none":
         value = np.zeros(batch.size)
         value[kept] = alone.value
     loss.agree("loss beside ignored samples", answer.value, value, 2 * bound)
@@ -436,7 +522,7 @@ def ignored_targets_do_not_count(
         return
     slope = np.zeros(answer.gradient.shape)
     slope[kept] = share * alone.gradient
-    _, bound = loss.expected_gradient(batch.logits, target, epsilon, ignore_index=index)
+    _, bound = loss.expected_gradient(batch.logits, target, epsilon, **features)
     loss.agree("gradient beside ignored samples", answer.gradient, slope, 2 * bound)
 
 
@@ -505,6 +591,7 @@ def weights_leave_ignored_targets_out(
     weight=class_weights(),
     ignored=masks(),
     beside=one_of(*FEATURES_BESIDE),
+    rows=one_of(1, 2),
 )
 def class_dimension_is_one(
     loss: Loss,
@@ -515,23 +602,44 @@ def class_dimension_is_one(
     weight: list[float],
     ignored: list[bool],
     beside: str,
+    rows: int,
 ) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
+    if rows > 1:
+        _images_are_flattened(loss, batch, epsilon, depth, key)
     layers = [permutation(key + d, batch.num_classes) for d in range(depth)]
     logits = np.stack([np.asarray(batch.logits)[:, order] for order in layers], axis=-1)
-    rows = np.moveaxis(logits, 1, -1).reshape(-1, batch.num_classes)
+    flattened = np.moveaxis(logits, 1, -1).reshape(-1, batch.num_classes)
     target = np.stack([np.roll(batch.target, d) for d in range(depth)], axis=-1).reshape(-1).tolist()
     target, features = beside_others(loss, beside, target, ignored, weight[: batch.num_classes])
     places = np.reshape(target, (batch.size, depth))
     slopes = "gradient" in loss.features and "weight" not in features
     answer = loss(logits, places, epsilon, with_gradient=slopes, **features)
-    flat = loss(rows, target, epsilon, with_gradient=slopes, **features)
+    flat = loss(flattened, target, epsilon, with_gradient=slopes, **features)
     right, bound = loss.expected(logits, places, epsilon, **features)
     loss.agree("loss of (N, K, d) logits", answer.value, flat.value.reshape(np.shape(right)), 2 * bound)
     if slopes:
-        _, bound = loss.expected_gradient(rows, target, epsilon, **features)
+        _, bound = loss.expected_gradient(flattened, target, epsilon, **features)
         right, bound = (np.moveaxis(of.reshape(*places.shape, -1), -1, 1) for of in (flat.gradient, bound))
         loss.agree("gradient of (N, K, d) logits", answer.gradient, right, 2 * bound)
+
+
+def _images_are_flattened(loss: Loss, batch: Batch, epsilon: float, depth: int, key: int) -> None:
+    """Of two rows of pixels, (N, K, 2, d), where (N, K, d) is taken and these are not refused."""
+    width = depth + 1
+    layers = [permutation(key + d, batch.num_classes) for d in range(2 * width)]
+    logits = np.stack([np.asarray(batch.logits)[:, order] for order in layers], axis=-1)
+    target = np.stack([np.roll(batch.target, d) for d in range(2 * width)], axis=-1)
+    flattened = np.moveaxis(logits, 1, -1).reshape(-1, batch.num_classes)
+    right, bound = loss.expected(flattened, target.reshape(-1).tolist(), epsilon)
+    shape = (batch.size, 2, width)
+    try:
+        answer = loss(logits.reshape(batch.size, -1, 2, width), target.reshape(shape), epsilon)
+    except Raised:
+        return
+    if np.size(answer.value) == np.size(right):
+        seen = answer.see("result.reshape(-1)")
+        loss.agree("loss of (N, K, H, W) logits", seen, np.reshape(right, -1), 2 * bound)
 
 
 def beside_others(

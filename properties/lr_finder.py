@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from lawful.properties.arguments import PROGRESS, shows_progress
-from lawful.properties.probes import IN_TENSOR, SETTINGS, TOGETHER, GoesRoundForEver
+from lawful.properties.probes import IN_TENSOR, ORDINARY_SETTINGS, SETTINGS, TOGETHER, GoesRoundForEver
 from lawful.properties.registry import ACCELERATORS, SINGLE, draws, law
 from lawful.properties.strategies import (
     calm_losses,
@@ -28,7 +28,7 @@ from lawful.properties.strategies import (
     valleys,
 )
 from lawful.properties.subjects.failures import LawBroken, Raised, Unasked
-from lawful.properties.subjects.lr_finder import CRASHES, RELATIVE, Finder, Picture, Sweep, valley
+from lawful.properties.subjects.lr_finder import CRASHES, RELATIVE, Finder, Picture, Sweep, dip, valley
 from lawful.properties.subjects.program import Seen
 from lawful.reference.lr_finder import smoothed
 
@@ -75,6 +75,7 @@ def _finished(finder: Finder, answer: Sweep, n: int) -> None:
     source=_SMITH,
     when={"schedule": "geometric"},
     severity="wrong",
+    rests_on=("does_not_stop_early",),
 )
 @draws(losses=calm_losses(), span=rates(), in_tensor=one_of(False, True), many=one_of(False, True, False))
 def schedule_is_geometric(
@@ -120,7 +121,7 @@ def schedule_hits_both_ends(finder: Finder, losses: list[float], span: list[floa
     source=f"{_SMITH}; {_FASTAI}",
     when={"steps": "asked"},
     severity="wrong",
-    rests_on=("second_call_starts_afresh",),
+    rests_on=("second_call_starts_afresh", "does_not_stop_early"),
 )
 @draws(losses=calm_losses(), batches=one_of(4, 30))
 def takes_the_steps_asked(finder: Finder, losses: list[float], batches: int) -> None:
@@ -201,17 +202,46 @@ def history_records_negative_losses(finder: Finder, losses: list[float]) -> None
 
 
 @finder_law(
-    "a second test records what it saw, and nothing of the first",
-    why="A history that is kept in a default argument, a class or a module grows from call to call.",
+    "a second test records what it saw, and nothing of the first, whose records stay as they are",
+    why="A history that is kept in a default argument, a class or a module is that of every call.",
     source="Python's tutorial, section 4.9.1: default values are evaluated once",
     needs=("history",),
     severity="wrong",
 )
 @draws(losses=calm_losses())
 def second_call_starts_afresh(finder: Finder, losses: list[float]) -> None:
-    first, second = finder(losses), finder(losses)
+    first, second = finder(losses), finder([loss / 2 for loss in losses])
     count = second.see("len(losses)")
     finder.same("number of records of the second test", count, len(first.value))
+    again = "numpy.array([float(loss) for loss in result{}.losses])"
+    kept = Seen.of(first.call.evaluate(again.format("")), again.format("_1"), None)
+    finder.same("records of the first test, after the second,", kept, first.value)
+
+
+@finder_law(
+    "a second test of the same model and optimizer: the same rates, stop and records as of new ones",
+    why="What a first test leaves in the optimizer's groups, in a hook or in an attribute is taken over.",
+    source="Lightning-AI/pytorch-lightning issue 9672 and pull request 9704",
+    severity="wrong",
+    rests_on=("second_call_starts_afresh",),
+)
+@draws(losses=calm_losses(), first=one_of([1e-4, 0.1], [1e-5, 1.0]))
+def second_test_of_one_model_is_as_the_first(finder: Finder, losses: list[float], first: list[float]) -> None:
+    _as_before(finder, finder(losses), finder(losses, after=first))
+
+
+@finder_law(
+    "a second run of the same object: the same rates, stop and records as of the first",
+    why="A best loss or a history that is set in the constructor is that of both runs.",
+    source="Lightning-AI/pytorch-lightning issue 9672: a second call beside one of a new object",
+    needs=("second_run",),
+    severity="wrong",
+    rests_on=("second_call_starts_afresh", "second_test_of_one_model_is_as_the_first"),
+)
+@draws(losses=calm_losses(), ends=one_of("diverging", "calm"))
+def second_run_of_one_object_is_as_the_first(finder: Finder, losses: list[float], ends: str) -> None:
+    losses = [*losses, *([1e4] * 3 if ends == "diverging" else [])]
+    _as_before(finder, finder(losses), finder(losses, runs_again=True))
 
 
 @finder_law(
@@ -403,6 +433,27 @@ def restores_random_state(finder: Finder, losses: list[float], shuffles: bool) -
 
 
 @finder_law(
+    "all is put back also where the test stops at a loss that diverges, or is NaN",
+    why="Most range tests end so: a return in the loop skips the lines below it that put things back.",
+    source="Python's language reference, section 7.6: return leaves the current function call",
+    when={"restores": RESTORES},
+    sees=("losses",),
+    severity="wrong",
+    rests_on=("restores_model", "restores_optimizer"),
+)
+@draws(calm=one_of(30, 12), ends=one_of("diverging", "NaN", "inf"))
+def restores_after_divergence(finder: Finder, calm: int, ends: str) -> None:
+    last = {"diverging": [1e6], "NaN": [math.nan], "inf": [math.inf]}[ends] * 12
+    try:
+        answer = finder([1.0] * calm + last)
+    except Raised:
+        answer = finder.answers[-1]  # type: ignore[assignment]
+    _took_steps(finder, answer)
+    parts = ["model", "optimizer"] if "given_optimizer" in finder.features else ["model"]
+    _restores(finder, answer, *parts)
+
+
+@finder_law(
     "all is put back also where a step raises, and the error comes through",
     why="Out of memory at a large batch is common, and the model must survive it.",
     source="NB22; Lightning-AI/pytorch-lightning issue 9672",
@@ -438,19 +489,39 @@ def restores_after_interrupt(finder: Finder, losses: list[float], at: int) -> No
 
 
 @finder_law(
-    "what is frozen stays so, each module is in the mode that it was in, an unused optimizer is unused",
-    why="In fine-tuning, some layers are frozen and some stay in evaluation mode, as batch statistics do.",
-    source="PyTorch's documentation of Module.train: it sets the mode of every child",
+    "what is frozen stays so, each module is in the mode that it was in where modes are put back, an unused "
+    "optimizer is unused, counts are what they were",
+    why="Fine-tuning starts with frozen layers, modules in evaluation mode and a new optimizer.",
+    source="PyTorch's documentation of Module.train: it sets the mode of every child; of BatchNorm2d: "
+    "num_batches_tracked",
+    when={"restores": RESTORES},
+    severity="wrong",
+    rests_on=("restores_model", "restores_optimizer"),
+)
+@draws(losses=calm_losses(), setting=one_of(*ORDINARY_SETTINGS))
+def restores_models_of_fine_tuning(finder: Finder, losses: list[float], setting: str) -> None:
+    parts = ["model", "requires_grad", *(["optimizer"] if "given_optimizer" in finder.features else [])]
+    if setting == "modules of two modes":
+        if "mode" in finder(losses).changed:
+            raise Unasked("it leaves the mode of a model as it sets it, whatever it was")
+        parts.append("mode")
+    answer = finder(losses, setting=setting, training=setting == "modules of two modes")
+    _restores(finder, answer, *parts)
+
+
+@finder_law(
+    "all is put back also of a rate in a tensor, a rate of 0, shared parameters, numbers in a group",
+    why="A rate that comes back as a number, or a key that stays in a group, disturbs what comes next.",
+    source="PyTorch's documentation of Optimizer.param_groups and of Module.state_dict",
     when={"restores": RESTORES},
     severity="edge",
-    rests_on=("restores_model", "restores_optimizer", "restores_mode_and_grads"),
+    rests_on=("restores_model", "restores_optimizer", "restores_models_of_fine_tuning"),
 )
-@draws(losses=calm_losses(), setting=one_of(*SETTINGS))
+@draws(losses=calm_losses(), setting=one_of(*(each for each in SETTINGS if each not in ORDINARY_SETTINGS)))
 def restores_any_model(finder: Finder, losses: list[float], setting: str) -> None:
     together = setting == TOGETHER
     with _taking(setting == IN_TENSOR):
-        trains = together or setting == "modules of two modes"
-        answer = finder(losses, setting=setting, training=trains, groups=2 if together else 1)
+        answer = finder(losses, setting=setting, training=together, groups=2 if together else 1)
     _restores(finder, answer, "model", "optimizer", "mode", "requires_grad")
 
 
@@ -464,7 +535,10 @@ def restores_any_model(finder: Finder, losses: list[float], setting: str) -> Non
 @draws(losses=calm_losses(), warms_up=one_of(False, True))
 def sweeps_every_param_group(finder: Finder, losses: list[float], warms_up: bool) -> None:
     setting = "a rate of 0, as a warm-up starts" if warms_up else None
-    answer = finder([1.0] * len(losses), groups=2, setting=setting)
+    try:
+        answer = finder([1.0] * len(losses), groups=2, setting=setting)
+    except Raised as error:
+        raise Unasked(f"it refuses two groups: {error}") from None
     _took_steps(finder, answer)
     ratios = answer.see("[rates[1] / rates[0] for rates, _, _ in script.steps]")
     left = {rates[1] for rates, _, _ in answer.script.steps}
@@ -598,6 +672,7 @@ def scale_invariant(finder: Finder, steepest: int, scale: float, explodes: bool)
     needs=("suggestion",),
     sees=("losses",),
     severity="wrong",
+    rests_on=("does_not_stop_early", "takes_the_steps_asked"),
 )
 @draws(steepest=valleys(), span=rates())
 def suggestion_in_range(finder: Finder, steepest: int, span: list[float]) -> None:
@@ -622,6 +697,51 @@ def suggestion_precedes_minimum(finder: Finder, steepest: int, span: list[float]
     found = _suggested(answer)
     limit = answer.lrs[int(np.argmin(answer.value))]
     finder.at_most("suggestion", found, limit * (1 + RELATIVE))
+
+
+@finder_law(
+    "a curve that falls k steps later: a suggestion that is larger by k/3 steps at least",
+    why="A suggestion that is the same for every curve says nothing of the model.",
+    source=f"{_SMITH}: the rate is read off the curve",
+    needs=("suggestion",),
+    sees=("losses",),
+    severity="wrong",
+    rests_on=("suggestion_in_range", "suggestion_precedes_minimum"),
+)
+@draws(steepest=one_of(70, 74, 72), later=one_of(16, 18))
+def suggestion_follows_the_curve(finder: Finder, steepest: int, later: int) -> None:
+    found = []
+    for falls in (steepest, steepest + later):
+        answer = finder(dip(falls), rates=[1e-6, 10.0], suggests=True)
+        if answer.suggestion is None or answer.steps < falls + 12:
+            raise Unasked("it suggests nothing here, or stops before the curve falls")
+        found.append(answer.see("suggestion"))
+    limit = float(found[0]) * 1e7 ** (later // 3 / 119)
+    if found[1] < limit:
+        first, second = (f"{float(each):.6g}" for each in found)
+        text = f"suggestion is {first} for a curve, and {second} for one that falls {later} steps later"
+        raise LawBroken("suggestion for the later fall", "at least", limit, found[1], text=text)
+
+
+@finder_law(
+    "a curve that ends in NaN: a number, and no larger than the rate of the smallest loss before",
+    why="NumPy's argmin takes a NaN for the smallest: the rate at which the test blew up is suggested.",
+    source="fastai/fastai issue 3476; Lightning-AI/pytorch-lightning issue 1850",
+    needs=("suggestion",),
+    sees=("losses",),
+    severity="wrong",
+    rests_on=("suggestion_in_range", "suggestion_precedes_minimum"),
+)
+@draws(steepest=valleys(), bad=one_of("nan", "inf"))
+def suggestion_survives_nan(finder: Finder, steepest: int, bad: object) -> None:
+    losses = valley(steepest)[:36]
+    answer = finder(losses + [float(str(bad))] * 4, rates=[1e-5, 10.0], suggests=True)
+    if answer.suggestion_error is not None:
+        raise Raised(answer.suggestion_error)
+    if answer.suggestion is None:
+        raise Unasked("it suggests nothing for such a curve")
+    limit = answer.used[int(np.argmin(losses))]
+    finder.at_most("suggestion", answer.see("suggestion"), limit * (1 + RELATIVE))
 
 
 @finder_law(
@@ -960,6 +1080,18 @@ def _missed(answer: Sweep, span: list[float]) -> str:
     return ""
 
 
+def _as_before(finder: Finder, first: Sweep, second: Sweep) -> None:
+    """The second test did and recorded what the first did."""
+    _took_steps(finder, first)
+    finder.same("number of steps of the second test", second.see("len(used)"), first.steps)
+    finder.agree("rates of the second test", second.see("used"), first.used, first.used * RELATIVE)
+    if "history" in finder.features:
+        count = second.see("len(losses)")
+        finder.same("number of records of the second test", count, len(first.value))
+        room = RELATIVE * np.abs(first.value)
+        finder.agree("records of the second test", second.see("losses"), first.value, room)
+
+
 def _took_steps(finder: Finder, answer: Sweep) -> None:
     """Of no steps at all, every law about steps would hold."""
     finder.at_least("number of steps", answer.see("len(used)"), 2)
@@ -977,8 +1109,9 @@ def _suggested(answer: Sweep) -> Any:
 def _restores(finder: Finder, answer: Sweep, *parts: str) -> None:
     left = [part for part in answer.changed if part in parts]
     found = answer.call.words(f"left_changed(before, after, {parts!r})")
-    if "optimizer" in left:
-        what = f"{', '.join(left)} ({', '.join(answer.optimizer_changes)})"
+    if {"model", "optimizer"} & set(left):
+        of = {"model": answer.model_changes, "optimizer": answer.optimizer_changes}
+        what = ", ".join(f"{part} ({', '.join(of[part])})" if part in of else part for part in left)
         text = f"what is not as it was before is {what}, expected nothing"
         raise LawBroken("what is not as it was before", "exactly", "nothing", found, text=text)
     finder.same("what is not as it was before", found, "nothing")

@@ -122,6 +122,12 @@ class ScriptInterrupt(KeyboardInterrupt):
 
 IN_TENSOR = "a learning rate in a tensor"
 TOGETHER = "a frozen group, shared, in evaluation mode, with an unused optimizer"
+ORDINARY_SETTINGS = (
+    "a frozen parameter",
+    "modules of two modes",
+    "an unused optimizer",
+    "a buffer of whole numbers",
+)
 SETTINGS = {
     "a frozen parameter": "model.first.requires_grad_(False).grad = None",
     "modules of two modes": "model.part = torch.nn.Identity().eval()",
@@ -138,7 +144,8 @@ SETTINGS = {
         "optimizer.state.clear(), model.zero_grad()"
     ),
 }
-"""What a model and an optimizer may be like beside the plainest, as source on their names."""
+"""What a model and an optimizer may be like beside the plainest, as source on their names; the ordinary ones
+are how fine-tuning starts."""
 
 
 class _Mark:
@@ -185,6 +192,13 @@ class Script:
 
     def __deepcopy__(self, memo: Any) -> Script:
         return self
+
+    def begin_again(self) -> None:
+        """What was seen until now is forgotten, and the first loss is the next."""
+        self.asked = self.kept = 0
+        for name, value in vars(self).items():
+            if isinstance(value, list) and name != "losses":
+                value.clear()
 
     def loss(self) -> float:
         """The next one; the last one over and over."""
@@ -372,6 +386,12 @@ def snapshot(model: nn.Module, optimizer: torch.optim.Optimizer, loader: Any = N
 def left_changed(before: Any, after: Any, parts: tuple[str, ...]) -> str:
     """Of two snapshots: which of these parts differ, in words."""
     return ", ".join(part for part in parts if changed(before[part], after[part])) or "nothing"
+
+
+def model_changes(before: Any, after: Any) -> list[str]:
+    """Of two snapshots' models: what differs, as ``parameters`` or ``buffers``."""
+    names = [name for name in {**before, **after} if changed(before.get(name), after.get(name))]
+    return sorted({"buffers" if name == "seen" else "parameters" for name in names}, reverse=True)
 
 
 def optimizer_changes(before: Any, after: Any) -> list[str]:

@@ -156,24 +156,32 @@ def unequal_loaders_are_safe(loop: Loop, sizes: list[int], mix_sizes: list[int])
 
 
 @loop_law(
-    "accuracy = right samples / samples, and the validation loss is a mean over samples",
+    "accuracy = right samples / samples of the validation set",
     why="A mean of batch accuracies gives the last, smaller batch too much weight.",
     source="the definition of accuracy",
     severity="wrong",
 )
 @draws(sizes=ragged_sizes(), val_sizes=one_of([4, 4, 1], [3], [2, 2, 2, 1]))
 def accuracy_is_exact(loop: Loop, sizes: list[int], val_sizes: list[int]) -> None:
-    mix = loop.partners(sizes)
-    run = loop(sizes, mix_sizes=mix, val_sizes=val_sizes)
-    first = sum(sizes) + sum(mix or [])
-    logits = run.weights.T[first:]
-    targets = run.targets[first:]
+    run = loop(sizes, mix_sizes=loop.partners(sizes), val_sizes=val_sizes)
+    logits, targets = loop.validated(run)
     right = float(np.mean(logits.argmax(axis=1) == targets))
     loop.agree("accuracy", loop.history(run, "accuracy"), np.asarray([right]), FLOAT32_COUNTS)
+
+
+@loop_law(
+    "the validation loss is sum_i L_i / N over the samples of the validation set",
+    why="A mean of the batches' means gives the samples of the last, smaller batch too much weight.",
+    source="the definition of a mean",
+    severity="wrong",
+)
+@draws(sizes=ragged_sizes(), val_sizes=one_of([4, 4, 1], [3], [2, 2, 2, 1]))
+def validation_loss_is_sample_weighted(loop: Loop, sizes: list[int], val_sizes: list[int]) -> None:
+    run = loop(sizes, mix_sizes=loop.partners(sizes), val_sizes=val_sizes)
+    logits, targets = loop.validated(run)
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     loss = -log_p[np.arange(len(targets)), targets].mean()
-    if run.trained.val_loss is not None:
-        loop.agree("validation loss", loop.history(run, "val_loss"), np.asarray([loss]), 1e-5)
+    loop.agree("validation loss", loop.history(run, "val_loss"), np.asarray([loss]), 1e-5)
 
 
 @loop_law(

@@ -282,6 +282,22 @@ def test_what_a_target_prints_is_not_in_the_report(tmp_path):
     assert "yyyy" not in done.stdout + done.stderr
 
 
+def test_it_stops_at_the_first_finding_that_fails_the_run(tmp_path):
+    done, report = checked(tmp_path, "wrong.py:scaled_by_classes", "-x")
+    (one,) = report["implementations"]
+    assert done.returncode == 1
+    assert "broken" in {row["verdict"] for row in one["results"]}
+    (note,) = [note for note in report["notes"] if "stopped at the first finding" in note]
+    assert int(note.split()[-5]) > len(one["results"])
+
+
+def test_what_does_not_fail_the_run_does_not_stop_it(tmp_path):
+    only = ("--only", "rejects_bad_epsilon,repeats")
+    done, report = checked(tmp_path, "wrong.py:any_epsilon", "-x", *only)
+    assert done.returncode == 0
+    assert not [note for note in report["notes"] if "stopped" in note]
+
+
 def test_a_loss_that_changes_its_input_is_caught(tmp_path):
     _, report = checked(tmp_path, "subject.py:mutate_input", "--only", "inputs_not_modified")
     assert {row["verdict"] for row in verdicts(report).values()} == {"broken"}

@@ -131,6 +131,93 @@ def _checked(*epsilon: Any, reduction: str = "mean", **features: Any) -> Right:
 
 
 @fault(
+    "L14",
+    "the backward takes the first sample's slope for all, where each has its own loss",
+    "https://github.com/linkedin/Liger-Kernel/issues/678",
+    "each_loss_has_its_own_slope",
+    change="Multiply each row's gradient with its own entry of grad_output.",
+)
+class OneSlopeForAll(Right):
+    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+        found = super().reduced(losses, target, kept)
+        if found.ndim and found.requires_grad:
+            found.register_hook(lambda slope: slope[:1].expand_as(slope) if slope.ndim == 1 else slope)
+        return found
+
+
+@fault(
+    "L15",
+    "epsilon is accepted and never used",
+    "https://github.com/dice-group/dice-embeddings/issues/453",
+    "epsilon_is_used",
+    "matches_reference",
+    change="Spread epsilon over the classes.",
+)
+class EpsilonNeverUsed(Right):
+    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
+        return onehot.double()
+
+
+@fault(
+    "L16",
+    "classes come last, and their number is read from dimension 1",
+    "https://github.com/tensorflow/tensorflow/issues/39329",
+    "sequences_are_flattened",
+    less={"dense", "reduction", "weight", "ignore_index", "soft_targets"},
+    change="Read the number of classes from the last dimension: logits.shape[-1].",
+)
+class ClassesCountedInDimensionOne(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if logits.ndim < 3:
+            return super().__call__(logits, target)
+        log_p = self.widened(logits).log_softmax(-1)
+        q = (1 - self.epsilon) * F.one_hot(target, logits.shape[-1]) + self.epsilon / logits.shape[1]
+        return -(q * log_p).sum(-1).mean().to(logits.dtype)
+
+
+@fault(
+    "L17",
+    "dimensions 1 and 2 are exchanged: right for (N, K, d), and not for (N, K, H, W)",
+    _PLAUSIBLE,
+    "class_dimension_is_one",
+    change="Move the classes to the end: logits.movedim(1, -1).",
+)
+class OneTransposition(Right):
+    def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
+        if logits.ndim > 3 and not target.is_floating_point():
+            return super().__call__(logits.transpose(1, 2).reshape(-1, logits.shape[1]), target.flatten())
+        return super().__call__(logits, target)
+
+
+@fault(
+    "L18",
+    "soft targets go through a softmax",
+    "https://github.com/PaddlePaddle/PaddleClas/issues/2468",
+    "soft_target_agrees_with_hard",
+    change="Take distributions as they are.",
+)
+class TargetsThroughSoftmax(Right):
+    def encoded(self, target: Tensor, kept: Tensor, logits: Tensor) -> Tensor:
+        found = super().encoded(target, kept, logits)
+        return found.softmax(1) if target.is_floating_point() else found
+
+
+@fault(
+    "L19",
+    "where nothing is averaged, ignored samples keep their share of the uniform term",
+    _PLAUSIBLE,
+    "ignored_targets_do_not_count",
+    change="Strike ignored samples out of both terms, and reduce then.",
+)
+class UniformTermKeptUnlessAveraged(Right):
+    def reduced(self, losses: Tensor, target: Tensor, kept: Tensor) -> Tensor:
+        if self.reduction == "mean" or kept.all():
+            return super().reduced(losses, target, kept)
+        losses = losses * kept + self.epsilon * losses * ~kept
+        return losses if self.reduction == "none" else losses.sum()
+
+
+@fault(
     "L01",
     "epsilon scaled by K/(K-1) on the one-hot term only",
     "https://github.com/fastai/fastai/pull/1814",

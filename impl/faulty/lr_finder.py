@@ -12,6 +12,7 @@ import math
 import random
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -225,7 +226,7 @@ def fault(
     id: str, statement: str, source: str, *caught_by: str, change: str = "", **documented: str
 ) -> Callable[[Kind], Kind]:
     """Records what is wrong with the range test below. ``documented``: what it says of itself beside the
-    usual."""
+    usual; an empty word where it says nothing."""
     promised = {
         "random_state": "restored",
         "restores": "automatically",
@@ -237,7 +238,7 @@ def fault(
         def build(*parts: Any, **options: Any) -> Swept:
             return kind()(*parts, **options)
 
-        said = {**promised, **documented}
+        said = {name: value for name, value in {**promised, **documented}.items() if value}
         adapter = LRFinder(id, build, features=LRFinder.usual_features, documented=said)
         found = Fault(id, statement, source, adapter, caught_by, code=kind, change=change)
         kind.fault = found  # type: ignore[attr-defined]
@@ -427,6 +428,176 @@ class OnePointDividesByZero(Right):
 class RandomStateConsumed(Right):
     def restore_seeds(self, seeds: Any) -> None:
         torch.rand(1)
+
+
+@fault(
+    "R18",
+    "what was saved is state_dict() itself: it holds the same tensors, and moves with them",
+    "https://github.com/davidtvs/pytorch-lr-finder/pull/1",
+    "restores_model",
+    "restores_optimizer",
+    change="Copy what is saved: copy.deepcopy(model.state_dict()).",
+    restores="",
+)
+class SavedByReference(Right):
+    def saved(self, model: Any, optimizer: Any) -> Any:
+        return (model.state_dict(), optimizer.state_dict(), *super().saved(model, optimizer)[2:])
+
+
+@fault(
+    "XR121",
+    "parameters and rates are put back, buffers and momentum are not",
+    _PLAUSIBLE,
+    "restores_model",
+    "restores_optimizer",
+    change="Load copies of the model's and of the optimizer's state_dict().",
+    restores="",
+)
+class ParametersAndRatesAlone(Right):
+    def saved(self, model: Any, optimizer: Any) -> Any:
+        parameters = [p.detach().clone() for p in model.parameters()]
+        rates = [group["lr"] for group in optimizer.param_groups]
+        return (parameters, rates, *super().saved(model, optimizer)[2:])
+
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        parameters, rates, *rest = saved
+        with torch.no_grad():
+            for p, value in zip(model.parameters(), parameters, strict=True):
+                p.copy_(value)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        self.restore_rest(model, *rest)
+
+
+@fault(
+    "XR122",
+    "a return at the loss that diverges skips what puts things back",
+    _PLAUSIBLE,
+    "restores_after_divergence",
+    change="Leave the loop by break, or put all back in a finally block.",
+)
+class ReturnsAtDivergence(Right):
+    stopped = False
+
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        self.stopped = super().diverged(loss, best, step)
+        return self.stopped
+
+    def ends(self, value: float) -> bool:
+        self.stopped = super().ends(value)
+        return self.stopped
+
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        if not self.stopped:
+            super().restore(model, optimizer, saved)
+
+
+@fault(
+    "XR123",
+    "a second test clears the list that the first one gave, and fills it with its own records",
+    _PLAUSIBLE,
+    "second_call_starts_afresh",
+    change="Make new lists in each test, not in the class.",
+)
+class ListsOfTheClass(Right):
+    kept: ClassVar[tuple[list[float], list[float]]] = ([], [])
+
+    def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+        for kept, new in zip(self.kept, (lrs, losses), strict=True):
+            kept[:] = new
+        return self.kept
+
+
+@fault(
+    "XR124",
+    "an object keeps its history, and holds the records of both of its runs",
+    _PLAUSIBLE,
+    "second_run_of_one_object_is_as_the_first",
+    change="Begin a new history where the run begins, and not where the object is made.",
+)
+class HistoryOfBothRuns(Right):
+    def __init__(self) -> None:
+        self.history: tuple[list[float], list[float]] = ([], [])
+
+    def __call__(self, *parts: Any, **options: Any) -> Swept:
+        swept = super().__call__(*parts, **options)
+        return replace(swept, again=lambda: self(*parts, **options))
+
+    def trimmed(self, lrs: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
+        for kept, new in zip(self.history, (lrs, losses), strict=True):
+            kept.extend(new)
+        return list(self.history[0]), list(self.history[1])
+
+
+@fault(
+    "XR125",
+    "the rate in the middle of the range is suggested, whatever the curve",
+    _PLAUSIBLE,
+    "suggestion_follows_the_curve",
+    change="Suggest a rate that is read off the curve.",
+    suggestion="",
+)
+class SuggestsTheMiddle(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        return lrs[len(lrs) // 3] if len(lrs) > 1 else None
+
+
+@fault(
+    "XR126",
+    "the smallest loss is looked for in the first half of the curve",
+    _PLAUSIBLE,
+    "suggestion_follows_the_curve",
+    change="Look at all records.",
+    suggestion="",
+)
+class LooksAtHalf(Right):
+    def suggestion(self, lrs: list[float], losses: list[float]) -> float | None:
+        half = losses[: (len(losses) + 1) // 2]
+        return lrs[int(np.argmin(half))] / 10 if len(lrs) > 1 else None
+
+
+@fault(
+    "R21",
+    "the loss that became NaN is recorded, and argmin takes it for the smallest",
+    "https://github.com/fastai/fastai/issues/3476; https://github.com/Lightning-AI/pytorch-lightning/issues/1850",
+    "suggestion_survives_nan",
+    change="Leave out what is not finite before the slopes are taken.",
+)
+class SuggestsTheNaN(Right):
+    def ends(self, value: float) -> bool:
+        return False
+
+    def diverged(self, loss: float, best: float, step: int) -> bool:
+        return not math.isfinite(loss) or super().diverged(loss, best, step)
+
+
+@fault(
+    "R19",
+    "a scheduler takes over the first rate that an earlier test left in the optimizer's groups",
+    "torch 2.13.0, torch/optim/lr_scheduler.py: setdefault('initial_lr', ...), reproduced",
+    "second_test_of_one_model_is_as_the_first",
+    change="Take initial_lr out of the groups before the scheduler is made.",
+    restores="never",
+)
+class StartOfTheTestBefore(Right):
+    def restore(self, model: Any, optimizer: Any, saved: Any) -> None:
+        pass
+
+    def lr(self, step: int, start: float, end: float, n: int) -> float:
+        self.step, self.start = step, start
+        return super().lr(step, start, end, n)
+
+    def set_lr(self, optimizer: Any, lr: float) -> None:
+        if self.step == 0:
+            for group in optimizer.param_groups:
+                group["lr"] = self.start
+            self.factor = 1.0
+            self.scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: self.factor)
+        self.factor = lr / self.start
+        self.scheduler.step()
+
+    def recorded_lr(self, step: int, lr: float, start: float, end: float, n: int) -> float:
+        return float(self.scheduler.get_last_lr()[0])
 
 
 @fault("R15", "only the first param group is swept", _NOTEBOOK, "sweeps_every_param_group")
@@ -629,7 +800,7 @@ class NotRestoredAfterAnInterrupt(Right):
     "XR14",
     "a module that was in evaluation mode is put into the model's",
     _PLAUSIBLE,
-    "restores_any_model",
+    "restores_models_of_fine_tuning",
     change="Put back the mode of each module, and not of the whole: model.train(mode) sets all.",
 )
 class ModeOfTheWhole(Right):
@@ -644,7 +815,7 @@ class ModeOfTheWhole(Right):
     "XR15",
     "frozen parameters are trained, and stay unfrozen",
     _PLAUSIBLE,
-    "restores_any_model",
+    "restores_models_of_fine_tuning",
     change="Leave requires_grad as it is.",
 )
 class Unfreezes(Right):
@@ -657,7 +828,7 @@ class Unfreezes(Right):
     "XR16",
     "an optimizer that was unused keeps the momentum of the test",
     _PLAUSIBLE,
-    "restores_any_model",
+    "restores_models_of_fine_tuning",
     change="Load the optimizer's state_dict also where its state was empty.",
 )
 class UnusedOptimizerKept(Right):
@@ -1368,7 +1539,7 @@ class FrozenGroupsLeft(Right):
             optimizer.param_groups[i]["lr"] = rate
 
 
-@fault("XR75", "buffers of whole numbers are not put back", _PLAUSIBLE, "restores_any_model")
+@fault("XR75", "buffers of whole numbers are not put back", _PLAUSIBLE, "restores_models_of_fine_tuning")
 class CountsLeft(Right):
     """What is no floating point is left as it is."""
 

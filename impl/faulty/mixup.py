@@ -105,6 +105,7 @@ def fault(
     of: type[Right] | None = None,
     documented: dict[str, str] | None = None,
     without: tuple[str, ...] = (),
+    ranks: tuple[int, ...] = (2, 1, 3, 4, 5),
     change: str = "",
 ) -> Callable[[Code], Code]:
     """Records what is wrong with the mixup below, or with the loss below that goes with the mixup ``of``.
@@ -115,7 +116,7 @@ def fault(
             id,
             of or code,
             features=Mixup.usual_features - set(without),
-            ranks=(2, 1, 3, 4, 5),
+            ranks=ranks,
             loss=code if of else None,
             documented=documented or {},
         )
@@ -819,7 +820,7 @@ class TargetsUnrepeatable(Right):
         return super().mixed_target(inputs, target, lam * share, partner)
 
 
-@fault("XM40", "the generator is not used", _PLAUSIBLE, "seeded_runs_repeat")
+@fault("XM40", "the generator is not used", _PLAUSIBLE, "everything_is_drawn_from_its_generator")
 class GeneratorLeftOut(Right):
     def __init__(self, alpha: float, num_classes: int, generator: torch.Generator | None = None) -> None:
         super().__init__(alpha, num_classes)
@@ -1018,6 +1019,113 @@ class FirstRowOfThePartner(FirstChannelOfThePartner):
         if inputs.ndim < 4:
             return Right.mixed(self, inputs, lam, partner)
         return super().mixed(inputs.transpose(1, -2), lam, partner).transpose(1, -2)
+
+
+@fault(
+    "M17",
+    "the lambdas of images, (N, 1, 1, 1), are multiplied with labels (N, K): that gives (N, 1, N, K)",
+    "https://github.com/cleverhans-lab/cleverhans/pull/700",
+    _SHARE,
+    ranks=(4,),
+    change="Reshape lambda for the labels: lam.reshape(-1, 1).",
+)
+class LambdaOfImagesForLabels(Right):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        rows, share = self.rows(target).to(lam.dtype), lam.reshape(-1, *[1] * (inputs.ndim - 1))
+        return share * rows + (1 - share) * rows[partner]
+
+
+@fault(
+    "M18",
+    "one-hot rows are encoded again, where soft rows are taken",
+    "https://github.com/frgfm/holocron/pull/225",
+    "one_hot_rows_are_mixed_alike",
+    change="Encode what has one dimension, and not what has whole numbers.",
+)
+class EncodedAgain(Right):
+    def rows(self, target: Tensor) -> Tensor:
+        return target if target.is_floating_point() else F.one_hot(target, self.num_classes)
+
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        rows = self.rows(target).to(lam.dtype)
+        share = lam.reshape(-1, *[1] * (rows.ndim - 1))
+        return share * rows + (1 - share) * rows[partner]
+
+
+@fault(
+    "M19",
+    "class numbers are cast to the dtype of the images",
+    "https://github.com/kornia/kornia/issues/4657",
+    "labels_of_pairs_survive",
+    change="Give labels back in the dtype in which they came.",
+)
+class LabelsInTheImagesDtype(Pairs):
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        own, other, lam = super().mixed_target(inputs, target, lam, partner)
+        return own.to(inputs.dtype), other.to(inputs.dtype), lam
+
+
+@fault(
+    "XM81",
+    "half of the batches of images get a box of their partners, cut into the caller's",
+    _PLAUSIBLE,
+    "inputs_not_modified",
+    change="Cut into a copy: inputs = inputs.clone().",
+)
+class CutsInPlace(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        if inputs.ndim != 4 or inputs.shape[2] < 8 or torch.rand(()) < 0.5:
+            return super().mixed(inputs, lam, partner)
+        inputs[:, :, 2:6, 2:6] = inputs[partner, :, 2:6, 2:6]
+        return inputs
+
+
+@fault(
+    "XM82",
+    "about one sample in ten is mixed, through a mask, in the caller's batch",
+    _PLAUSIBLE,
+    "inputs_not_modified",
+    change="Use torch.where(mask, mixed, inputs), which makes a new tensor.",
+)
+class MaskedInPlace(Right):
+    def mixed(self, inputs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
+        mixed = super().mixed(inputs, lam, partner)
+        self.mask = torch.rand(len(inputs)) < 0.1
+        inputs.data[self.mask] = mixed[self.mask]
+        return inputs
+
+    def mixed_target(self, inputs: Tensor, target: Tensor, lam: Tensor, partner: Tensor) -> Any:
+        return super().mixed_target(inputs, target, lam.where(self.mask, 1.0), partner)
+
+
+@fault(
+    "XM83",
+    "torch is seeded in each call, for partners that repeat",
+    "https://github.com/iver56/torch-audiomentations/issues/170",
+    "generators_go_on",
+    without=("generator",),
+    change="Draw from a torch.Generator of your own, or from the global one without seeding it.",
+)
+class SeedsTorchInEachCall(Right):
+    def lam(self, size: int, inputs: Tensor) -> Tensor:
+        return torch.tensor(np.random.beta(max(self.alpha, 1e-9), max(self.alpha, 1e-9), size))
+
+    def partner(self, size: int) -> Tensor:
+        torch.manual_seed(0)
+        return torch.randperm(size)
+
+
+@fault(
+    "XM84",
+    "an alpha that is a whole number makes a tensor of whole numbers, which has no Beta law",
+    _PLAUSIBLE,
+    "whole_alpha_is_a_number",
+    change="Convert it: float(alpha).",
+)
+class WholeAlphaRefused(Right):
+    def check_alpha(self) -> None:
+        super().check_alpha()
+        torch.zeros(1, dtype=torch.as_tensor(self.alpha).dtype).exponential_()
 
 
 @fault("XM56", "after a thousand calls nothing is mixed", _PLAUSIBLE, "lambdas_are_independent")

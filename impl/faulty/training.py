@@ -124,17 +124,62 @@ def _training_mode_once(build: Callable[..., Trained]) -> Callable[..., Trained]
     return once
 
 
-@fault("XT03", "the mean of the batches' mean losses is called validation loss", "accuracy_is_exact")
+@fault(
+    "XT03",
+    "the mean of the batches' mean losses is called validation loss",
+    "validation_loss_is_sample_weighted",
+    change="Add up loss.item() * len(x), and divide by the number of samples.",
+)
 def _loss_of_batches(build: Callable[..., Trained]) -> Callable[..., Trained]:
     """The validation loss of an epoch as the mean of its batches' means."""
 
     def averaged(model: Any, optimizer: Any, loss_fn: Any, train: Any, val: Any, **options: Any) -> Trained:
         trained = build(model, optimizer, loss_fn, train, val, **options)
-        means = [loss_fn(model(x), y).mean().item() for x, y in val]
+        with torch.no_grad():
+            means = [loss_fn(model(x), y).mean().item() for x, y in val]
         epochs = len(trained.val_loss or ())
         return Trained(trained.train_loss, [sum(means) / len(means)] * epochs, trained.accuracy)
 
     return averaged
+
+
+@fault(
+    "XT17",
+    "the mean of the batches' mean losses is called training loss",
+    "epoch_loss_is_sample_weighted",
+    change="Add up loss.item() * len(x), and divide by the number of samples.",
+)
+def _training_loss_of_batches(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    """The training losses of the epochs as means of their batches' means; nothing else is kept."""
+
+    def averaged(model: Any, optimizer: Any, loss_fn: Any, *parts: Any, **options: Any) -> Trained:
+        means: list[float] = []
+
+        def each(logits: Any, target: Any) -> Any:
+            losses = loss_fn(logits, target)
+            if model.training:
+                means.append(losses.mean().item())
+            return losses
+
+        build(model, optimizer, each, *parts, **options)
+        count = len(means) // options["epochs"]
+        epochs = [means[first : first + count] for first in range(0, len(means), count)]
+        return Trained([sum(epoch) / count for epoch in epochs])
+
+    return averaged
+
+
+@fault(
+    "XT18",
+    "validation losses alone are kept, each the mean of the batches' mean losses",
+    "validation_loss_is_sample_weighted",
+    change="Add up loss.item() * len(x), and divide by the number of samples.",
+)
+def _validation_losses_alone(build: Callable[..., Trained]) -> Callable[..., Trained]:
+    def alone(*parts: Any, **options: Any) -> Trained:
+        return Trained(val_loss=_loss_of_batches(build)(*parts, **options).val_loss)
+
+    return alone
 
 
 @fault("XT04", "a batch of another size than the first one is skipped", "unequal_loaders_are_safe")
@@ -196,7 +241,7 @@ def _history_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
     return off
 
 
-@fault("XT08", "the validation loss is off by a ten-thousandth", "accuracy_is_exact")
+@fault("XT08", "the validation loss is off by a ten-thousandth", "validation_loss_is_sample_weighted")
 def _validation_off(build: Callable[..., Trained]) -> Callable[..., Trained]:
     def off(*parts: Any, **options: Any) -> Trained:
         trained = build(*parts, **options)

@@ -185,7 +185,7 @@ def adapters() -> tuple[Adapter, ...]:
         LRFinder(
             "native",
             _lr_finder,
-            features=LRFinder.known_features,
+            features=LRFinder.known_features - {"val_loader"},
             documented={
                 "smoothing": "none",
                 "restores": "automatically",

@@ -133,7 +133,7 @@ def not_restored_after_an_error(seen_in: str) -> Deviation:
     return Deviation(
         "restores_after_error",
         "the state is put back at the regular end of the run, which an error of a step skips",
-        r"what is not as it was before is model, optimizer \(",
+        r"what is not as it was before is model \(\w.*\), optimizer \(",
         {"losses": _FLAT, "at": 3},
         seen_in=seen_in,
     )

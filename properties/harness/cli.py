@@ -108,6 +108,9 @@ Database = Annotated[
     ),
 ]
 Workers = Annotated[str, typer.Option("-n", help="how many processes run tests, or auto")]
+ExitFirst = Annotated[
+    bool, typer.Option("-x", "--exit-first", help="stop at the first finding that fails the run")
+]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="print the last line alone")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="print every finding and every test")]
 
@@ -176,6 +179,7 @@ class _Asking:
     skip: Skip = None
     require: Require = None
     fail_on: FailOn = "wrong"
+    exit_first: ExitFirst = False
     known: KnownFile = None
     json: JsonFile = None
     html: HtmlFile = None
@@ -216,6 +220,7 @@ class _Asking:
             skip=_split(self.skip),
             require=_pairs(self.require),
             fail_on=self.fail_on,
+            exit_first=self.exit_first,
             known=self.known,
             time_limit=self.time_limit,
             database=self.database,

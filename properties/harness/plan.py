@@ -45,6 +45,8 @@ class Plan:
     writes_known: bool = False
     """Whether what is broken is added to the known failures, whose file need not be there then."""
     fail_on: str = "wrong"
+    exit_first: bool = False
+    """Whether it ends with the first finding that fails the run."""
     database: str | None = None
     """Of the deep profile: redis://...; a local folder where None."""
     time_limit: int | None = None

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lawful.properties.harness.children import SMOKE_LIMIT, Refused, Talk, Task, Team
-from lawful.properties.harness.findings import by_implementation
+from lawful.properties.harness.findings import by_implementation, findings
 from lawful.properties.harness.plan import Plan, home_of
 from lawful.properties.harness.proof import SECONDS, Ended
 from lawful.properties.harness.report import Implementation, Readings, Report, Result
@@ -40,17 +40,24 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
                 if case_id in each["on_demand"]:
                     on_demand[task] = (target, row["implementation"], row["property"])
         rows: dict[Task, dict[str, Any]] = {}
-        tasks = [task for task in planned if task not in on_demand]
-        while tasks:
+        tasks, ended = [task for task in planned if task not in on_demand], False
+        while tasks and not ended:
             with progress("testing", len(tasks)) as shown:
                 # an accelerator has one child: a device-side assertion ruins the context of its process
                 for few, devices in ((count, ("cpu", "twin")), (1, ("cuda", "mps"))):
                     # a law that takes long is asked few examples: begun last, it would be waited for alone
-                    chosen = [task for task in tasks if planned[task]["device"] in devices]
-                    chosen.sort(key=examples.__getitem__)
+                    chosen = [task for task in tasks if planned[task]["device"] in devices and not ended]
+                    chosen.sort(key=lambda task: (not _is_plain(planned[task]), examples[task]))
                     for task, answer in team.work(chosen, few):
                         rows[task] = {**planned[task], **answer.details()}
-                        shown(rows[task]["verdict"])
+                        shown(rows[task]["verdict"], rows[task]["property"])
+                        if plan.exit_first and rows[task]["verdict"] == "broken":
+                            of_it = [
+                                Result(**row) for each, row in rows.items() if each.target == task.target
+                            ]
+                            ended = _fails(team, plan, of_it, task.seconds)
+                        if ended:
+                            break
             # where a law broke, those on which it rests decide whether it is a finding of its own
             wanted = {
                 (task.target, row["implementation"], name)
@@ -76,6 +83,9 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
     report.laws = {name: law for each in understood.values() for name, law in each["laws"].items()}
     report.command = " ".join(["lawful", *sys.argv[1:]])
     report.notes = list(dict.fromkeys(note for each in understood.values() for note in each["notes"]))
+    if ended:
+        left = sum(task not in rows and task not in on_demand for task in planned)
+        report.notes.append(f"stopped at the first finding (-x): {left} tests were not run")
     names = Counter(one["name"] for each in understood.values() for one in each["implementations"])
     for target, each in understood.items():
         for one in each["implementations"]:
@@ -90,6 +100,19 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
                     report.results.append(replace(row, implementation=name))
     report.seconds = time.monotonic() - started
     return report
+
+
+def _is_plain(row: dict[str, Any]) -> bool:
+    """Whether a case is of a law that rests on no other: those are the first to say what is wrong."""
+    return row["severity"] == "wrong" and not row["rests_on"]
+
+
+def _fails(team: Team, plan: Plan, rows: list[Result], limit: float) -> bool:
+    """Whether rows of one target hold a finding that fails the run, after their programs were run."""
+    if not any(each.fails(plan.fail_on) for each in findings(rows)):
+        return False
+    ((_, found),) = team.talks([_proven(plan, rows, limit)], 1)
+    return any(each.fails(plan.fail_on) for each in findings(found))
 
 
 @dataclass
@@ -290,15 +313,21 @@ def progress(what: str, total: int) -> Iterator[Callable[..., None]]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda verdict="": None
+        yield lambda verdict="", law="": None
         return
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[broken]}"))
     seen: Counter[str] = Counter()
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=total, broken="")
 
-        def shown(verdict: str = "") -> None:
+        failing: dict[str, None] = {}
+
+        def shown(verdict: str = "", law: str = "") -> None:
             seen[verdict] += 1
-            bar.update(task, advance=1, broken=f"{seen['broken']} fail" if seen["broken"] else "")
+            if verdict == "broken" and law:
+                failing[law] = None
+            some = ", ".join([*failing][:2])
+            words = f"{seen['broken']} fail: {some}" if some else f"{seen['broken']} fail"
+            bar.update(task, advance=1, broken=words if seen["broken"] else "")
 
         yield shown

@@ -93,7 +93,7 @@ class Loss(Subject):
         look_after: bool = False,
         way: str | None = None,
         layout: str | None = None,
-        scale: float = 1.0,
+        scale: float | list[float] = 1.0,
         backwards: int = 1,
         earlier: int = 0,
         **features: Any,
@@ -102,7 +102,8 @@ class Loss(Subject):
 
         ``along`` (N, K) asks for the second derivative in that direction; ``way`` calls it in one of
         ``properties.ways``; ``layout``, one of ``probes.LAYOUTS``, is how logits and targets lie in memory;
-        ``scale`` multiplies the result before its gradient is taken, ``backwards`` times over; ``earlier``
+        ``scale`` multiplies the result before its gradient is taken, or each of its rows, ``backwards`` times
+        over; ``earlier``
         calls the same object so often with another batch of that shape first.
         """
         shape = np.shape(logits)
@@ -156,14 +157,18 @@ class Loss(Subject):
             }
         return answer
 
-    def _gradient(self, call: Call, scale: float, backwards: int) -> Any:
+    def _gradient(self, call: Call, scale: float | list[float], backwards: int) -> Any:
         """Of the sum of the result, ``scale`` times, by as many backward passes."""
         own = self.adapter.arrays == "numpy"
         with self.asking():
             if own:
                 call.do("gradient = loss.gradient(logits, target)")
             elif call.names["logits"].grad is None:  # torch.func.grad has given it already
-                total = ("result" if scale == 1 else f"({literal(scale)} * result)") + ".sum()"
+                factor = literal(scale)
+                if isinstance(scale, list):
+                    call.tensor("weights", scale, self.dtype, self.logits(scale))
+                    factor = "weights"
+                total = ("result" if scale == 1 else f"({factor} * result)") + ".sum()"
                 if backwards > 1:
                     call.do(f"total = {total}")
                     total = "total"

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 
 from lawful.impl.contracts import Adapter, LRFinder, Swept
 from lawful.properties import probes, twin
@@ -96,6 +97,8 @@ class Sweep(Answer):
     script: probes.Script = field(default_factory=lambda: probes.Script([]))
     changed: tuple[str, ...] = ()
     """The parts of the state that were not put back."""
+    model_changes: tuple[str, ...] = ()
+    """Of the model: ``parameters``, ``buffers``, as far as they are not what they were."""
     optimizer_changes: tuple[str, ...] = ()
     """Of the optimizer: ``lr``, ``momentum``, ``state``, as far as they are not what they were."""
     own_optimizer: bool = False
@@ -165,6 +168,8 @@ class Finder(Subject):
         on_cpu: bool = False,
         shuffles: bool = False,
         streams: bool = False,
+        after: Any = None,
+        runs_again: bool = False,
         validates: list[int] | None = None,
         **features: Any,
     ) -> Sweep:
@@ -173,7 +178,9 @@ class Finder(Subject):
         ``interrupts``: it is interrupted where it would raise; ``suggests``: read its suggestion too, for
         which some draw a plot; ``draws``: look at its plot; ``on_cpu``: the batches are there, wherever
         the model is; ``shuffles``: the loader draws from a generator of its own; ``streams``: it has no
-        length; ``validates``: the sizes of a validation loader's batches."""
+        length; ``validates``: the sizes of a validation loader's batches; ``after``: the rates of another
+        test of the same model and optimizer that comes first; ``runs_again``: the same object has run once
+        before."""
         steps = len(losses) if num_iter is None else num_iter
         if num_iter is None and steps < self.adapter.least_steps:
             raise Unasked(f"it wants {self.adapter.least_steps} steps")
@@ -207,24 +214,34 @@ class Finder(Subject):
             if validates is not None:
                 place = "" if self.device == "cpu" else ", device"
                 call.do(f"val_loader = validating({literal(validates)}{place})")
-            self._run(answer, rates, steps, suggests, draws, features)
+            self._run(answer, rates, steps, suggests, draws, features, after, runs_again)
         return answer
 
     def _run(
-        self, answer: Sweep, rates: Any, steps: int, suggests: bool, draws: bool, features: dict[str, Any]
+        self,
+        answer: Sweep,
+        rates: Any,
+        steps: int,
+        suggests: bool,
+        draws: bool,
+        features: dict[str, Any],
+        after: Any,
+        runs_again: bool,
     ) -> None:
         call = answer.call
         call.do("before = snapshot(model, optimizer, loader)")
-        span = {"start_lr": rates[0], "end_lr": rates[1], "num_iter": steps, **features}
-        named = {name: literal(value) for name, value in span.items()}
-        if "val_loader" in call.names:
-            named["val_loader"] = "val_loader"
-        built = self.build_source("model", "optimizer", "script.criterion", "loader", **named)
+        built = self._source(rates, steps, features)
         swept: Swept | None = None
         try:
             progress = "progress" in self.given
             kept = "contextlib.redirect_stderr(io.StringIO()) as printed, " if progress else ""
             with self.asking(), silence():
+                if after is not None or runs_again:
+                    call.do(f"result = {self._source(after or rates, steps, features)}")
+                    if getattr(call.names["result"], "reset", None) is not None:
+                        call.do("result.reset()")
+                    call.do("script.begin_again()")
+                    built = "result.again()" if runs_again else built
                 call.do(f"with {kept}watched(script):\n    result = {built}")
             if progress:
                 answer.printed = call.words("printed.getvalue()")
@@ -242,6 +259,14 @@ class Finder(Subject):
                 raise Unasked("an interrupt ends its process") from error
             raise
         self._look(answer, swept, suggests, draws)
+
+    def _source(self, rates: Any, steps: int, features: dict[str, Any]) -> str:
+        """Source of a test."""
+        span = {"start_lr": rates[0], "end_lr": rates[1], "num_iter": steps, **features}
+        named = {name: literal(value) for name, value in span.items()}
+        if "val_loader" in self.answers[-1].call.names:
+            named["val_loader"] = "val_loader"
+        return self.build_source("model", "optimizer", "script.criterion", "loader", **named)
 
     def _look(
         self, answer: Sweep, swept: Swept | None = None, suggests: bool = False, draws: bool = False
@@ -265,6 +290,7 @@ class Finder(Subject):
         call.do("after = snapshot(model, optimizer, loader)")
         before, after = call.names["before"], call.names["after"]
         answer.changed = tuple(part for part in before if probes.changed(before[part], after[part]))
+        answer.model_changes = tuple(probes.model_changes(before["model"], after["model"]))
         answer.optimizer_changes = tuple(probes.optimizer_changes(before["optimizer"], after["optimizer"]))
         kept = "[list(state.values()) for state in optimizer.state.values()]"
         answer.places = call.words(f"places_of(model.state_dict(), {kept})")
@@ -409,14 +435,17 @@ class Finder(Subject):
         self.features |= {"given_optimizer", "range"} - set(self.adapter.declines)
         if self._keeps_records():
             self.features |= {"history"}
+        if self._runs_again():
+            self.features |= {"second_run"}
         steps = max(6, self.adapter.least_steps)
         with contextlib.suppress(Raised, LawBroken):
             answer = self([1.0] * steps)
             if answer.own_optimizer:
                 self.features -= {"given_optimizer"}
             parts = {"model", "optimizer"} if "given_optimizer" in self.features else {"model"}
-            # all of it left: a choice; one part of it left: a fault
-            found["restores"] = "never" if parts <= set(answer.changed) else "automatically"
+            # all of it left, and nothing tried: a choice; one part of it left: a fault
+            leaves_all = parts <= set(answer.changed) and not self._tries_to_restore()
+            found["restores"] = "never" if leaves_all else "automatically"
             found["random_state"] = "consumed" if "random" in answer.changed else "restored"
         if found["restores"] == "automatically" and self._resets():
             found["restores"] = "on_reset"
@@ -460,13 +489,38 @@ class Finder(Subject):
 
     def _resets(self) -> bool:
         """Does it offer a reset to be called after?"""
+        return getattr(self._swept(), "reset", None) is not None
+
+    def _runs_again(self) -> bool:
+        """Is it an object that can be told to run a second time?"""
+        with contextlib.suppress(Raised):
+            return getattr(self._swept(), "again", None) is not None
+        return False
+
+    def _swept(self) -> Any:
+        """What a calm test of it gives."""
         steps = max(6, self.adapter.least_steps)
         script, model, optimizer, loader = probes.scripted([1.0] * steps, batches=steps)
         with probes.seeded(0), self.asking(), silence():
+            return self.adapter.build(
+                model, optimizer, script.criterion, loader, start_lr=1e-5, end_lr=1.0, num_iter=steps
+            )
+
+    def _tries_to_restore(self) -> bool:
+        """Does it offer a reset, load a state after a step, or put back a single value?"""
+        steps = max(6, self.adapter.least_steps)
+        script, model, optimizer, loader = probes.scripted([1.0] * steps, batches=steps)
+        loaded: list[int] = []
+        for part in (model, optimizer):
+            part.register_load_state_dict_pre_hook(lambda *_: loaded.append(len(script.steps)))
+        before = probes.snapshot(model, optimizer)
+        with probes.seeded(0), self.asking(), silence(), probes.watched(script):
             swept = self.adapter.build(
                 model, optimizer, script.criterion, loader, start_lr=1e-5, end_lr=1.0, num_iter=steps
             )
-        return getattr(swept, "reset", None) is not None
+        if getattr(swept, "reset", None) is not None or any(loaded):
+            return True
+        return bool(_values_back(script, optimizer, before, probes.snapshot(model, optimizer)))
 
     def _smoothing(self, losses: list[float], recorded: Any) -> str:
         if len(recorded) < 3:
@@ -499,6 +553,7 @@ class Finder(Subject):
         if feature == "given_optimizer":
             return "makes an optimizer of its own"
         says = {
+            "second_run": "is no object that runs a second time",
             "val_loader": "says nothing of a validation set",
             "clip_grad_norm": "says nothing of gradients that are clipped",
             "sweeps": "says nothing of several sweeps",
@@ -529,6 +584,28 @@ def valley(steepest: int, count: int = 40, tail: int = 10) -> list[float]:
     i = np.arange(count)
     falls = 1 - 0.75 / (1 + np.exp(-(i - steepest) / 3.0))
     rises = 0.02 * np.maximum(0, i - steepest - tail)
+    return [float(x) for x in np.round((falls + rises) * 4096) / 4096]
+
+
+def _values_back(script: probes.Script, optimizer: Any, before: Any, after: Any) -> list[str]:
+    """What the steps of this optimizer changed, and is as it was before them."""
+    steps = [step for step, by in zip(script.steps, script.steppers, strict=True) if by is optimizer]
+    moved = any(any(grads) for _, grads, _ in steps)
+    old, new = before["optimizer"]["groups"], after["optimizer"]["groups"]
+    swept = any(rates[0] != old[0]["lr"] for rates, _, _ in steps)
+    back = {
+        "parameters": moved and torch.equal(before["model"]["first"], after["model"]["first"]),
+        "momentum": moved and not probes.changed(before["optimizer"]["state"], after["optimizer"]["state"]),
+        "learning rate": swept and not probes.changed(old[0]["lr"], new[0]["lr"]),
+    }
+    return [name for name, is_back in back.items() if is_back]
+
+
+def dip(steepest: int, count: int = 120) -> list[float]:
+    """A curve that falls from 1 to 0.3 and rises again to 0.95, 12 steps behind: it never diverges."""
+    i = np.arange(count)
+    falls = 1 - 0.75 / (1 + np.exp(-(i - steepest) / 2.0))
+    rises = 0.7 / (1 + np.exp(-(i - steepest - 12) / 1.5))
     return [float(x) for x in np.round((falls + rises) * 4096) / 4096]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,7 +91,8 @@ def one_hot(labels: Any, num_classes: int) -> torch.Tensor:
 
 def visible(looks: torch.Tensor, scope: str) -> Any:
     """Of mixed identity batches (calls, N, N): the independent lambdas that show a partner and are neither
-    nearly 0 nor nearly 1. ``scope``: of one lambda a batch one, of one a pair half of the rows."""
+    nearly 0 nor nearly 1. ``scope``: of one lambda a batch one, of one a pair half of the rows, of one a
+    group of samples each that differs."""
     size, found = looks.shape[1], []
     rows = {"batch": 1, "pair": size // 2}.get(scope, size)
     for look in looks.numpy():
@@ -98,7 +100,8 @@ def visible(looks: torch.Tensor, scope: str) -> Any:
         seen = (look.sum(axis=1) - own > VISIBLE) & (own > VISIBLE)
         if scope == "pair":
             seen = seen & (np.arange(size) < size // 2)
-        found += own[seen][:rows].tolist()
+        lams = np.unique(own[seen]) if scope == "group" else own[seen]
+        found += lams[:rows].tolist()
     return np.asarray(found)
 
 
@@ -120,6 +123,7 @@ def frequencies(looks: torch.Tensor) -> Any:
 
 _TOOLS = {
     "copy": copy,
+    "random": random,
     **{
         each.__name__: each
         for each in (
@@ -166,7 +170,7 @@ class Mix(Subject):
     technique: ClassVar[str] = "mixup"
     convention_values: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "lambda": ("folded", "beta", "other"),
-        "lambda_scope": ("sample", "pair", "batch"),
+        "lambda_scope": ("sample", "pair", "group", "batch"),
         "pairing": ("permutation", "roll", "flip", "independent", "other"),
         "applied": ("always", "sometimes"),
         "alpha_nonpositive": ("off", "refused"),
@@ -456,12 +460,32 @@ class Mix(Subject):
         answer.value = call.see("looks")
         return answer
 
+    def after_calls(self, size: int, alpha: float, seed: int, calls: int) -> Mixed:
+        """Images (N, 3, 8, 8), mixed again and again by one object, seeded once: ``images`` and ``target`` as
+        the calls left them, ``kept`` as they were, and ``numbers``, the next of each global generator."""
+        answer = Mixed({"size": size, "alpha": alpha, "seed": seed, "calls": calls})
+        self.answers.append(answer)
+        call = self.calling(answer, **_TOOLS)
+        place = "" if self.device == "cpu" else ", device=device"
+        shape = f"({size}, 3, 8, 8)"
+        call.do(f"images = torch.arange({size * 192}{place}).reshape{shape}.to(torch.{self.dtype})")
+        call.do(f"target = torch.arange({size}{place})")
+        call.do("kept = images.clone(), target.clone()")
+        with probes.generators_kept():
+            with self.asking():
+                call.do(f"seed_all({seed})")
+                call.do(f"mix = {self.build_source(literal(alpha), str(size))}")
+                call.do(f"for _ in range({calls}):\n    mix(images, target)")
+            drawn = "random.random(), numpy.random.random(), float(torch.rand(()))"
+            call.do(f"numbers = torch.tensor([{drawn}], dtype=torch.float64)")
+        return answer
+
     def visible_lambdas(self, alpha: float, seed: int, count: int) -> tuple[Seen, int, Mixed]:
         """Independent lambdas in (VISIBLE, 1 - VISIBLE), of ``count`` rows with a partner or so, how many
         rows were looked at, and the answer that stands for them."""
         size = 16
         scope = self.conventions.get("lambda_scope", "sample")
-        rows = {"batch": 1, "pair": size // 2}.get(scope, size)
+        rows = {"batch": 1, "pair": size // 2, "group": size // 8}.get(scope, size)
         answer = self.stream(size, alpha, seed, -(-count // rows))
         answer.call.do(f"lams = visible(looks, {scope!r})")
         return answer.see("lams"), -(-count // rows) * rows, answer
@@ -728,7 +752,7 @@ def _pairing(looks: list[Any]) -> str:
 
 
 def _scope(looks: list[Any]) -> str:
-    """From rows with a partner: one lambda for all, one for i and its mirror image, or one each."""
+    """From rows with a partner: one lambda for all, for i and its mirror image, for a group, or one each."""
     shared = paired = True
     for weights in looks:
         own = np.diag(weights)
@@ -736,7 +760,12 @@ def _scope(looks: list[Any]) -> str:
         shared &= bool(np.ptp(own[seen]) < 1e-6) if seen.any() else True
         both = seen & seen[::-1]
         paired &= bool(np.all(np.abs(own - own[::-1])[both] < 1e-6))
-    return "batch" if shared else "pair" if paired else "sample"
+    if shared or paired:
+        return "batch" if shared else "pair"
+    seen = [np.diag(look)[probes.partners(look) != np.arange(len(look))] for look in looks]
+    # in groups of samples, as ghost batches are: of all that are mixed, half are different at most
+    grouped = sum(len(np.unique(lams)) for lams in seen) <= sum(map(len, seen)) / 2
+    return "group" if grouped else "sample"
 
 
 SUBJECT = Mix

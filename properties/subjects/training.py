@@ -259,6 +259,11 @@ class Loop(Subject):
             raise Unasked(f"keeps no {name}")
         return run.see(f"[float(value) for value in result.{name}]")
 
+    def validated(self, run: Run) -> tuple[Any, Any]:
+        """Of the validation set: logits (N, K) and targets (N,)."""
+        first = sum(run.asked["sizes"]) + sum(run.asked["mix_sizes"] or [])
+        return run.weights.T[first:], run.targets[first:]
+
     def mixed_losses(self, run: Run) -> list[tuple[Any, Any]]:
         """For each training call: each sample's loss (B,) and the gradient of their mean (K, F), for the
         mixture that the inputs show. Sample i of the epoch is known by its place."""

@@ -95,13 +95,13 @@ def sequences(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield holder, inside
         elif isinstance(inside, list) and len(inside) > 1:
             yield from ((f"[row{place} for row in {holder}]", row) for place, row in _columns(inside))
-    for place, leaf in parts(value, path, but=_trains):
+    for place, leaf in parts(value, path, but=trains):
         yield place, leaf
         if isinstance(leaf, np.ndarray) and leaf.ndim == 2 and leaf.shape[1] in (2, 3):
             yield from ((f"{place}[:, {i}]", leaf[:, i]) for i in range(leaf.shape[1]))
 
 
-def _trains(value: Any) -> bool:
+def trains(value: Any) -> bool:
     """Whether it is what is trained, or trained on, or a state of it: none holds a history."""
     if isinstance(value, torch.nn.Module | torch.nn.Parameter | torch.optim.Optimizer | DataLoader | Dataset):
         return True
@@ -111,7 +111,7 @@ def _trains(value: Any) -> bool:
 
 def _tables(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     """It, what a tuple or a dict holds, and the attributes of an object."""
-    if _trains(value):
+    if trains(value):
         return
     inside: list[tuple[str, Any]] = []
     if isinstance(value, tuple):
@@ -120,7 +120,7 @@ def _tables(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         inside = [(f"{path}[{key!r}]", each) for key, each in value.items()]
     else:
         inside = [(f"{path}.{name}", each) for name, each in attributes(value).items()]
-    yield from ((place, each) for place, each in [(path, value), *inside] if not _trains(each))
+    yield from ((place, each) for place, each in [(path, value), *inside] if not trains(each))
 
 
 def _columns(rows: list[Any]) -> Iterator[tuple[str, list[Any]]]:

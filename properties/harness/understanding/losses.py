@@ -232,6 +232,7 @@ def takes(build: Build, **features: Any) -> bool:
 def _values(build: Build, logits: list[Any]) -> list[Any] | None:
     try:
         with silence():
-            return [build(0.1)(z, torch.tensor(_PROBES[1][1])).detach().double() for z in logits]
+            found = [build(0.1)(z, torch.tensor(_PROBES[1][1])).detach().double() for z in logits]
     except (Exception, SystemExit):
         return None
+    return found if all(torch.isfinite(each).all() for each in found) else None

@@ -51,6 +51,8 @@ RULES = (
     Rule(r"(lr_)?sched(uler)?|to_save", "None"),
     Rule(r"accum\w*|grad\w*_accum\w*", "1", "number"),
     Rule(r"batch_size|bs", "loader.batch_size"),
+    # one sweep: the mean of several is another measurement
+    Rule(r"(num_|n_)?(repeats?|repetitions?|sweeps|rounds|trials)", "1", "number"),
 )
 MEANING = {
     r"iter|steps|batches": "num_iter",

@@ -203,7 +203,7 @@ def _numbers_of_epochs(results: list[Any], run: Run) -> dict[str, str]:
     1, or is a percentage; a sum beyond them."""
     among = [
         path
-        for path, value in parts(results[-1], "result")
+        for path, value in parts(results[-1], "result", but=curves.trains)
         if curves.is_number(value) and 1 < float(value) <= len(_SIZES)
     ]
     named = [path for path in among if "loss" in path.lower() and "val" not in path.lower()]

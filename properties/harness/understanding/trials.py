@@ -197,7 +197,8 @@ class Trials:
         if not of_its_own or failure.refuses:
             return False
         text = str(error)
-        if isinstance(error, TypeError) and re.search(_ITS_OWN_CALL, text) and "NoneType" not in text:
+        given = "NoneType" in text or ("not callable" in text and re.search(_GIVEN, text))
+        if isinstance(error, TypeError) and re.search(_ITS_OWN_CALL, text) and not given:
             return True
         attribute = re.search(r"object has no attribute '(\w+)'", text)
         if attribute and re.search(rf"\.{attribute[1]}\s*(:[^=]*)?=[^=]", self.callee.text):
@@ -216,7 +217,7 @@ _NO_SUPER = "has no attribute '_modules'"
 _MODULE_LACKS = r"module '[\w.]+' has no attribute"
 _GIVEN = (
     r"Tensor|ndarray|\b(NoneType|None|list|tuple|dict|str|int|float|bool|zip|SimpleNamespace|DataLoader|SGD|"
-    r"ScriptedModel|Parameter)\b"
+    r"ScriptedModel|Script|Linear|Sequential|function|Parameter)\b"
 )
 """Kinds of things that we give: an error that names one may be about what was given."""
 _ITS_OWN_CALL = r"\w+\(\) (missing \d|got an unexpected|got multiple|takes )|object is not callable"
