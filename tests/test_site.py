@@ -78,6 +78,11 @@ def test_the_page_of_results_is_part_of_it_and_its_laws_lead_to_their_reference(
     page, _ = opened(chromium, (site / "matrix.html").as_uri())
     page.click("text=the page of results")
     assert page.url.endswith("page-of-verdicts.html")
+    shown = (site / "page-of-verdicts.html").read_text()
+    named = set(re.findall(r'href="\./reference/conventions.html#([^"]+)"', shown))
+    there = set(re.findall(r'id="([^"]+)"', (site / "reference" / "conventions.html").read_text()))
+    assert "off-target" in named
+    assert named <= there
     page.click(".grid tbody th a")
     assert page.url.endswith("reference/laws.html#label_smoothing.matches_reference")
     assert page.locator("[id='label_smoothing.matches_reference']").is_visible()
