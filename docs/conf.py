@@ -48,6 +48,10 @@ profile.mkdir(parents=True, exist_ok=True)
 (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
 os.environ["IPYTHONDIR"] = str(profile.parent)
 
+# The chapters' tensors are small. Beside other work, two threads wait for each other longer than one computes:
+# five epochs of the training chapter took 8 to 13 s with two, and 0.3 s with one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # What the cells gave is kept until the code changes that they run.
 sources = [
     path for name in ("reference", "impl", "properties", "docs") for path in (ROOT / name).rglob("*.py")
