@@ -216,7 +216,7 @@ def test_nothing_is_said_of_nothing():
         ("multiplied_first", _SHARE, "Read x[partner] first"),
         (
             "average_from_zero",
-            "takes_the_steps_asked",
+            "does_not_stop_early",
             "Divide by 1 - b^(i + 1), or start from the first loss",
         ),
         ("never_cleared", "gradients_do_not_accumulate", "Call optimizer.zero_grad() in each step"),
@@ -225,6 +225,6 @@ def test_nothing_is_said_of_nothing():
 )
 def test_the_first_lines_are_enough_to_mend_it(code, law, change):
     report = check_on_cpu(f"{people.__file__}:{code}", dtypes=["float32"], only=[law])
-    said = str(report).split("\nbroken ")[1].splitlines()
-    assert said[0].startswith(law)
+    said = str(report).split("\nFAIL  wrong result: ")[1].splitlines()
+    assert said[0] == law
     assert change in said[1]

@@ -224,6 +224,7 @@ CONVENTIONS = (
                 "one for each pair of rows that are mixed with each other: lam_i = lam_pi(i)",
                 "timm (mode pair)",
             ),
+            "group": Value("one for each group of rows, whose partners are in the group"),
         },
         "One lambda for each row gives gradients with less noise, as a batch holds easy and hard mixtures.",
         "A little: it is a choice of noise, not of what is learned.",

@@ -93,12 +93,16 @@ def seen(build: Build, *, varies: bool, kept: float | None, per_sample: str) -> 
     calls = [_call(build, probe, e) for probe, e in itertools.product(range(len(_PROBES)), epsilons)]
     moves = _moving(build, calls[-1])
     found: list[Seen] = []
+    # beside a smoothed loss there may be the plain one: epsilon changes the first alone
+    smoothed = _changed(calls[0], calls[1]) if varies else set()
     for path, value in calls[0].parts.items():
         kinds = {call.kind(path) for call in calls}
         kind = kinds.pop() if len(kinds) == 1 else ""
         helper = kind == "rows" and path not in moves
         if not kind or (path not in moves and not helper):
             continue  # what is no function of the logits is no loss: a lambda, a flag
+        if smoothed & moves and path not in smoothed:
+            continue
         values = [(call, call.losses(path, helper)) for call in calls]
         by_sample = kind == "samples" or (kind == "rows" and not helper)
         fixed = None if varies else _fixed(values, by_sample, kept)
@@ -126,7 +130,11 @@ def _call(build: Build, probe: int, epsilon: float, *, flipped: bool = False) ->
 
 def _moving(build: Build, call: _Called) -> set[str]:
     """The parts that are others for other logits."""
-    other = _call(build, call.probe, call.epsilon, flipped=True)
+    return _changed(call, _call(build, call.probe, call.epsilon, flipped=True))
+
+
+def _changed(call: _Called, other: _Called) -> set[str]:
+    """The parts that are not the same in both calls."""
     return {path for path, value in call.parts.items() if not _same(value, other.parts.get(path))}
 
 

@@ -197,7 +197,7 @@ class Trials:
         if not of_its_own or failure.refuses:
             return False
         text = str(error)
-        given = "NoneType" in text or ("not callable" in text and re.search(_GIVEN, text))
+        given = "NoneType" in text or re.search(_GIVEN_OBJECT, text)
         if isinstance(error, TypeError) and re.search(_ITS_OWN_CALL, text) and not given:
             return True
         attribute = re.search(r"object has no attribute '(\w+)'", text)
@@ -220,6 +220,7 @@ _GIVEN = (
     r"ScriptedModel|Script|Linear|Sequential|function|Parameter)\b"
 )
 """Kinds of things that we give: an error that names one may be about what was given."""
+_GIVEN_OBJECT = r"'(DataLoader|SGD|Linear|Sequential|Script\w*|Tensor)' object is not callable"
 _ITS_OWN_CALL = r"\w+\(\) (missing \d|got an unexpected|got multiple|takes )|object is not callable"
 
 
