@@ -48,7 +48,7 @@ profile.mkdir(parents=True, exist_ok=True)
 (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
 os.environ["IPYTHONDIR"] = str(profile.parent)
 
-# The chapters' tensors are small. Beside other work, two threads wait for each other longer than one computes:
+# The chapters' tensors are small. Beside other work, two threads wait for each other:
 # five epochs of the training chapter took 8 to 13 s with two, and 0.3 s with one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
