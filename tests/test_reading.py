@@ -76,16 +76,18 @@ def broken_by(subject, names=None, dtypes=None):
 
 
 def cases():
-    """What gives wrong results in small batches; the others before a release."""
-    for technique, fault in FAULTS:
+    """A part of what gives wrong results in small batches; all others before a release, as each is asked
+    again and compared with every fault that breaks the same laws."""
+    for number, (technique, fault) in enumerate(FAULTS):
         grave = any(find_law(name, technique).severity == "wrong" for name in fault.caught_by)
-        marks = [] if grave and not LARGE & set(fault.caught_by) else [pytest.mark.deep]
+        chosen = grave and not LARGE & set(fault.caught_by) and number % 8 == 0
+        marks = [] if chosen else [pytest.mark.deep]
         yield pytest.param(technique, fault, id=f"{technique}-{fault.id}", marks=marks)
 
 
 @pytest.mark.parametrize(("technique", "fault"), [*cases()])
 def test_a_fault_is_named_or_nothing_is_said(technique, fault):
-    """Of 338 faults none is taken for another one."""
+    """No fault is taken for another one."""
     subject = understand(fault.adapter)
     diagnosis = diagnose(subject, broken_by(subject, list(fault.caught_by)))
     if (technique, fault.id) in NONE:
