@@ -103,13 +103,13 @@ $(MORE)/.ready $(FRAMEWORKS)/.ready: .venv-%/.ready: pyproject.toml constraints.
 	.venv-$*/bin/python -m pip install -q -c constraints.txt -e ".[$*]"
 	touch $@
 
-# The site: docs/_build/html/index.html. Its page of verdicts is that of make matrix, made first where there is none.
-docs: $(VENV)/.docs matrix.html
+# The site: docs/_build/html/index.html. Its page of results is of the report of make matrix, made first where there is none.
+docs: $(VENV)/.docs matrix.json
 	$(BIN)/codespell -L thirdparty README.md CONTRIBUTING.md CHANGELOG.md docs/*.md docs/reference
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 	@echo "the site is docs/_build/html/index.html"
 
-matrix.html: | $(READY)
+matrix.json: | $(READY)
 	$(BIN)/lawful matrix --json matrix.json --html matrix.html
 
 $(VENV)/.docs: $(READY) pyproject.toml constraints.txt

@@ -1,4 +1,4 @@
-"""The two pictures of README: a report in the terminal, and the page of verdicts.
+"""The picture of README: the page of results.
 
 Run from the root, after make matrix:
 
@@ -8,35 +8,9 @@ python docs/pictures.py
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
-from rich.console import Console
-
-from lawful.properties import check
 
 ROOT = Path(__file__).parent.parent
 SHOWN = ROOT / "docs" / "_static"
-LAWS = [
-    "matches_reference",
-    "zero_epsilon_is_cross_entropy",
-    "gradient_is_softmax_minus_target",
-    "extreme_logits_stay_finite",
-    "rejects_bad_epsilon",
-    "edge_batches",
-]
-
-
-def half_smoothed(logits, target, smoothing=0.1):
-    """Spreads smoothing / 2, by mistake."""
-    log_p = logits.log_softmax(1)
-    nll = -log_p.gather(1, target[:, None])[:, 0]
-    return ((1 - smoothing / 2) * nll - smoothing / 2 * log_p.mean(1)).mean()
-
-
-def terminal() -> None:
-    report = check(half_smoothed, profile="quick", device="cpu", only=LAWS)
-    console = Console(record=True, width=112, force_terminal=True, file=(SHOWN / ".said").open("w"))
-    report.print(console)
-    console.save_svg(str(SHOWN / "terminal.svg"), title="lawful check my_losses.py:half_smoothed")
-    (SHOWN / ".said").unlink()
 
 
 def page() -> None:
@@ -49,5 +23,4 @@ def page() -> None:
 
 
 if __name__ == "__main__":
-    terminal()
     page()

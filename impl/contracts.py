@@ -11,7 +11,7 @@ are enough (``my_adapter.py``):
 
     adapter = LabelSmoothing("mine", build, features=frozenset({"reduction"}))
 
-and ``lawful check my_adapter.py:adapter`` puts it under the laws.
+and ``lawful check my_adapter.py:adapter`` tests it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ HALF = ("bfloat16", "float16")
 """Dtypes that are an end of the range of every law."""
 
 SEVERITIES = {
-    "wrong": "ordinary input, wrong result; or harm to the caller's tensors, model or random state",
-    "edge": "right in the ordinary range, wrong at its end",
-    "guard": "bad input is taken silently",
+    "wrong": "ordinary input gives a wrong result, or something of the caller's is changed: a tensor, the "
+    "model, the random state",
+    "edge": "right on ordinary input, wrong at the end of its range",
+    "guard": "invalid input is accepted without an error",
 }
-"""What it means when a law breaks, the worst first."""
+"""What it means that a law fails, the worst first."""
 
 _WORKS = ("works", "fails")
 WAYS = {
@@ -53,10 +54,11 @@ WAYS = {
 
 @dataclass(frozen=True)
 class Deviation:
-    """A law that this implementation is known not to obey, with the example that shows it.
+    """A law that this implementation is known to fail, with the example that shows it.
 
-    The example is replayed first and alone. It fails with ``message`` found in the failure:
-    ``deviates``. It fails otherwise, or passes: ``broken``, so that this note is corrected or removed.
+    The example is tried first and alone. If it fails and the failure contains ``message``, the law is
+    ``deviates``. If it fails in another way, or passes, the law is ``broken``, so that somebody corrects or
+    removes this note.
     """
 
     property: str
@@ -95,8 +97,8 @@ LEFT_OUT: Any = object()
 
 @dataclass(frozen=True)
 class Argument:
-    """What a documentation says of an argument of ``build``, which is passed by its name: one of ``values``,
-    or a number from ``low`` to ``high``."""
+    """What the documentation says about an argument of ``build``: it is one of ``values``, or a number from
+    ``low`` to ``high``. The argument is passed by its name."""
 
     default: Any = LEFT_OUT
     """What it is where it is not passed; LEFT_OUT where it must be."""

@@ -73,9 +73,7 @@ _CROSS_ENTROPY = "Cover and Thomas, Elements of Information Theory, 2006, chapte
     severity="wrong",
 )
 @draws(
-    batch=one_of(
-        Batch([[2.0, 0.0, -1.0], [0.0, 1.0, 0.5]], [2, 1]), Batch([[0.5, 3.0], [1.0, -2.0]], [0, 0])
-    )
+    batch=one_of(Batch([[2.0, 0.0, -1.0], [0.0, 1.0, 0.5]], [2, 1]), Batch([[0.5, 3.0], [1.0, -2.0]], [0, 0]))
 )
 def epsilon_is_used(loss: Loss, batch: Batch) -> None:
     few, much = (loss.allowed(epsilon, batch.num_classes) for epsilon in (0.1, 0.3))

@@ -146,7 +146,7 @@ def group_suggestions_keep_the_ratio(finder: Finder, steepest: int, groups: int)
 
 @finder_law(
     "the words say the suggested rate, and another number of the curve as the reason; or none, with a reason",
-    why="A number without a reason is believed or not; None without one is a riddle.",
+    why="Without a reason nobody can check a suggested rate, or tell why none is suggested.",
     source="Lightning-AI/pytorch-lightning issues 13844 and 10557; davidtvs/pytorch-lr-finder issue 86",
     needs=("explanation", "suggestion", "history"),
     severity="edge",

@@ -121,7 +121,7 @@ def of_whole_set(losses: ArrayLike, sizes: ArrayLike) -> float:
 
 
 def clipped(gradients: ArrayLike, norm: float) -> Array:
-    """g min(1, c/|g|): the direction is kept, and the norm over all entries (P,) is ``norm`` at most.
+    """``g min(1, c/|g|)``: the direction is kept, and the norm over all entries (P,) is ``norm`` at most.
 
     >>> clipped([3.0, 4.0], 1.0), clipped([0.3, 0.4], 1.0)
     (array([0.6, 0.8]), array([0.3, 0.4]))

@@ -337,9 +337,7 @@ def test_the_matrix_writes_a_page_with_every_library(tmp_path):
     done = lawful("matrix", "torch", "timm", *only, "--html", page)
     assert done.returncode == 0, done.stderr
     text = page.read_text()
-    assert all(
-        word in text for word in ('<h3 id="torch">', '<h3 id="timm">', "1 law passes, no problem found")
-    )
+    assert all(word in text for word in ('id="torch"', 'id="timm"', "1 law passes, no problem found"))
     assert f"the page is {page}" in done.stderr
 
 
@@ -367,7 +365,7 @@ def test_explain_of_a_shared_name_shows_every_technique_and_where_the_formulas_a
     assert "label_smoothing.matches_reference" in done.stdout
     assert "mixup.matches_reference" in done.stdout
     assert "reference/label_smoothing.py" in done.stdout
-    assert "severity wrong: ordinary input, wrong result" in done.stdout
+    assert "severity wrong: ordinary input gives a wrong result" in done.stdout
 
 
 def test_a_fault_that_explain_names_can_be_explained():

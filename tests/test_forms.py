@@ -211,7 +211,7 @@ def test_two_forms_that_cannot_be_told_apart_are_both_said():
     assert not subject.certain
     assert "logits and one-hot rows" in subject.also_called
     (remark,) = subject.remarks()
-    assert "it could as well be called with logits and one-hot rows" in remark
+    assert "It could also be called with logits and one-hot rows" in remark
     assert understood("any_smooth_name").also_called == ()
 
 

@@ -45,7 +45,7 @@ def test_3_a_loss_that_never_reaches_the_code_is_not_asked_about():
     report = check_on_cpu(gates.with_a_loss_of_its_own, technique="lr_finder", only=["history_records_loss"])
     assert wrong(report) == []
     (row,) = {row.message for row in report.results}
-    assert "laws about losses are not asked" in row
+    assert "laws about losses are not tested" in row
 
 
 def test_5_what_no_program_shows_is_an_error_of_ours():

@@ -1,6 +1,14 @@
-"""The page of verdicts in a real browser."""
+"""The page of results in a real browser."""
+
+import json
+import re
 
 import pytest
+
+from lawful.impl import thirdparty
+from lawful.properties.harness import severity
+from lawful.properties.harness.page import known_failures, library_of, page, sentences
+from lawful.properties.registry import find_law
 
 from . import command
 from .browser import CONTRASTS, browser, opened
@@ -14,13 +22,24 @@ LAWS = (
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def run(tmp_path_factory):
+    """What the terminal printed, and the folder of page.html and report.json."""
     folder = tmp_path_factory.mktemp("page")
     targets = (*LIBRARIES, f"{wrong.__file__}:any_epsilon")
     asked = ("--profile", "quick", "--device", "cpu", "--only", LAWS, "--html", "page.html")
-    done = command.lawful("check", *targets, *asked, cwd=folder)
+    done = command.lawful("check", *targets, *asked, "--json", "report.json", cwd=folder)
     assert done.returncode == 0, done.stderr
-    return (folder / "page.html").as_uri()
+    return done.stdout, folder
+
+
+@pytest.fixture(scope="module")
+def address(run):
+    return (run[1] / "page.html").as_uri()
+
+
+@pytest.fixture(scope="module")
+def info(run):
+    return json.loads((run[1] / "report.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +187,83 @@ def test_the_names_of_laws_keep_their_room_beside_many_columns(chromium, address
     heights = names.evaluate_all("all => all.filter(e => e.checkVisibility()).map(e => e.offsetHeight)")
     assert heights
     assert max(heights) < 60  # two lines at most
+
+
+def test_the_heading_says_what_the_page_is(chromium, address):
+    page, _ = opened(chromium, address)
+    heading = page.locator("h1").inner_text()
+    assert re.fullmatch(
+        r"\d+ implementations, tested against the laws of label smoothing, mixup and LR finder", heading
+    )
+
+
+def test_the_page_counts_as_the_run_does(chromium, run, address, info):
+    page, _ = opened(chromium, address)
+    shown = [": ".join(each) for each in sentences(info["implementations"])]
+    assert page.locator(".summary li").all_inner_texts() == shown
+    assert run[0].splitlines()[-1].startswith("PASS")
+    assert page.locator("h1 ~ p").nth(1).inner_text() in run[0]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_known_failures_are_counted_alike_in_the_page_and_in_readme(info, library):
+    own = [each for each in info["implementations"] if library_of(each) == library]
+    declared = {
+        (adapter.technique, each.property): find_law(each.property, adapter.technique).severity
+        for adapter in thirdparty.adapters(library)
+        for each in adapter.deviations
+        if each.property in LAWS.split(",")
+    }
+    found = known_failures(own)
+    assert found == declared
+    (said,) = (said for name, said in sentences(own))
+    counted = severity.known(declared.values())
+    assert f"({counted})" in said if counted else "known" not in said
+
+
+def test_cells_say_known_as_often_as_the_header(chromium, address, info):
+    page, _ = opened(chromium, address)
+    for library in LIBRARIES:
+        cells = page.locator(f".grid tr:has(td[data-library={library}][data-verdict=deviates])")
+        own = [each for each in info["implementations"] if library_of(each) == library]
+        assert cells.count() == len(known_failures(own))
+
+
+def test_severity_has_a_column_of_its_own(chromium, address):
+    page, _ = opened(chromium, address)
+    heads = page.locator(".grid thead tr").first.locator("th").all_inner_texts()
+    assert heads[:2] == ["law", "if it fails"]
+    row = page.locator(".grid tr[data-text=rejects_bad_epsilon]").first
+    assert row.locator("th").inner_text() == "rejects_bad_epsilon"
+    assert row.locator("td").first.inner_text() == "accepts invalid input without an error"
+
+
+def test_a_law_leads_to_what_it_says(chromium, address, info):
+    shown, _ = opened(chromium, address)
+    shown.click(".grid a:has-text('rejects_bad_epsilon')")
+    said = shown.locator("[id='law/label_smoothing.rejects_bad_epsilon']")
+    said.wait_for(state="visible")
+    assert "Source:" in said.locator("+ dd").inner_text()
+    on_the_site = page(info, site=".")
+    assert 'href="./reference/laws.html#label_smoothing.rejects_bad_epsilon"' in on_the_site
+    assert 'href="./index.html"' in on_the_site
+    assert 'id="law/' not in on_the_site
+
+
+def test_on_a_phone_an_implementation_is_a_card(chromium, address):
+    page, _ = opened(chromium, address, 360)
+    cards = page.locator(".implementation")
+    assert cards.count() >= 8
+    assert page.evaluate("() => document.documentElement.scrollHeight") < 400 * cards.count()
+    assert page.locator("article:visible").count() == 0
+    card = page.locator("[id=any_epsilon]")
+    card.locator("> summary").click()
+    assert card.locator("article").is_visible()
+    card.locator("details[data-verdict=holds] > summary").click()
+    assert "if it fails: wrong result" in card.locator("details[data-verdict=holds] td").nth(1).inner_text()
+
+
+def test_on_a_phone_an_address_opens_its_card(chromium, address):
+    page, _ = opened(chromium, f"{address}#any_epsilon/rejects_bad_epsilon", 360)
+    assert page.locator("[id='any_epsilon/rejects_bad_epsilon']").is_visible()
+    assert page.locator(".implementation[open]").count() == 1

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from lawful.impl import thirdparty
-from lawful.impl.contracts import SEVERITIES
 from lawful.impl.notebook.defects import DEFECTS
+from lawful.properties.harness import severity
 from lawful.properties.harness.cli import app
 from lawful.properties.registry import find_law, laws_of, written_techniques
 
@@ -42,14 +42,10 @@ def libraries():
             for adapter in adapters
             for known in adapter.deviations
         }
-        known = [
-            f"{count} `{severity}`"
-            for severity in SEVERITIES
-            if (count := sum(each == severity for each in laws.values()))
-        ]
+        known = re.sub(r"[a-z]+", r"`\g<0>`", severity.known(laws.values()))
         distribution = thirdparty.MORE.get(library, library).replace("-", "_")
         version = pins.get(distribution) or pins[f"pytorch_{library}"]
-        lines.append(f"| {library} | {version} | {techniques} | {', '.join(known) or 'none'} |")
+        lines.append(f"| {library} | {version} | {techniques} | {known or 'none'} |")
     return "\n".join([*lines, "", ""])
 
 

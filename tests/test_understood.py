@@ -294,7 +294,7 @@ def test_what_it_does_not_take_narrows_the_question(name):
 def test_classes_that_end_in_an_error_are_said_and_not_asked():
     subject = understood(narrow_losses.MoreThanTwoClasses)
     assert subject.refused_classes.keys() == {1, 2}
-    assert "For 2 classes it ends in an error (ZeroDivisionError: " in subject.remarks()[-1]
+    assert "For 2 classes it raises an error (ZeroDivisionError: " in subject.remarks()[-1]
 
 
 def test_weights_of_samples_are_no_class_weights():

@@ -93,7 +93,7 @@ def _without(arguments: dict[str, Argument], *names: str) -> dict[str, Argument]
 
 
 def adapters() -> tuple[Adapter, ...]:
-    """Ours, in the form in which anybody's is put under the laws."""
+    """Adapters of our implementations, with which ``lawful`` tests them."""
     return (
         LabelSmoothing(
             "native",

@@ -22,8 +22,11 @@ Points = tuple[float, ...]
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What the test saw, an entry for each step whose loss was finite; rates are the first group's. Of
-    several sweeps: the steps that all of them took, with the means of their losses."""
+    """The rates and losses of a range test: one entry for each step whose loss was finite.
+
+    The rates are those of the first param group. After several sweeps, the entries are the steps that all
+    of them took, with the means of their losses.
+    """
 
     lrs: Points
     losses: Points

@@ -19,7 +19,8 @@ Reduction = Literal["mean", "sum", "none"]
 
 
 class MixedTarget(NamedTuple):
-    """Row i is ``lam[i]`` of ``target_a[i]``, the sample's own, and the rest of ``target_b[i]``."""
+    """The targets of a mixed batch: ``lam[i]`` is the share of the sample's own target, ``target_a[i]``, and
+    ``1 - lam[i]`` the share of its partner's, ``target_b[i]``."""
 
     target_a: Tensor
     """Classes or values, (N, ...)."""

@@ -119,7 +119,7 @@ def _mixed(own: Tensor, other: Tensor | None, partner: Tensor | None, lam: Tenso
 
 
 class Mixup(nn.Module):
-    """:func:`mixup` as a module: mixes in training mode, and in evaluation mode nothing.
+    """:func:`mixup` as a module: it mixes in training mode, and does nothing in evaluation mode.
 
     Options are those of :func:`mixup`. In evaluation mode the inputs come back as they are, and the
     target in the same form as in training, so that one loss serves both.

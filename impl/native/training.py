@@ -23,7 +23,7 @@ LossFn = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch came to. Losses are means over samples, in the unit of the loss function."""
+    """The results of an epoch. Losses are means over samples, in the unit of the loss function."""
 
     train_loss: float
     val_loss: float

@@ -52,19 +52,19 @@ def check(
     fail_on: str = "wrong",
     known: str | None = None,
 ) -> Report:
-    """Tests an implementation against the laws, here and now, and returns a report that prints as a table.
+    """Tests an implementation against the laws in this process, and returns a report that can be printed.
 
     ``target``: a class or function, an adapter of ``lawful.impl.contracts``, or text as on the
     command line. The other arguments are those of ``lawful check``; ``known`` names a file of known
-    failures (by default those in the ``pyproject.toml`` of this folder). Code that hangs or kills its
-    process takes this one along: ``lawful check`` isolates it.
+    failures (by default those in the ``pyproject.toml`` of this folder). If the code hangs or kills its
+    process, this process hangs or dies too; ``lawful check`` runs it in another one.
 
     >>> from lawful.impl.native import LabelSmoothedCrossEntropy
     >>> report = check(LabelSmoothedCrossEntropy, only=["shift_invariant"])
     >>> report.counts()["broken"]
     0
 
-    Raises UsageError for an argument that cannot be, NotUnderstood where we cannot call the target.
+    Raises UsageError for an argument with a wrong value, and NotUnderstood if we cannot call the target.
     """
     named = [target] if isinstance(target, str) else [getattr(target, "__name__", "")]
     plan = Plan(
@@ -216,7 +216,7 @@ def conformance(
     fail_on: str = "wrong",
     known: str | None = None,
 ) -> type:
-    """A test class for your own suite: one Hypothesis test a law, a case for each device and dtype.
+    """A test class for your own suite. A law is one Hypothesis test, with a case for each device and dtype.
 
         TestSmoothCE = conformance(SmoothCE, technique="label_smoothing")
 

@@ -75,7 +75,7 @@ def why_unsupported(case: Case) -> tuple[str | None, str]:
         return f"refuses {subject.device}: {subject.refused_devices[subject.device]}", ""
     for what in law.sees:
         if what in subject.blind:
-            return f"{subject.blind[what]}: laws about {what} are not asked", ""
+            return f"{subject.blind[what]}: laws about {what} are not tested", ""
     for convention, value in law.when.items():
         allowed = (value,) if isinstance(value, str) else value
         if subject.conventions.get(convention) not in allowed:

@@ -87,7 +87,7 @@ class Answer:
         if self.kind == "late":
             return f"no answer within {self.value} s: it was ended"
         if self.kind == "died":
-            return f"the process died while this was asked (status {self.value})"
+            return f"the process died during this test (status {self.value})"
         return str(self.value)
 
 

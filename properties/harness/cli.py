@@ -1,7 +1,7 @@
 """The command line. Imports only what draws it: ``lawful --help`` answers at once.
 
-Exit status: 0 nothing broken at or above ``--fail-on``; 1 something is, or nothing was asked; 2 bad usage,
-or a target that is not importable or not understood.
+Exit status: 0 if nothing fails at ``--fail-on`` or above; 1 if something does, or nothing could be tested;
+2 for a mistake in the command, or a target that cannot be imported or is not understood.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Annotated, Any, NoReturn, get_type_hints
 import typer
 
 app = typer.Typer(
-    help="Does this mixup, label-smoothed cross-entropy or LR finder obey the laws of the technique?",
-    epilog="Exit status: 0 nothing broken at or above --fail-on; 1 something is, or nothing was asked; "
-    "2 bad usage, or a target that is not importable or not understood.",
+    help="Tests implementations of label smoothing, mixup and the LR finder against their formulas. "
+    "A first command: lawful check my_losses.py:SmoothCE",
+    epilog="Exit status: 0 if nothing fails at --fail-on or above; 1 if something does, or nothing could be "
+    "tested; 2 for a mistake in the command, or a target that cannot be imported or is not understood.",
     invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -27,19 +28,22 @@ app = typer.Typer(
 
 Target = Annotated[
     list[str],
-    typer.Argument(help="package.module:Name, path/to/file.py:Name, or a shipped adapter such as timm"),
+    typer.Argument(
+        help="package.module:Name, path/to/file.py:Name, or a library that lawful knows, such as timm"
+    ),
 ]
 Targets = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[TARGET]...",
-        help="package.module:Name, path/to/file.py:Name, or a shipped adapter such as timm; where left out, "
-        "the targets in [tool.lawful] of ./pyproject.toml",
+        help="package.module:Name, path/to/file.py:Name, or a library "
+        "that lawful knows, such as timm. Without "
+        "one: the targets under \\[tool.lawful] in ./pyproject.toml",
     ),
 ]
 Technique = Annotated[
     str | None,
-    typer.Option(help="label_smoothing, mixup, lr_finder or training; found by trial where left out"),
+    typer.Option(help="label_smoothing, mixup, lr_finder or training. Without it, lawful tries each"),
 ]
 OneTechnique = Annotated[
     str | None, typer.Argument(metavar="[TECHNIQUE]", help="label_smoothing, mixup, lr_finder or training")
@@ -47,48 +51,63 @@ OneTechnique = Annotated[
 Device = Annotated[
     str,
     typer.Option(
-        metavar="DEVICE,..", help="auto (all that are there); or cpu, cuda (or gpu), mps, twin (a stand-in)"
+        metavar="DEVICE,..",
+        help="auto: all of this machine; or cpu, cuda (or gpu), mps; "
+        "twin: a stand-in for a GPU, in CPU memory",
     ),
 ]
-Dtypes = Annotated[str | None, typer.Option("--dtype", help="some of float64,float32,bfloat16,float16")]
-ProfileName = Annotated[str, typer.Option(help="quick (25 examples), standard (100) or deep (2000)")]
-Seed = Annotated[int, typer.Option(help="another seed asks other examples; the same, the same")]
-Only = Annotated[str | None, typer.Option(metavar="PROPERTY,..", help="these properties alone")]
+Dtypes = Annotated[str | None, typer.Option("--dtype", help="some of float64, float32, bfloat16, float16")]
+ProfileName = Annotated[str, typer.Option(help="examples for each law: quick 25, standard 100, deep 2000")]
+Seed = Annotated[int, typer.Option(help="which examples are drawn: the same seed draws the same ones")]
+Only = Annotated[str | None, typer.Option(metavar="LAW,..", help="test these laws alone")]
 Require = Annotated[
     str | None,
-    typer.Option(metavar="CONVENTION=VALUE,..", help="break where a convention is another"),
+    typer.Option(metavar="CONVENTION=VALUE,..", help="fail if a convention has another value"),
 ]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report, schema 2")]
-HtmlFile = Annotated[Path | None, typer.Option("--html", help="write the report as a page")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report as JSON")]
+HtmlFile = Annotated[Path | None, typer.Option("--html", help="write the report as a web page, one file")]
 MarkdownFile = Annotated[Path | None, typer.Option("--markdown", help="write a table for a README")]
 BadgeFile = Annotated[Path | None, typer.Option("--badge", help="write the JSON that shields.io reads")]
 JunitFile = Annotated[Path | None, typer.Option("--junit", help="write JUnit XML, as CI servers read it")]
 Format = Annotated[
-    str, typer.Option("--format", metavar="text|github", help="github: annotations of what is broken too")
+    str,
+    typer.Option(
+        "--format",
+        metavar="text|github",
+        help="github: also print annotations, which GitHub shows beside the code",
+    ),
 ]
 TimeLimit = Annotated[
-    int | None, typer.Option(min=1, help="seconds for one case, else 60, 120 or 1200 by profile")
+    int | None,
+    typer.Option(
+        min=1,
+        help="seconds for one law on one device and dtype. Without it: quick 60, standard 120, deep 1200",
+    ),
 ]
-Skip = Annotated[str | None, typer.Option(metavar="PROPERTY,..", help="reported as skipped by request")]
+Skip = Annotated[str | None, typer.Option(metavar="LAW,..", help="do not test these laws")]
 FailOn = Annotated[
     str,
     typer.Option(
         metavar="wrong|edge|guard",
-        help="exit 1 from this severity on: wrong results; also what is wrong at the edges; also bad input "
-        "that is taken",
+        help="what makes the exit status 1. wrong: wrong results; edge: also problems at the edges of the "
+        "range; guard: also invalid input that is accepted without an error",
     ),
 ]
 KnownFile = Annotated[
     str | None,
     typer.Option(
-        "--known", metavar="FILE", help="known failures (TOML); else [tool.lawful] of ./pyproject.toml"
+        "--known",
+        metavar="FILE",
+        help="TOML file of known failures. Without it: \\[tool.lawful] in ./pyproject.toml",
     ),
 ]
 Database = Annotated[
     str | None,
-    typer.Option(metavar="redis://..", help="where the deep profile keeps failing examples, else a folder"),
+    typer.Option(
+        metavar="redis://..", help="where the deep profile keeps failing examples. Without it: a folder"
+    ),
 ]
-Workers = Annotated[str, typer.Option("-n", help="processes that run tests, or auto")]
+Workers = Annotated[str, typer.Option("-n", help="how many processes run tests, or auto")]
 ExitFirst = Annotated[
     bool, typer.Option("-x", "--exit-first", help="stop at the first finding that fails the run")
 ]
@@ -108,7 +127,8 @@ def _print_version(asked: bool) -> None:
 def lawful(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print it and exit")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit"),
     ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
@@ -120,7 +140,7 @@ def lawful(
 
 @app.command()
 def smoke(target: Target, technique: Technique = None) -> None:
-    """Can we call it? About five calls, and how they were made."""
+    """Say how lawful would call an implementation, after about five calls. No law is tested."""
     from lawful.impl.contracts import WAYS
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.processes import smoked
@@ -243,12 +263,14 @@ def check(
     *,
     write_known: Annotated[
         bool,
-        typer.Option("--write-known", help="add what is broken to the known failures, to be given reasons"),
+        typer.Option("--write-known", help="add what fails now to the known failures"),
     ] = False,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="the reason of what --write-known adds")] = "",
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="why that is accepted: the reason that --write-known writes")
+    ] = "",
     asking: _Asking,
 ) -> None:
-    """Test an implementation against the laws. The smallest input that breaks one is shown."""
+    """Test an implementation against the laws of its technique. Shows the smallest input that breaks one."""
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.offering import offered
     from lawful.properties.harness.settings import read_settings
@@ -268,12 +290,15 @@ def check(
 @_asking
 def matrix(
     library: Annotated[
-        list[str] | None, typer.Argument(help="shipped adapters; those of the first command where left out")
+        list[str] | None,
+        typer.Argument(
+            help="libraries that lawful knows. Without one: torch, torchvision, timm and eight more"
+        ),
     ] = None,
     *,
     asking: _Asking,
 ) -> None:
-    """Test shipped adapters against the laws: of the libraries named, or of those of the first command."""
+    """Test the libraries that lawful knows, and print a line for each."""
     from lawful.impl.thirdparty import LIBRARIES
 
     _ask(library or list(LIBRARIES), asking, in_lines=True)
@@ -283,11 +308,12 @@ def matrix(
 def adapt(
     target: Annotated[str, typer.Argument(help="package.module:Name or path/to/file.py:Name")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="the file to write; else it is shown")
+        Path | None,
+        typer.Option("-o", "--output", help="the file to write. Without it, the adapter is printed"),
     ] = None,
     technique: Technique = None,
 ) -> None:
-    """Write the adapter that was inferred; or a draft of it (exit 2) where nothing fits."""
+    """Write an adapter: how lawful calls an implementation. If it cannot call it: a draft, and exit 2."""
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.processes import adapted, writable
 
@@ -310,7 +336,7 @@ def adapt(
 def scan(
     path: Annotated[list[Path], typer.Argument(help="files and folders")],
     list_only: Annotated[
-        bool, typer.Option("--list", help="only list the candidates; nothing is executed")
+        bool, typer.Option("--list", help="list the candidates without executing anything")
     ] = False,
     technique: Technique = None,
     profile: ProfileName = "quick",
@@ -327,7 +353,7 @@ def scan(
         list[Path] | None, typer.Option(help="folders to copy there first, as pytest-xdist's --rsyncdir")
     ] = None,
 ) -> None:
-    """Find what looks like a technique in a repository, and check each. Runs code that you may not know."""
+    """Find what looks like one of the techniques in a repository, and test each. This executes its code."""
     import json as json_module
     import sys
 
@@ -417,10 +443,10 @@ def _print_scan(result: Any) -> None:
 def replay(
     report: Annotated[Path, typer.Argument(help="a JSON report of check or matrix")],
     row: Annotated[
-        str | None, typer.Argument(help="a property, or its number in the list that is shown")
+        str | None, typer.Argument(help="a law, or the number of a counterexample in the list")
     ] = None,
 ) -> None:
-    """Ask the stored counterexamples of a report again, each one call: exit 1 where one still fails."""
+    """Try the inputs that broke a law in a report once more. Exit 1 if one still does."""
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.processes import replayed
     from lawful.properties.harness.words import VERDICTS
@@ -439,14 +465,14 @@ def replay(
 @app.command()
 def show(
     number: Annotated[
-        int | None, typer.Argument(metavar="[N]", help="the number of a finding; all are listed without it")
+        int | None, typer.Argument(metavar="[N]", help="the number of a finding. Without it, all are listed")
     ] = None,
     report: Annotated[
         Path | None,
-        typer.Argument(metavar="[REPORT]", help="a JSON report; else the last run in this folder"),
+        typer.Argument(metavar="[REPORT]", help="a JSON report. Without it, the last run in this folder"),
     ] = None,
 ) -> None:
-    """Print the program that shows finding N, of the last run in this folder or of a report."""
+    """Print a program that shows finding N: of the last run in this folder, or of a report."""
     from lawful.properties.harness import last, summary
     from lawful.properties.harness.children import Refused
 
@@ -501,7 +527,7 @@ def merge(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Join reports, of several environments say, into one. Nothing is tested again."""
+    """Join several reports into one, for instance those of several environments. Nothing is tested again."""
     from lawful.properties.harness.outputs import merged
 
     outputs = _Outputs(json, html, markdown, badge, junit, format)
@@ -528,11 +554,11 @@ def _retell(outputs: _Outputs, read: Callable[[], dict[str, Any]], quiet: bool, 
 @app.command()
 def issue(
     target: Annotated[str, typer.Argument(help="as for check")],
-    law: Annotated[str, typer.Argument(metavar="PROPERTY", help="the law that it breaks")],
+    law: Annotated[str, typer.Argument(metavar="LAW", help="the law that it breaks")],
     technique: Technique = None,
     device: Device = "cpu",
 ) -> None:
-    """Ask one law, and print what its authors would want to read, as Markdown. Nothing is sent anywhere."""
+    """Test one law, and print a bug report for the authors of the code, as Markdown. Nothing is sent."""
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.outputs import issue as written
     from lawful.properties.harness.plan import Plan
@@ -556,7 +582,7 @@ def diff(
     old: Annotated[Path, typer.Argument(help="a JSON report")],
     new: Annotated[Path, typer.Argument(help="a later one")],
 ) -> None:
-    """What changed between two reports: exit 1 where something that held is broken, or was not asked."""
+    """Print what changed between two reports. Exit 1 if a law that passed fails, or could not be tested."""
     from lawful.properties.harness.children import Refused
     from lawful.properties.harness.outputs import changes, versions
     from lawful.properties.harness.words import VERDICTS
@@ -595,7 +621,7 @@ def _stored(file: Path) -> dict[str, Any]:
 
 @app.command()
 def conventions(only: OneTechnique = None, technique: Technique = None) -> None:
-    """The choices on which good implementations differ, with their values, for --require."""
+    """List the choices on which good implementations differ, and their values, for --require."""
     from lawful.properties.registry import laws_of, written_techniques
     from lawful.properties.subjects import subject_class
 
@@ -611,7 +637,7 @@ def conventions(only: OneTechnique = None, technique: Technique = None) -> None:
 
 @app.command(name="list")
 def list_laws(only: OneTechnique = None, technique: Technique = None) -> None:
-    """The laws, with their formulas."""
+    """List the laws and their formulas."""
     from lawful.properties.registry import laws_of, written_techniques
 
     try:
@@ -628,9 +654,10 @@ def list_laws(only: OneTechnique = None, technique: Technique = None) -> None:
 def study(
     technique: Annotated[str, typer.Argument(help="label_smoothing, mixup, lr_finder or training")],
 ) -> None:
-    """The formulas of a technique, as its chapter has them, and where to go on."""
+    """Print the formulas of a technique, and where to read on."""
     import ast
     import importlib.util
+    import re
 
     from lawful.impl.contracts import TECHNIQUES
     from lawful.properties.harness.children import Refused
@@ -641,12 +668,16 @@ def study(
     spec = importlib.util.find_spec(f"lawful.{name}")
     assert spec is not None
     source = Path(str(spec.origin)).read_text(encoding="utf-8")
-    typer.echo(ast.get_docstring(ast.parse(source)))
+    text = ast.get_docstring(ast.parse(source)) or ""
+    text = re.sub(r"(``?)([^`]+)\1", r"\2", text)  # without the marks of Markdown
+    typer.echo(re.sub(r"(?<!\w)(\*\*?)(\w[^*]*?)\1(?!\w)", r"\2", text))
     typer.echo("")
-    typer.echo(f"with pictures   docs/{technique}.md, which make docs builds")
-    typer.echo(f"as code         {name.replace('.', '/')}.py")
-    typer.echo(f"its laws        lawful list --technique {technique}")
-    typer.echo(f"put yours to it lawful check FILE.py:NAME --technique {technique}")
+    chapter = Path(str(spec.origin)).parents[1] / "docs" / f"{technique}.md"
+    if chapter.exists():  # in a checkout, and not where only the package is installed
+        typer.echo(f"with figures   {chapter}; make docs builds the site")
+    typer.echo(f"as code        {spec.origin}")
+    typer.echo(f"its laws       lawful list {technique}")
+    typer.echo(f"test your own  lawful check FILE.py:NAME --technique {technique}")
 
 
 @app.command()
@@ -654,7 +685,7 @@ def vectors(
     technique: Annotated[str, typer.Option(help="label_smoothing, mixup or lr_finder")],
     output: Annotated[Path, typer.Option("-o", "--output", help="the folder to write to")],
 ) -> None:
-    """Write what the deterministic laws ask and what is right, as JSON: for code in any language."""
+    """Write inputs and right results as JSON, to test code in any language."""
     import torch
 
     from lawful.properties.harness.children import Refused
@@ -677,7 +708,7 @@ def explain(
         typer.Argument(metavar="NAME", help="a law, a convention (or CONVENTION=VALUE), a fault such as L02"),
     ],
 ) -> None:
-    """What a law, a convention or a fault means: its formula, the reason, the source, whether to care."""
+    """Explain a law, a convention or a fault: its formula, the reason, the source, whether to care."""
     from lawful.impl.faulty import faults, mended
     from lawful.properties.harness.conventions import CONVENTIONS, conventions_named, explained
     from lawful.properties.registry import find_law, laws_named, written_techniques

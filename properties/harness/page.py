@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from lawful.impl.contracts import SEVERITIES, WAYS
-from lawful.properties.harness import severity
+from lawful.properties.harness import severity, summary, words
 from lawful.properties.harness.latex import mathml_of
 from lawful.properties.harness.mathml import mathml
 from lawful.properties.harness.pictures import picture, picture_of_a_reading
@@ -21,11 +21,11 @@ from lawful.properties.harness.report import SHORT_DTYPES, URGENCY
 
 SYMBOLS = {"holds": "✓", "broken": "✗", "deviates": "≠", "unsupported": "–", "error": "!"}
 MEANINGS = {
-    "holds": "the law was asked and holds",
+    "holds": "no input that was tried breaks the law",
     "broken": "an input breaks the law",
-    "deviates": "broken, and known to be: a reason and an example are on file, and were asked again",
-    "unsupported": "the feature is absent, and was refused when it was passed",
-    "error": "the case could not be asked",
+    "deviates": "an input breaks the law, and somebody has written down why that is accepted",
+    "unsupported": "the code does not have the feature, and raises an error where it is asked for",
+    "error": "the test was stopped by an error of lawful, or by a process that died",
 }
 TITLES = {
     "label_smoothing": "Label smoothing",
@@ -50,20 +50,22 @@ _ASKED_FOR = {
 """What a technique, or a convention of it, asks for: it stands beside what is computed."""
 
 
-def page(info: Mapping[str, Any], fragment: bool = False) -> str:
-    """HTML of a report's JSON, schema 2; a fragment for a notebook, whose styles reach nothing beside it."""
+def page(info: Mapping[str, Any], fragment: bool = False, site: str = "") -> str:
+    """HTML of a report's JSON, schema 2; a fragment for a notebook, whose styles reach nothing beside it.
+
+    ``site``: the address of the site, to which the names of laws lead. Without one they lead to what the
+    page itself says of the law.
+    """
     import jinja2
 
     template = (Path(__file__).parent / "report.html.jinja").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(template).render(**view(info), fragment=fragment)
+    return environment.from_string(template).render(**view(info, site), fragment=fragment)
 
 
 def folded(info: Mapping[str, Any]) -> str:
     """For a notebook: the lines of the terminal, where each finding unfolds its program, the pictures, and
     the page to unfold."""
-    from lawful.properties.harness import summary
-
     found = summary.told(info)
     failing = [one for one in found if one.fails]
     parts = []
@@ -91,19 +93,25 @@ def _line(text: str) -> str:
     return f"<div>{escape(text)}</div>"
 
 
-def view(info: Mapping[str, Any]) -> dict[str, Any]:
+def view(info: Mapping[str, Any], site: str = "") -> dict[str, Any]:
     names = Counter(each["name"] for each in info["implementations"])
-    shown = [_implementation(info, each, names) for each in info["implementations"]]
+    reference = f"{site}/reference/laws.html#" if site else "#law/"
+    addresses = {law: f"{reference}{law}" for law in info.get("laws", {})}
+    shown = [_implementation(info, each, names, addresses) for each in info["implementations"]]
     _told_apart(shown)
     for each in shown:
         _told_apart(each["findings"])
     techniques = list(dict.fromkeys(each["technique"] for each in shown))
     return {
         "info": info,
+        "site": site,
+        "heading": heading(info["implementations"]),
+        "verdict": summary.last_line(info, hints=False),
+        "laws": [] if site else [_law(name, law) for name, law in info.get("laws", {}).items()],
         "sentences": sentences(info["implementations"]),
         "implementations": shown,
         "grids": [
-            _grid(technique, [each for each in shown if each["technique"] == technique])
+            _grid(technique, [each for each in shown if each["technique"] == technique], addresses)
             for technique in techniques
         ],
         "titles": {technique: TITLES.get(technique, technique) for technique in techniques},
@@ -112,6 +120,30 @@ def view(info: Mapping[str, Any]) -> dict[str, Any]:
         "severities": SEVERITIES,
         "verdicts": MEANINGS,
         "symbols": SYMBOLS,
+        "words": words.VERDICTS,
+        "headings": words.HEADINGS,
+    }
+
+
+def heading(implementations: Sequence[Mapping[str, Any]]) -> str:
+    """What the page is: "SmoothCE, tested against the laws of label smoothing"."""
+    names = list(dict.fromkeys(each["name"] for each in implementations))
+    techniques = list(dict.fromkeys(each["technique"] for each in implementations))
+    what = names[0] if len(names) == 1 else f"{len(implementations)} implementations"
+    laws = [words.TECHNIQUES.get(each, each) for each in techniques]
+    named = " and ".join(filter(None, (", ".join(laws[:-1]), *laws[-1:])))
+    return f"{what}, tested against the laws of {named}"
+
+
+def _law(name: str, law: Mapping[str, str]) -> dict[str, str]:
+    technique, _, short = name.partition(".")
+    return {
+        **law,
+        "id": name,
+        "technique": technique,
+        "name": short,
+        "formula": mathml(law["formula"]),
+        "source": linked(law["source"]),
     }
 
 
@@ -134,7 +166,11 @@ def library_of(implementation: Mapping[str, Any]) -> str:
 
 
 def sentences(implementations: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """What came of each library, in words: ("timm 1.0.31", "37 laws pass, 6 known failures, ...")."""
+    """What came of each library, in words: ("timm 1.0.31", "37 laws pass, 6 known failures, ...").
+
+    The only place where the results of a library are counted: the page, ``lawful matrix`` and the cells
+    count alike. Of what is known, README counts the same laws by ``severity.known``.
+    """
     grouped: dict[str, list[Mapping[str, Any]]] = {}
     for each in implementations:
         grouped.setdefault(library_of(each), []).append(each)
@@ -142,20 +178,28 @@ def sentences(implementations: Iterable[Mapping[str, Any]]) -> list[tuple[str, s
     for library, group in grouped.items():
         version = next((each["version"] for each in group if each["version"]), None)
         verdicts = [verdict for each in group for verdict in by_law(each["results"]).values()]
-        deviations = sum(f["verdict"] == "deviates" for each in group for f in each["findings"])
-        broken = [f["severity"] for each in group for f in each["findings"] if f["verdict"] == "broken"]
-        parts = [_counted(verdicts.count("holds"), "law passes", "laws pass")]
-        if deviations:
-            parts.append(_counted(deviations, "known failure", "known failures"))
-        parts += severity.counted(broken) or ["no problem found"]
+        known = known_failures(group)
+        new = summary.problems(one for one in summary.told({"implementations": group}) if not one.known)
+        parts = [words.counted(verdicts.count("holds"), "law passes", "laws pass")]
+        if known:
+            counted = words.counted(len(known), "known failure", "known failures")
+            parts.append(f"{counted} ({severity.known(known.values())})")
+        parts.append(new or ("no other problem" if known else "no problem found"))
         if verdicts.count("error"):
-            parts.append(_counted(verdicts.count("error"), "could not be tested", "could not be tested"))
+            parts.append(f"{verdicts.count('error')} could not be tested")
         found.append((f"{library} {version}" if version else library, ", ".join(parts)))
     return found
 
 
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
+def known_failures(implementations: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    """The severity of each law, by technique and name, that is known to fail in one of these."""
+    found: dict[tuple[str, str], str] = {}
+    for each in implementations:
+        for row in each["results"]:
+            if row["verdict"] == "deviates":
+                key = (each["technique"], row["property"])
+                found[key] = severity.worst((found.get(key, row["severity"]), row["severity"]))
+    return found
 
 
 def by_law(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -167,17 +211,22 @@ def by_law(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return found
 
 
-def _implementation(info: Mapping[str, Any], each: Mapping[str, Any], names: Counter[str]) -> dict[str, Any]:
+def _implementation(
+    info: Mapping[str, Any], each: Mapping[str, Any], names: Counter[str], addresses: Mapping[str, str]
+) -> dict[str, Any]:
     # two techniques of one name are told apart by the technique
     own = each["name"] if names[each["name"]] == 1 else f"{each['name']}.{each['technique']}"
     place = re.sub(r"[^\w.:-]+", "_", own)
     laws = info.get("laws", {})
     findings = [_finding(laws, each, finding, place) for finding in each["findings"]]
+    for finding in findings:
+        finding["reference"] = addresses.get(f"{each['technique']}.{finding['property']}", "")
     groups: dict[str, list[dict[str, Any]]] = {"holds": [], "unsupported": [], "error": []}
     for name, verdict in by_law(each["results"]).items():
         if verdict in groups:
             rows = [row for row in each["results"] if row["property"] == name]
-            groups[verdict].append(_quiet(laws, each["technique"], name, rows))
+            reference = addresses.get(f"{each['technique']}.{name}", "")
+            groups[verdict].append({**_quiet(rows), "property": name, "reference": reference})
     return {
         **each,
         "id": place,
@@ -208,9 +257,14 @@ def _reading(each: Mapping[str, Any]) -> dict[str, str]:
     asked = next((_ASKED_FOR[key] for key in keys if key in _ASKED_FOR), "")
     return {
         "text": reading.get("text", ""),
-        "formula": mathml_of(reading.get("formula", "")),
-        "asked": mathml_of(asked) if reading.get("formula") else "",
+        "formula": _formula(reading.get("formula", "")),
+        "asked": _formula(asked) if reading.get("formula") else "",
     }
+
+
+def _formula(latex: str) -> str:
+    """MathML that a narrow page breaks where LaTeX has a wide space."""
+    return "".join(mathml_of(part) for part in latex.split(r"\quad")) if latex else ""
 
 
 def _finding(
@@ -236,13 +290,10 @@ def _finding(
     }
 
 
-def _quiet(laws: Mapping[str, Any], technique: str, name: str, rows: list[Any]) -> dict[str, Any]:
-    law = laws.get(f"{technique}.{name}", {})
+def _quiet(rows: list[Any]) -> dict[str, Any]:
     worst = [row["worst_error"] for row in rows if isinstance(row["worst_error"], float | int)]
     return {
-        "property": name,
         "severity": severity.worst(row["severity"] for row in rows),
-        "formula": mathml(law["formula"]) if law else "",
         "chips": [_chip(row) for row in rows],
         "examples": sum(row["examples"] for row in rows),
         "worst": f"{max(worst):.2g}" if worst and max(worst) > 0 else "",
@@ -255,7 +306,7 @@ def _chip(row: Mapping[str, Any]) -> dict[str, str]:
     return {"text": f"{device}{SHORT_DTYPES.get(row['dtype'], row['dtype'])}", "verdict": row["verdict"]}
 
 
-def _grid(technique: str, shown: list[dict[str, Any]]) -> dict[str, Any]:
+def _grid(technique: str, shown: list[dict[str, Any]], addresses: Mapping[str, str]) -> dict[str, Any]:
     """Laws are rows in the order of their severity, implementations columns."""
     worst: dict[str, str] = {}
     for each in shown:
@@ -267,16 +318,17 @@ def _grid(technique: str, shown: list[dict[str, Any]]) -> dict[str, Any]:
     rows = []
     for name in order:
         cells = [_cell(each, name, verdicts[each["id"]].get(name)) for each in shown]
-        rows.append({"property": name, "severity": worst[name], "cells": cells})
+        address = addresses.get(f"{technique}.{name}", "")
+        rows.append({"property": name, "severity": worst[name], "cells": cells, "reference": address})
     return {"technique": technique, "title": TITLES.get(technique, technique), "columns": shown, "rows": rows}
 
 
 def _cell(each: Mapping[str, Any], name: str, verdict: str | None) -> dict[str, Any]:
     if verdict is None:
         return {"verdict": "", "symbol": "", "word": "", "href": "", "where": ""}
-    finding = next((f for f in each["findings"] if f["property"] == name), None)
-    # what broke only because another law did is shown there
-    finding = finding or next((f for f in each["findings"] if name in f["also"]), None)
+    own = next((f for f in each["findings"] if f["property"] == name), None)
+    # what fails only because another law does is shown there
+    finding = own or next((f for f in each["findings"] if name in f["also"]), None)
     where = [_chip(row) for row in each["results"] if row["property"] == name]
     some = [chip["text"] for chip in where if chip["verdict"] == verdict]
     split = verdict in ("broken", "deviates") and len(some) < sum(
@@ -285,7 +337,7 @@ def _cell(each: Mapping[str, Any], name: str, verdict: str | None) -> dict[str, 
     return {
         "verdict": verdict,
         "symbol": SYMBOLS[verdict],
-        "word": verdict,
+        "word": words.VERDICTS[verdict] + (" too" if verdict == "broken" and not own else ""),
         "href": f"#{finding['id']}" if finding and verdict in ("broken", "deviates") else "",
         "where": " ".join(dict.fromkeys(some)) if split else "",
     }

@@ -130,7 +130,7 @@ class _Collector:
                     "id": report.nodeid.rpartition("::")[2],
                     "verdict": "error",
                     "seconds": round(seconds, 1),
-                    "message": "the process died while this was asked",
+                    "message": "the process died during this test",
                 }
             )
 

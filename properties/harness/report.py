@@ -26,7 +26,7 @@ VERDICTS = ("holds", "broken", "deviates", "unsupported", "error")
 URGENCY = ("broken", "error", "deviates", "holds", "unsupported")
 """What a page shows first."""
 SHORT_DTYPES = {"float64": "f64", "float32": "f32", "bfloat16": "bf16", "float16": "f16"}
-NOT_ALWAYS = " (not every time that it was asked)"
+NOT_ALWAYS = " (not every time)"
 """The end of a message about code that answers otherwise when it is asked again."""
 
 

@@ -32,3 +32,9 @@ def counted(severities: Iterable[str]) -> list[str]:
     """How many of each, the worst first: "1 wrong result", "2 problems at the edges of the range"."""
     counts = Counter(severities)
     return [f"{counts[each]} {_IN_WORDS[each][counts[each] > 1]}" for each in ORDER if counts[each]]
+
+
+def known(severities: Iterable[str]) -> str:
+    """How many failures of each severity are known, in short: "2 edge, 1 guard"; empty if there are none."""
+    counts = Counter(severities)
+    return ", ".join(f"{counts[each]} {each}" for each in ORDER if counts[each])

@@ -468,7 +468,7 @@ class Loss(Subject):
 
     def remarks(self) -> list[str]:
         few = [
-            f"For {classes} classes it ends in an error ({words}): laws were asked of more."
+            f"For {classes} classes it raises an error ({words}): laws are tested with more classes."
             for classes, words in self.refused_classes.items()
             if classes > 1
         ]

@@ -213,18 +213,16 @@ class Subject(abc.ABC):
         found = []
         if self.also_like:
             names = " or ".join(self.also_like)
-            found.append(
-                f"Taken for {self.technique}; it could be {names} as well: say which with --technique."
-            )
+            found.append(f"Tested as {self.technique}. It could also be {names}: --technique says which.")
         if self.also_called:
             found.append(
-                "No form gives the reference's values, so it is asked in the plainest that fits; it could "
-                "as well be called with " + ", or with ".join(self.also_called) + "."
+                "No way of calling it gives the reference's values, so the simplest one that works is used. "
+                "It could also be called with " + ", or with ".join(self.also_called) + "."
             )
-        found += [f"{why}: laws about {what} were not asked." for what, why in self.blind.items()]
+        found += [f"{why}: laws about {what} are not tested." for what, why in self.blind.items()]
         if self.cuda_as_cpu:
             found.append(
-                "It asks for CUDA by name, and there is none here: it was given the CPU in its place."
+                "It asks for CUDA by name, which is not on this machine: it was given the CPU instead."
             )
         return found
 
@@ -597,7 +595,7 @@ def _asking() -> Iterator[None]:
     except SystemExit as error:
         raise NotAsked(f"called sys.exit({error.code!r})") from error
     except BaseException as error:
-        raise NotAsked(f"stopped while it was asked: {first_line(error)}") from error
+        raise NotAsked(f"stopped during the test: {first_line(error)}") from error
 
 
 @contextlib.contextmanager
