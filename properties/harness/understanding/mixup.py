@@ -151,6 +151,8 @@ def _variants(callee: Callee, roles: Roles) -> Iterator[Roles]:
         drawn = source.arguments_of_beta(source.parsed(callee.near))
         named = any(roles.lam in both for both in drawn) or (not drawn and _bounds(roles.lam) is None)
         found.append(replace(roles, alpha=roles.lam if named else None, lam=None))
+    if roles.classes and roles.classes not in required(callee.everything):
+        found.append(replace(roles, classes=None))  # it may only look like a number of classes
     if roles.order == ("xy", "xy2"):
         found.append(replace(roles, order=("x", "x2")))
     for each in found:
