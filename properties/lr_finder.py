@@ -521,9 +521,12 @@ def restores_models_of_fine_tuning(finder: Finder, losses: list[float], setting:
 @draws(losses=calm_losses(), setting=one_of(*(each for each in SETTINGS if each not in ORDINARY_SETTINGS)))
 def restores_any_model(finder: Finder, losses: list[float], setting: str) -> None:
     together = setting == TOGETHER
+    parts = ["model", "optimizer", "requires_grad"]
+    if "mode" not in finder(losses).changed:  # else it leaves the mode of a model as it sets it
+        parts.append("mode")
     with _taking(setting == IN_TENSOR):
         answer = finder(losses, setting=setting, training=together, groups=2 if together else 1)
-    _restores(finder, answer, "model", "optimizer", "mode", "requires_grad")
+    _restores(finder, answer, *parts)
 
 
 @finder_law(

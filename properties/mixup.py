@@ -898,6 +898,8 @@ def rejects_mismatched_batch(mix: Mix, size: int, off: int, alpha: float, seed: 
         return  # no target for each input: the loss will say so
     except Raised as error:
         return mix.named(f"{len(labels)} targets for {size} samples", "target inputs", error)
+    if answer.bad_target is not None:
+        return
     text = (
         f"took {len(labels)} targets for {size} samples and returned a target for each; an error was expected"
     )

@@ -26,7 +26,7 @@ def test_1_what_is_not_ordinary_or_not_material_is_an_edge():
 def test_1_without_it_the_last_digits_are_wrong(monkeypatch):
     monkeypatch.setattr(lawtest, "matters", lambda *asked: True)
     report = check_on_cpu(gates.log_of_softmax, only=LAWS[:1])
-    assert [finding.severity for finding in report.findings()] == ["wrong"]
+    assert "wrong" in {finding.severity for finding in report.findings()}
 
 
 def test_2_what_is_not_installed_is_no_fault_of_the_code():

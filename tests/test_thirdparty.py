@@ -42,18 +42,25 @@ DEVIATES = {
         | EVERYWHERE,
     },
     "mixup": {
-        "torchvision": {"rejects_bad_alpha"},
+        "torchvision": {"rejects_bad_alpha", "whole_alpha_is_a_number"},
         "timm_batch": {*TIMM, "smoothing_commutes_with_mixing"},
         "timm_pair": {*TIMM, "integer_inputs_correct_or_loud", "rejects_mismatched_batch"},
         "timm_elem": {*TIMM, "integer_inputs_correct_or_loud", "rejects_mismatched_batch"},
-        "fastai": {"odd_and_single_batches", "dtype_and_device_kept", "rejects_bad_alpha"},
-        "keras": {"dtype_and_device_kept", "seeds_differ", "rejects_bad_alpha"},
+        "fastai": {
+            "odd_and_single_batches",
+            "dtype_and_device_kept",
+            "rejects_bad_alpha",
+            "whole_alpha_is_a_number",
+        },
+        "keras": {"dtype_and_device_kept", "seeds_differ", "rejects_bad_alpha", "whole_alpha_is_a_number"},
         "kornia": {"lambda_follows_beta"},
     },
     "lr_finder": {
         "torch_lr_finder": {*SWEEPS, "rejects_undocumented_values"},
         "ignite": SWEEPS
         | {
+            "suggestion_survives_nan",
+            "restores_any_model",
             "rejects_undocumented_values",
             "schedule_is_geometric",
             "schedule_hits_both_ends",

@@ -64,6 +64,16 @@ def infinite_alpha_is_taken(message: str, seen_in: str) -> Deviation:
     )
 
 
+def whole_alpha_is_refused(message: str, seen_in: str) -> Deviation:
+    return Deviation(
+        "whole_alpha_is_a_number",
+        "alpha is put into a tensor as it is: from a whole number no Dirichlet law can be drawn",
+        message,
+        {"size": 2, "alpha": 1, "seed": 0},
+        seen_in=seen_in,
+    )
+
+
 def mixed_in_place(seen_in: str) -> Deviation:
     return Deviation(
         "inputs_not_modified",

@@ -123,6 +123,7 @@ ADAPTERS = (
                 seen_in="2.8.12",
             ),
             _known.infinite_alpha_is_taken(r"took alpha inf and returned", "2.8.12"),
+            _known.whole_alpha_is_refused(r"raised NotImplementedError", "2.8.12"),
         ),
         loss=_mixup_loss,
         library="fastai",

@@ -64,6 +64,20 @@ ADAPTERS = (
                 seen_in="0.5.5",
             ),
             Deviation(
+                "restores_any_model",
+                "the rates are multiples of the optimizer's own: a rate of 0 ends in a division by it",
+                r"raised ZeroDivisionError",
+                {"losses": [1.0] * 6, "setting": "a rate of 0, as a warm-up starts"},
+                seen_in="0.5.5",
+            ),
+            Deviation(
+                "suggestion_survives_nan",
+                "a loss that is NaN counts as the smallest (torch.argmin): the suggestion lies beside it",
+                r"suggestion is ",
+                {"steepest": 18, "bad": "nan"},
+                seen_in="0.5.5",
+            ),
+            Deviation(
                 "schedule_hits_both_ends",
                 "the schedule is a step ahead: its first rate is skipped, and its last is never run",
                 r"first and last rate is",

@@ -51,7 +51,7 @@ class _Mix:
     num_classes: int
 
     def __call__(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        rows = target if target.is_floating_point() else F.one_hot(target, self.num_classes)
+        rows = target if target.ndim == 2 else F.one_hot(target, self.num_classes)
         batch = {"images": inputs, "labels": rows.float()}
         mixed = self.layer(batch, training=True)
         return mixed["images"], mixed["labels"]
@@ -135,6 +135,7 @@ ADAPTERS: tuple[Adapter, ...] = (
                 seen_in="3.15.1",
             ),
             _known.infinite_alpha_is_taken(r"took alpha inf and returned", "3.15.1"),
+            _known.whole_alpha_is_refused(r"raised NotImplementedError", "3.15.1"),
         ),
         library="keras",
         declines=_MOVES,

@@ -20,7 +20,10 @@ ADAPTERS = (
         _mixup,
         features=frozenset({"num_classes", "soft_targets"}),
         ranks=(4,),
-        deviations=(_known.infinite_alpha_is_taken(r"took alpha inf and returned", "0.28.0"),),
+        deviations=(
+            _known.infinite_alpha_is_taken(r"took alpha inf and returned", "0.28.0"),
+            _known.whole_alpha_is_refused(r"raised NotImplementedError", "0.28.0"),
+        ),
         library="torchvision",
         imports=_torchvision.LINES,
     ),

@@ -438,7 +438,7 @@ class Loss(Subject):
         fallen = [word for word in words if np.array_equal(found[word], found[_UNKNOWN])]
         if len(fallen) == len(words):
             return words
-        by_sample = found[_UNKNOWN].shape == (len(_PROBE_TARGET),)
+        by_sample = found[_UNKNOWN].shape[:1] == (len(_PROBE_TARGET),)
         meant = "none" if by_sample else "mean" if "mean" in fallen else "sum"
         return [word for word in words if word not in fallen or word == meant]
 
