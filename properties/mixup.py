@@ -802,6 +802,8 @@ def labels_of_pairs_survive(mix: Mix, first: int, alpha: float, seed: int) -> No
     answer = mix(probes.identity_batch(4), labels, alpha, seed, num_classes=5000)
     if isinstance(answer.target, torch.Tensor):
         raise Unasked("it gives a mixed row for each sample")
+    if any(torch.as_tensor(each).ndim != 1 for each in answer.target[:2]):
+        raise Unasked("it gives rows, and not class numbers")
     for i, whose in enumerate(("own", "partners'")):
         strange = answer.see(
             f"(~torch.isin(torch.as_tensor(labels[{i}]).double().cpu(), target.double().cpu())).sum()"
