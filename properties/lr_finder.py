@@ -708,6 +708,7 @@ def suggestion_precedes_minimum(finder: Finder, steepest: int, span: list[float]
     why="A suggestion that is the same for every curve says nothing of the model.",
     source=f"{_SMITH}: the rate is read off the curve",
     needs=("suggestion",),
+    when={"schedule": "geometric"},
     sees=("losses",),
     severity="wrong",
     rests_on=("suggestion_in_range", "suggestion_precedes_minimum"),

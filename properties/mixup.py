@@ -775,6 +775,8 @@ def generators_go_on(mix: Mix, size: int, alpha: float, seed: int) -> None:
 def one_hot_rows_are_mixed_alike(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
     if "soft_targets" not in mix.features:
         raise Unasked("it does not say that it takes rows")
+    if "places" in mix.features:
+        raise Unasked("whole numbers (N, d) are classes of places for it")
     inputs, target = mix.fitting(batch.inputs, batch.target)
     rows = np.eye(len(inputs))[target].tolist()
     first = mix(inputs, target, alpha, seed)

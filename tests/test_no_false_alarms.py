@@ -80,12 +80,17 @@ def test_nothing_breaks_under_any_seed(good, seed):
 
 _NOT_ASKED = ("a law only where", "not asked in the quick profile")
 _FEW_OFFER_IT = "refused with says"
+_OFFERED_BY_OTHERS = (
+    "sequences_are_flattened",  # ours have their classes in dimension 1
+    "second_run_of_one_object_is_as_the_first",  # our range test is a function
+    "one_hot_rows_are_mixed_alike",  # for ours, whole numbers (N, d) are classes of places
+)
 
 
 def test_nothing_breaks_at_the_boundaries_and_everything_is_asked(good):
     results = ask(good, profile=PROFILES[LIGHT] if good.technique == "lr_finder" else QUICK)
     others = [row for row in results.values() if row.verdict != "holds"]
-    asked = [row for row in others if _FEW_OFFER_IT not in row.message]
+    asked = [r for r in others if _FEW_OFFER_IT not in r.message and r.property not in _OFFERED_BY_OTHERS]
     assert [row for row in asked if not row.message.startswith(_NOT_ASKED)] == []
     assert len(asked) <= 8
 
