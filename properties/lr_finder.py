@@ -222,7 +222,6 @@ def second_call_starts_afresh(finder: Finder, losses: list[float]) -> None:
     "a second test of the same model and optimizer: the same rates, stop and records as of new ones",
     why="What a first test leaves in the optimizer's groups, in a hook or in an attribute is taken over.",
     source="Lightning-AI/pytorch-lightning issue 9672 and pull request 9704",
-    when={"restores": RESTORES},
     severity="wrong",
     rests_on=("second_call_starts_afresh",),
 )

@@ -53,7 +53,7 @@ GOOD = {
         arguments={"reduction": Argument("mean", values=("mean", "sum", "none"))},
     ),
 }
-CASES = {"label_smoothing": 95, "mixup": 86, "lr_finder": 58, "training": 14}
+CASES = {"label_smoothing": 95, "mixup": 88, "lr_finder": 59, "training": 14}
 
 
 @pytest.fixture(scope="module", params=sorted(GOOD))

@@ -346,7 +346,7 @@ FINDERS = {
     "clones_what_it_saves": ("restores_model", "holds"),
     "loads_before_it_begins": ("restores_model", "unsupported"),
     "returns_from_a_try": ("restores_after_divergence", "holds"),
-    "forgets_the_first_rate": ("second_test_of_one_model_is_as_the_first", "unsupported"),
+    "forgets_the_first_rate": ("second_test_of_one_model_is_as_the_first", "holds"),
     "GivesCopies": ("second_call_starts_afresh", "holds"),
     "begins_a_new_history": ("second_run_of_one_object_is_as_the_first", "holds"),
     "trims_both_ends": ("suggestion_follows_the_curve", "holds"),
