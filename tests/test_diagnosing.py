@@ -98,7 +98,7 @@ def test_an_issue_begins_with_it(info):
 def test_the_page_draws_it_beside_what_is_asked_for(info):
     drawn = page(info)
     assert WHY in drawn
-    assert drawn.index("computes</dt>") < drawn.index("asked for</dt>")
+    assert drawn.index("computes</dt>") < drawn.index("asks for</dt>")
 
 
 def test_right_code_is_read_and_told_nothing():

@@ -88,10 +88,11 @@ MISSED = {
     "leaves_the_state": ("restores_optimizer", "wrong", 5),
     "never_stops": ("stops_on_divergence", "edge", 6),
     "keeps_the_mode": ("trains_in_training_mode", "edge", 6),
+    "SuggestsByPlace": ("suggestion_follows_the_curve", "wrong", None),
 }
 """Wrong code: the law that says so now, its severity, and how many laws broke at commit 0df7ef3 (for the last
 three this one among them, for the others not); None: not understood."""
-NOT_MISSED = {"validates_between_steps": 6, "SuggestsByPlace": None, "pairs_of_any_class": 3}
+NOT_MISSED = {"validates_between_steps": 6, "pairs_of_any_class": 3}
 """Right code, and how many laws it broke at that commit."""
 
 
