@@ -44,6 +44,7 @@ def printed(name):
         text += f"$ lawful {' '.join(arguments)}\n{done.stdout}{done.stderr}exit status {done.returncode}\n"
     text = text.replace(LAWS, "...")
     text = re.sub(r"\b[\d.]+ s\b", "N s", text)  # how long it took
+    text = re.sub(r"import sys\nsys\.path\[:0\] = .*\n", "", text)  # from where pytest was started
     lines, table = [], re.search(r"(?m)^law  .*(?=error/bound)", text)
     for line in text.splitlines():
         if table and " cpu " in line:  # its errors are another machine's own

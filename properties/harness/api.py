@@ -144,7 +144,9 @@ class Asked:
         builds = {case.subject.adapter.name: case.subject.adapter.build for case in cases}
         rows = _proven([self.result(case) for case in cases], self.plan, builds)
         self._results |= {case.id: row for case, row in zip(cases, rows, strict=True)}
-        return rows
+        # what was asked only to decide about others is told where it does
+        found = zip(cases, rows, strict=True)
+        return [row for case, row in found if not case.on_demand or row.verdict == "broken"]
 
     def _with_what_decides(self, cases: list[Case]) -> list[Case]:
         """These; and on demand, where one of them broke, the cases of the laws on which it rests."""

@@ -69,7 +69,14 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
         own = {
             target: [
                 *(Result(**required) for required in understood[target]["requirements"]),
-                *(Result(**rows[task]) for task in planned if task.target == target and task in rows),
+                *(
+                    Result(**rows[task])
+                    for task in planned
+                    if task.target == target
+                    and task in rows
+                    # what was asked only to decide about others is told where it does
+                    and (task not in on_demand or rows[task]["verdict"] == "broken")
+                ),
             ]
             for target in understood
         }
