@@ -68,7 +68,13 @@ def why_not_shown(row):
     return "no program can be told" if not reasons else None if None in reasons else reasons[0]
 
 
-@pytest.mark.parametrize("fault", [f for f in FAULTS if f.device == "twin"], ids=lambda fault: fault.id)
+ON_THE_TWIN = [
+    pytest.param(fault, id=fault.id, marks=[] if number % 4 == 0 else [pytest.mark.deep])
+    for number, fault in enumerate(fault for fault in FAULTS if fault.device == "twin")
+]
+
+
+@pytest.mark.parametrize("fault", ON_THE_TWIN)
 def test_what_the_twin_shows_a_cpu_does_not(fault):
     wrong = [law.name for law in laws_of(fault.adapter.technique) if law.severity == "wrong"]
     results = ask(understand(fault.adapter), only=wrong, dtypes=["float32"], profile=PROFILES[LIGHT])

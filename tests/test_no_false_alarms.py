@@ -62,7 +62,7 @@ def good(request):
     return understand(GOOD[request.param])
 
 
-SEEDS = [*range(3), *(pytest.param(seed, marks=pytest.mark.deep) for seed in range(3, 30))]
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.deep) for seed in range(1, 30))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
