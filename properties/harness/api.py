@@ -144,9 +144,13 @@ class Asked:
         builds = {case.subject.adapter.name: case.subject.adapter.build for case in cases}
         rows = _proven([self.result(case) for case in cases], self.plan, builds)
         self._results |= {case.id: row for case, row in zip(cases, rows, strict=True)}
-        # what was asked only to decide about others is told where it does
-        found = zip(cases, rows, strict=True)
-        return [row for case, row in found if not case.on_demand or row.verdict == "broken"]
+        # a law that was asked only to decide about others is told where it does
+        broken = {(row.implementation, row.property) for row in rows if row.verdict == "broken"}
+        return [
+            row
+            for case, row in zip(cases, rows, strict=True)
+            if not case.on_demand or (row.implementation, row.property) in broken
+        ]
 
     def _with_what_decides(self, cases: list[Case]) -> list[Case]:
         """These; and on demand, where one of them broke, the cases of the laws on which it rests."""

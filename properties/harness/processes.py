@@ -66,6 +66,9 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
                 for name in row["rests_on"]
             }
             tasks = [task for task, law in on_demand.items() if law in wanted and task not in rows]
+        broken = {
+            law for task, law in on_demand.items() if task in rows and rows[task]["verdict"] == "broken"
+        }
         own = {
             target: [
                 *(Result(**required) for required in understood[target]["requirements"]),
@@ -74,8 +77,8 @@ def ask(plan: Plan, workers: str = "auto") -> Report:
                     for task in planned
                     if task.target == target
                     and task in rows
-                    # what was asked only to decide about others is told where it does
-                    and (task not in on_demand or rows[task]["verdict"] == "broken")
+                    # a law that was asked only to decide about others is told where it does
+                    and (task not in on_demand or on_demand[task] in broken)
                 ),
             ]
             for target in understood
