@@ -93,6 +93,10 @@ def _asked(plan: Plan, found: Found) -> Report:
     started = time.monotonic()
     report, planned = plan_report(plan, found)
     rows, readings = said(planned, Asked(planned, plan).rows(planned))
+    # a law that was asked only to decide about others is told where it does
+    on_demand = {(case.subject.adapter.name, case.law.name) for case in planned if case.on_demand}
+    on_demand -= {(row.implementation, row.property) for row in rows if row.verdict == "broken"}
+    rows = [row for row in rows if (row.implementation, row.property) not in on_demand]
     report.results = [*_proven(report.results, plan, {}), *rows]
     report.implementations = [each.with_reading(readings) for each in report.implementations]
     report.seconds = time.monotonic() - started
@@ -144,13 +148,7 @@ class Asked:
         builds = {case.subject.adapter.name: case.subject.adapter.build for case in cases}
         rows = _proven([self.result(case) for case in cases], self.plan, builds)
         self._results |= {case.id: row for case, row in zip(cases, rows, strict=True)}
-        # a law that was asked only to decide about others is told where it does
-        broken = {(row.implementation, row.property) for row in rows if row.verdict == "broken"}
-        return [
-            row
-            for case, row in zip(cases, rows, strict=True)
-            if not case.on_demand or (row.implementation, row.property) in broken
-        ]
+        return rows
 
     def _with_what_decides(self, cases: list[Case]) -> list[Case]:
         """These; and on demand, where one of them broke, the cases of the laws on which it rests."""
