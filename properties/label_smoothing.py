@@ -1129,8 +1129,10 @@ def edge_batches(loss: Loss, empty: bool, epsilon: float, size: int) -> None:
 @draws(batch=batches(), epsilon=epsilons())
 def repeats(loss: Loss, batch: Batch, epsilon: float) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
-    first, second = (loss(batch.logits, batch.target, epsilon) for _ in range(2))
-    loss.same("loss of the second call", second.value, first.value)
+    # under other seeds: a program then draws what was drawn here, and shows the same
+    first, *others = (loss(batch.logits, batch.target, epsilon, seed=seed) for seed in range(5))
+    for other in others:
+        loss.same("loss of a later call", other.value, first.value)
 
 
 @law(

@@ -31,7 +31,6 @@ from lawful.properties.subjects.subject import (
     Answer,
     Subject,
     dtype_name,
-    places_of,
     silence,
     to_float64,
     torch_dtype,
@@ -96,6 +95,7 @@ class Loss(Subject):
         scale: float | list[float] = 1.0,
         backwards: int = 1,
         earlier: int = 0,
+        seed: int | None = None,
         **features: Any,
     ) -> Answer:
         """One call of the implementation. ``features`` as in the contract; weight as a list.
@@ -103,8 +103,8 @@ class Loss(Subject):
         ``along`` (N, K) asks for the second derivative in that direction; ``way`` calls it in one of
         ``properties.ways``; ``layout``, one of ``probes.LAYOUTS``, is how logits and targets lie in memory;
         ``scale`` multiplies the result before its gradient is taken, or each of its rows, ``backwards`` times
-        over; ``earlier``
-        calls the same object so often with another batch of that shape first.
+        over; ``earlier`` calls the same object so often with another batch of that shape first; ``seed``
+        seeds every global generator before the call.
         """
         shape = np.shape(logits)
         if refused := self.refused_classes.get(shape[1] if len(shape) > 1 else 0):
@@ -113,7 +113,7 @@ class Loss(Subject):
         asked |= {"with_gradient": with_gradient, "along": along, "way": way, "layout": layout}
         answer = Answer({**asked, "scale": scale, "backwards": backwards, "earlier": earlier})
         self.answers.append(answer)
-        call = self.calling(answer, places_of=places_of, dtype_name=dtype_name, **UNDER)
+        call = self.calling(answer, dtype_name=dtype_name, seed_all=probes.seed_all, **UNDER)
         call.tensor("logits", logits, self.dtype, self.logits(logits))
         call.tensor("target", target, *self._target(target))
         for name in ("logits", "target") if layout else ():
@@ -130,6 +130,8 @@ class Loss(Subject):
             call.tensor("mask", features["mask"], "bool", mask)
             del given["mask"]
             masked = ", mask=mask"
+        if seed is not None:
+            call.do(f"seed_all({seed})")
         with self.asking():
             call.do(f"loss = {self.build_source(literal(epsilon), **given)}")
             if earlier:
@@ -142,7 +144,7 @@ class Loss(Subject):
             check = ("isinstance(result, torch.Tensor)", call)
             raise LawBroken("type of the result", "a", "torch.Tensor", type(result).__name__, check=check)
         answer.dtype, answer.value = call.words("dtype_name(result.dtype)"), call.see("result")
-        answer.places = call.words("places_of(result)")
+        answer.places = call.words("result.device.type")
         if with_gradient:
             answer.gradient = self._gradient(call, scale, backwards)
         if along is not None:
