@@ -392,16 +392,20 @@ INSTALLED = {
     "torch_lr_finder:LRFinder": (
         "torch_lr_finder.lr_finder",
         {
+            "suggestion_follows_the_curve",
             "suggestion_in_range",
             "suggestion_is_steepest",
             "suggestion_precedes_minimum",
+            "suggestion_survives_nan",
             "suggestion_survives_noise",
+            "validation_loss_is_of_the_whole_set",
         },
     ),
     "transformers.trainer_pt_utils:LabelSmoother": ("transformers.label_smoothing", set()),
     "keras.losses:CategoricalCrossentropy": ("keras.label_smoothing", set()),
 }
-"""By target: the shipped adapter, and what it is asked beside: nobody infers a suggestion from a plot."""
+"""By target: the shipped adapter, and what it is asked beside: nobody infers a suggestion from a plot, or
+that an option takes a second loader."""
 DECLARED = {"arguments_are_as_documented", "rejects_undocumented_values", "plot_shows_the_fall"}
 """What is asked where an adapter says what a documentation says, or how to draw."""
 

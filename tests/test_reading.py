@@ -181,7 +181,7 @@ def _of_base_two(logits, target, eps=0.1):
     return F.cross_entropy(logits, target, label_smoothing=eps) / math.log(2)
 
 
-def _focal(logits, target, eps=0.1):
+def _less_of_what_is_easy(logits, target, eps=0.1):
     log_p = logits.log_softmax(1)
     q = (1 - eps) * F.one_hot(target, logits.shape[1]) + eps / logits.shape[1]
     return -(q * (1 - log_p.exp()) ** 2 * log_p).sum(1).mean()
@@ -206,7 +206,7 @@ def _partner_forgotten(x, y, alpha=1.0):
     ("code", "law", "says"),
     [
         (_of_base_two, "matches_reference", "takes logarithms to base 2"),
-        (_focal, "matches_reference", None),
+        (_less_of_what_is_easy, "matches_reference", None),
         (_with_noise, "rows_are_convex_combinations", "adds noise to the mixed inputs"),
         (_partner_forgotten, "rows_are_convex_combinations", "nothing of another one of the batch"),
     ],

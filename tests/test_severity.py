@@ -277,8 +277,7 @@ class MixesWithTheBatchBefore:
 
 def test_a_program_of_a_batch_that_follows_another_makes_both():
     report = check(MixesWithTheBatchBefore, technique="mixup", only=["ragged_batches"])
-    (finding,) = report.findings()
-    row = finding.rows[0]
+    row = next(row for row in report.findings()[0].rows if row.property == "ragged_batches")
     with pytest.raises((IndexError, AssertionError)) as shown:
         exec(row.reproduce, {})
     assert type(shown.value).__name__ == row.fails_with

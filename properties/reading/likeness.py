@@ -40,7 +40,9 @@ def _same_call(a: Answer, b: Answer) -> bool:
         return False
     if isinstance(a, Mixed) and isinstance(b, Mixed):
         forms = isinstance(a.target, tuple) == isinstance(b.target, tuple)
-        same = _equal((a.soft, a.device), (b.soft, b.device), bound)
+        refused = [each.bad_target and each.bad_target.what for each in (a, b)]
+        softs = [None if each.bad_target else each.soft for each in (a, b)]
+        same = refused[0] == refused[1] and _equal((softs[0], a.device), (softs[1], b.device), bound)
         return forms and same and _equal(_of_copies(a), _of_copies(b), bound)
     if isinstance(a, Sweep) and isinstance(b, Sweep):
         return _equal(_of_sweep(a), _of_sweep(b), 1e-7)

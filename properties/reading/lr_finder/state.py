@@ -121,7 +121,9 @@ def left(read: Read) -> None:
     every = laws("restores_model", "restores_optimizer", "restores_mode_and_grads") | {
         "restores_random_state"
     }
-    if {"model", "optimizer"} <= set(changed):
+    of_model = {name for run in read.runs for name in run.model_changes}
+    of_optimizer = sorted({name for run in read.runs for name in run.optimizer_changes})
+    if "parameters" in of_model and of_optimizer:
         read.notes.say(
             "",
             "leaves weights and optimizer as the sweep left them: training starts from weights that the "
@@ -130,22 +132,34 @@ def left(read: Read) -> None:
             every,
             "NB22" if state - {"requires_grad"} <= set(changed) and "random" in changed else None,
         )
-    elif "model" in changed:
+    elif "parameters" in of_model:
         read.notes.say(
             "",
             "puts the optimizer back, and not the model: load the model.state_dict() of before in the end.",
             laws("restores_model"),
             "R05",
         )
-    elif "optimizer" in changed:
-        what = sorted({name for run in read.runs for name in run.optimizer_changes})
-        said = {"lr": "learning rate", "momentum": "momentum", "state": "state"}
-        names = " and ".join(said.get(name, name) for name in what) or "state"
-        stays = "stay" if len(what) > 1 else "stays"
+    elif of_model:
+        names = _named(of_optimizer)
+        read.notes.say(
+            "",
+            "puts the parameters back, and not the buffers: the statistics of BatchNorm stay as the sweep "
+            f"left them{f', as does the {names} of the optimizer' if names else ''}. Load copies of the "
+            "model.state_dict() and the optimizer.state_dict() of before in the end.",
+            every if names else laws("restores_model"),
+            "XR121" if of_optimizer == ["state"] else None,
+        )
+    elif of_optimizer:
+        names, stays = _named(of_optimizer), "stay" if len(of_optimizer) > 1 else "stays"
         read.notes.say(
             "",
             f"puts the model back, and not the optimizer: its {names} {stays} as the sweep left it. Load the "
             "optimizer.state_dict() of before in the end.",
             laws("restores_optimizer"),
-            "R06" if "state" in what else None,
+            "R06" if "state" in of_optimizer else None,
         )
+
+
+def _named(of_optimizer: list[str]) -> str:
+    said = {"lr": "learning rate", "momentum": "momentum", "state": "state"}
+    return " and ".join(said.get(name, name) for name in of_optimizer)
