@@ -22,8 +22,6 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, ClassVar
 
-from lawful.impl.shown import FUTURE, standing_alone
-
 TECHNIQUES = ("label_smoothing", "mixup", "lr_finder", "training")
 
 HALF = ("bfloat16", "float16")
@@ -192,29 +190,6 @@ class Adapter:
                 f"{type(self).__name__}(name={self.name!r}): build is {self.build!r}, "
                 "expected something callable"
             )
-
-    @property
-    def shown_imports(self) -> str:
-        """What a stand-alone snippet starts with: ``imports``, or the source of ``build``."""
-        if self.called_as:
-            return self.imports
-        alone = standing_alone(self.build)
-        if alone and self.arrays == "numpy":
-            from lawful.impl.arrays import taking_tensors
-
-            alone = f"{alone}\n{standing_alone(taking_tensors)}".replace(f"\n{FUTURE}", "")
-        return (self.imports + alone if alone else None) or (
-            f"# through the adapter {self.name!r}, whose build cannot be shown alone: put it here\n"
-            "from your_adapter import adapter\nbuild = adapter.build"
-        )
-
-    @property
-    def shown_call(self) -> str:
-        """The call as an expression of such a snippet."""
-        name = getattr(self.build, "__name__", "build") if standing_alone(self.build) else "build"
-        if self.arrays == "numpy":
-            name = f"taking_tensors({name})"
-        return self.called_as or self.call.replace("build", name, 1)
 
     def version(self) -> str | None:
         """The installed version of the library; None without a library or where it is absent."""

@@ -3,6 +3,8 @@
 from lawful.properties import check
 from lawful.properties.harness import lawtest
 from lawful.properties.harness.proof import Ended
+from lawful.properties.harness.understanding import mixup_forms
+from lawful.properties.subjects.lr_finder import Finder
 from lawful.properties.subjects.subject import Subject
 
 from .asked import check_on_cpu
@@ -46,6 +48,28 @@ def test_3_a_loss_that_never_reaches_the_code_is_not_asked_about():
     assert wrong(report) == []
     (row,) = {row.message for row in report.results}
     assert "laws about losses are not tested" in row
+
+
+def test_3_without_it_the_code_is_accused(monkeypatch):
+    monkeypatch.setattr(Finder, "_unseen", lambda self: {})
+    assert wrong(
+        check_on_cpu(gates.with_a_loss_of_its_own, technique="lr_finder", only=["history_records_loss"])
+    )
+
+
+SHARED = ["inputs_and_targets_share_lambda_and_partner", "targets_are_distributions"]
+
+
+def test_4_a_parameter_that_makes_it_something_else_is_neutral():
+    report = check_on_cpu(gates.with_smoothed_labels, only=SHARED)
+    assert report.findings() == []
+    assert {row.verdict for row in report.results} == {"holds"}
+
+
+def test_4_without_it_the_code_is_accused(monkeypatch):
+    rules = tuple(rule for rule in mixup_forms.RULES if rule not in mixup_forms.NEUTRAL)
+    monkeypatch.setattr(mixup_forms, "RULES", rules)
+    assert wrong(check_on_cpu(gates.with_smoothed_labels, only=SHARED))
 
 
 def test_5_what_no_program_shows_is_an_error_of_ours():

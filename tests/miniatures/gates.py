@@ -45,3 +45,11 @@ def smoothed_unless_tested(logits, target, epsilon=0.1):
     """Wrong only where pytest is loaded: no program shows that."""
     factor = 2 if "pytest" in sys.modules else 1
     return factor * F.cross_entropy(logits, target, label_smoothing=epsilon)
+
+
+def with_smoothed_labels(inputs, target, alpha=1.0, num_classes=10, smoothing=0.1):
+    """A mixup that smooths the labels too, unless it is told not to."""
+    share = float(torch.distributions.Beta(alpha, alpha).sample())
+    partner = torch.randperm(len(inputs))
+    labels = F.one_hot(target, num_classes) * (1 - smoothing) + smoothing / num_classes
+    return share * inputs + (1 - share) * inputs[partner], share * labels + (1 - share) * labels[partner]
