@@ -100,6 +100,14 @@ def test_an_error_of_its_own_lines_is_a_finding_at_its_line(code, error):
         understood(code)
 
 
+def test_a_check_in_python_says_it_as_a_finding():
+    report = check(SmoothWithoutItsNumber)
+    (finding,) = report.findings()
+    assert (finding.property, finding.severity) == ("runs", "wrong")
+    with pytest.raises(AttributeError, match="epsilon"):
+        exec(finding.rows[0].reproduce, {})
+
+
 def smooth_of_what_is_no_tensor(outputs, labels, smoothing=0.1):
     return F.cross_entropy(outputs.last_hidden, labels, label_smoothing=smoothing)
 

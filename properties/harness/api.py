@@ -28,7 +28,8 @@ from lawful.properties.harness.proof import Ended, Prover, run_here
 from lawful.properties.harness.report import Implementation, Report, Result
 from lawful.properties.harness.understanding import understand_target
 from lawful.properties.harness.understanding.signature import defined_as
-from lawful.properties.harness.understanding.targets import Found, Raising, UsageError, find
+from lawful.properties.harness.understanding.targets import Found, Raising, UsageError, find, raising_of
+from lawful.properties.harness.understanding.trials import RaisesOnEveryCall
 from lawful.properties.registry import DEVICES, did_you_mean, find_law, written_techniques
 from lawful.properties.subjects import subject_class
 from lawful.properties.subjects.program import import_lines
@@ -302,9 +303,7 @@ def plan_report(plan: Plan, found: Found) -> tuple[Report, list[Case]]:
     planned: list[Case] = []
     for raising in found.raising:
         report.implementations.append(
-            Implementation(
-                raising.name, raising.technique, None, "nothing that works", {}, target=raising.found_as
-            )
+            Implementation(raising.name, raising.technique, None, "", {}, target=raising.found_as)
         )
         report.results.append(_raising_row(raising, plan.folder))
     for subject in found.subjects:
@@ -447,9 +446,13 @@ def _found(target: Target, technique: str | None, required: Mapping[str, str]) -
     else:
         name, module = defined_as(target)
         name = _identifier(name)
-        with silence():
-            subject = understand_target(target, name, module, technique)
-        found = Found([_placed(subject, target, name, module)])
+        try:
+            with silence():
+                subject = understand_target(target, name, module, technique)
+            found = Found([_placed(subject, target, name, module)])
+        except RaisesOnEveryCall as error:
+            folder = import_root(module)
+            found = Found(raising=[raising_of(error, name, "", (folder,) if folder else ())])
     check_required(required, convention_values(found.subjects))
     return found
 

@@ -168,13 +168,14 @@ def issue(info: Info) -> str:
         for finding in each["findings"]:
             law = info["laws"].get(f"{each['technique']}.{finding['property']}", {})
             shown: Any = next((row for row in each["results"] if row["property"] == finding["property"]), {})
+            called = each["called_as"].split("  (offers")[0]
             parts += [
                 f"# {each['name']}{version}: {finding['message']}",
                 *([finding["diagnosis"]] if finding.get("diagnosis") else []),
                 f"**Expected**, of any {each['technique'].replace('_', ' ')}: {law.get('formula', '')}. "
                 f"{law.get('why', '')} (Source: {law.get('source', 'unknown')}.)",
-                f"**Found** in {', '.join(finding['cases'])}: {finding['message']}. It was called as "
-                f"`{each['called_as'].split('  (offers')[0]}`.",
+                f"**Found** in {', '.join(finding['cases'])}: {finding['message']}."
+                + (f" It was called as `{called}`." if called else ""),
                 "This program shows it, without another library:",
                 f"```python\n{(shown.get('reproduce') or '').rstrip()}\n```",
                 f"Versions: torch {info['torch']}, Python {info['python']}, {info['host']}; found by lawful "

@@ -55,7 +55,8 @@ class Told:
         if self.diagnosis:
             found.append(f"{_INDENT}{self.diagnosis}")
         given = words.example(self.row.get("counterexample"))
-        found.append(f"{_INDENT}{given + ': ' if given else ''}{words.said(self.message)}")
+        said = words.said(self.message).replace("\n", f"\n{_INDENT}").removeprefix("raises on every call ")
+        found.append(f"{_INDENT}{given + ': ' if given else ''}{said}")
         if self.more:
             tests = words.counted(self.more, "more test fails", "more tests fail")
             found.append(f"{_INDENT}{tests} for the same reason")
@@ -138,7 +139,7 @@ def header(each: Info) -> str:
     technique = words.TECHNIQUES.get(each["technique"], each["technique"])
     place = f"   {each['defined_at']}" if each.get("defined_at") else ""
     called = each["called_as"].partition("  (offers")[0]
-    return f"{each['name']}{version}  {technique}, called as {called}{place}"
+    return f"{each['name']}{version}  {technique}{', called as ' if called else ''}{called}{place}"
 
 
 def remarks(each: Info) -> list[str]:

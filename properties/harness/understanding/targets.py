@@ -114,13 +114,16 @@ def understood(found: Definition, target: str, technique: str | None) -> Found:
         with silence():
             subject = _understood(found, found.name, found.value, found.owner, technique)
     except RaisesOnEveryCall as error:
-        raising = Raising(found.name, error.technique, str(error), target, error.lines, error.fails_with)
-        return Found(raising=[raising])
+        return Found(raising=[raising_of(error, found.name, target)])
     except NotUnderstood as error:
         if not inspect.isclass(found.value):
             raise
         return _by_its_method(found, target, technique, error)
     return Found([replace(subject, found_as=target)])
+
+
+def raising_of(error: RaisesOnEveryCall, name: str, found_as: str, folders: tuple[str, ...] = ()) -> Raising:
+    return Raising(name, error.technique, str(error), found_as, error.lines, error.fails_with, folders)
 
 
 def place_of(target: str) -> str:
