@@ -22,7 +22,7 @@ _SOURCE = "the documentation that the adapter was written from"
 @law(
     ANY_TECHNIQUE,
     "what is left out is its documented default, and every documented value is taken",
-    why="A default that is another than the page says changes every result of those who rely on it.",
+    why=("A default that differs from the documentation changes the results of everybody who relies on it."),
     source=_SOURCE,
     needs=("arguments",),
     dtypes=SINGLE,
@@ -50,7 +50,7 @@ def arguments_are_as_documented(subject: Subject, part: float) -> None:
 @law(
     ANY_TECHNIQUE,
     "an argument's value that is none of the documented ones raises",
-    why="A name that is misspelt, or a number out of range, would silently mean something else.",
+    why="A misspelt name, or a number out of range, would mean something else without a word.",
     source=_SOURCE,
     needs=("arguments",),
     dtypes=SINGLE,
@@ -67,7 +67,8 @@ def rejects_undocumented_values(subject: Subject) -> None:
 
 WHEN_BUILT: dict[str, Any] = {
     "formula": "a value that is none of the documented ones raises when it is given, where that is said",
-    "why": "An hour of loading later, in the first batch, the line with the misspelt name is far away.",
+    "why": "An option with a wrong value that is accepted when the object is built raises only at the "
+    "first batch, far from the line with the mistake.",
     "source": _SOURCE,
     "needs": ("arguments",),
     "when": {"refused": "when_built"},
@@ -94,7 +95,8 @@ def asks_when_built(subject: Subject) -> None:
 
 PROGRESS: dict[str, Any] = {
     "formula": "progress=True shows a line on stderr up to its end; without it a file or a pipe stays empty",
-    "why": "A log fills with bars that nobody asked for, or who asked sees nothing of an hour's work.",
+    "why": "A progress bar that nobody asked for fills the log; without one that was asked for, an "
+    "hour's work shows nothing.",
     "source": _SOURCE,
     "needs": ("arguments",),
     "devices": ("cpu",),
@@ -122,7 +124,10 @@ def shows_progress(subject: Subject, ask: Callable[..., Answer], steps: int) -> 
 @law(
     ANY_TECHNIQUE,
     "the host waits for the device no more often than is documented: in a call; in a step, where there are",
-    why="Each wait empties the queue of the device: who relies on none has timed their loop by it.",
+    why=(
+        "At each wait the CPU stands still until the device has finished. If the documentation "
+        "promises that there is none, people build fast loops on that."
+    ),
     source=f"{_SOURCE}; documentation of torch.cuda.set_sync_debug_mode",
     when={"waits": WAITS[:-1]},
     dtypes=SINGLE,

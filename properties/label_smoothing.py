@@ -104,7 +104,7 @@ def matches_reference(loss: Loss, batch: Batch, epsilon: float) -> None:
 @law(
     "label_smoothing",
     "L at e = 0 is -log p_y",
-    why="Nothing is spread: what is left is cross-entropy.",
+    why="With epsilon 0 nothing is spread: what is left is plain cross-entropy.",
     source=_SZEGEDY,
     needs=("epsilon_zero",),
     dtypes=FLOATS,
@@ -120,7 +120,10 @@ def zero_epsilon_is_cross_entropy(loss: Loss, batch: Batch) -> None:
 @law(
     "label_smoothing",
     "L at e = 0 is -log p_y also where z_k = -inf for k != y",
-    why="Nothing is spread, so a class that is masked out with -inf costs 0, never 0 * inf = NaN.",
+    why=(
+        "With epsilon 0 nothing is spread, so a class that is masked out with -inf costs 0, never 0 * "
+        "inf = NaN."
+    ),
     source=f"{_SZEGEDY}; 0 log 0 = 0: {_CROSS_ENTROPY}",
     needs=("epsilon_zero",),
     dtypes=FLOATS,
@@ -140,7 +143,7 @@ def zero_epsilon_ignores_masked_classes(loss: Loss, batch: Batch, logits: int) -
 @law(
     "label_smoothing",
     "L(z, y) = L(z, y') at e = 1",
-    why="All mass is spread evenly, so q does not depend on y.",
+    why="With epsilon 1 all mass is spread evenly, so q does not depend on the target.",
     source=_SZEGEDY,
     needs=("epsilon_one",),
     when={"off_target": "uniform"},
@@ -159,7 +162,7 @@ def one_epsilon_ignores_target(loss: Loss, batch: Batch, step: int) -> None:
 @law(
     "label_smoothing",
     "L at e = 1 is finite also where z_y = -inf, if all of e is spread over the others, where that is said",
-    why="Nothing is left of the target: its 0 parts of infinity are 0, never NaN.",
+    why=("With epsilon 1 the target has no weight left: 0 times infinity has to count as 0, never as NaN."),
     source=f"the documentation that the adapter was written from; 0 log 0 = 0: {_CROSS_ENTROPY}",
     needs=("epsilon_one",),
     when={"off_target": "others", "masked_target": "left_out"},
@@ -245,7 +248,10 @@ def bounded_below_by_entropy(loss: Loss, batch: Batch, epsilon: float) -> None:
 @law(
     "label_smoothing",
     "dL/dz = (p - q)/N for the mean",
-    why="The derivative of log-sum-exp is softmax; so the gradient's sum over classes is 0.",
+    why=(
+        "The derivative of log-sum-exp is softmax, so the gradient is softmax - q, and its sum over "
+        "classes is 0."
+    ),
     source=f"{_SZEGEDY} (the gradient of section 7's loss)",
     needs=("gradient",),
     dtypes=FLOATS,
@@ -531,7 +537,10 @@ def ignored_targets_do_not_count(
 @law(
     "label_smoothing",
     "L_i = -sum_k w_k q_k log p_k, mean = sum_i L_i / sum_i w_{y_i}, or the detected weighting and mean",
-    why="A weight multiplies its class's log-probability: in every term, in the target's, or the sample's.",
+    why=(
+        "A class weight multiplies the log-probability of its class in every term, or in the target's "
+        "term alone, or it multiplies the whole loss of a sample."
+    ),
     source=f"{_TORCH}, weight; discussed in pytorch/pytorch issue 104776",
     needs=("weight",),
     severity="wrong",
@@ -767,7 +776,7 @@ def scaled_loss_scales_its_gradient(loss: Loss, batch: Batch, epsilon: float, sc
 @law(
     "label_smoothing",
     "L of a batch does not depend on the batches before it",
-    why="A criterion is made once and called for every batch of a training run.",
+    why=("A criterion is built once and called for every batch: no call may change what a later one gives."),
     source=_SZEGEDY,
     dtypes=SINGLE,
     most_examples=1,
@@ -785,7 +794,7 @@ def earlier_batches_leave_no_trace(loss: Loss, batch: Batch, earlier: int) -> No
 @law(
     "label_smoothing",
     "L and dL/dz of 2^17 logits and more, and of many classes, are what they are of few",
-    why="Code for large batches works in blocks; the last one is often a part of one.",
+    why=("Code for large batches often works block by block, and the last block is shorter than the others."),
     source=_SZEGEDY,
     dtypes=("float32", "bfloat16", "float16"),
     most_examples=1,
@@ -959,7 +968,9 @@ def rejects_bad_epsilon(loss: Loss, epsilon: float) -> None:
 @law(
     "label_smoothing",
     "y >= K, and y < 0 unless ignored, raise; -1, -100 and the code's own default may be ignored",
-    why="There is no such class; a one-hot row of zeros or class 0 in its place is a silent wrong loss.",
+    why=(
+        "There is no such class. A row of zeros, or class 0 in its place, gives a wrong loss without a word."
+    ),
     source=f"{_TORCH}, shape: 0 <= target < C",
     dtypes=SINGLE,
     devices=("cpu",),
@@ -1088,7 +1099,10 @@ def inputs_not_modified(loss: Loss, batch: Batch, epsilon: float) -> None:
 @law(
     "label_smoothing",
     "K = 1: L = 0;  N = 0: nothing, an error, or 0/0 (mean) and 0 (sum)",
-    why="One class is certain; the mean over nothing is not a number, least of all a plausible one.",
+    why=(
+        "With a single class the loss is 0. The mean over no samples is NaN or an error, never a "
+        "plausible number."
+    ),
     source=f"{_TORCH}; IEEE 754: 0/0 is NaN",
     severity="edge",
     rests_on=("matches_reference",),
@@ -1154,7 +1168,10 @@ def stays_on_its_device(loss: Loss, batch: Batch, epsilon: float) -> None:
 @law(
     "label_smoothing",
     "the host waits for the device no more often for N samples than for 2",
-    why="Each wait empties the queue of the device: one a sample, and a batch is as slow as N calls.",
+    why=(
+        "At each wait the CPU stands still until the device has finished: with one wait per sample, a "
+        "batch is as slow as N calls."
+    ),
     source="documentation of torch.cuda.set_sync_debug_mode; PyTorch's performance tuning guide, avoid "
     "unnecessary CPU-GPU synchronization",
     dtypes=SINGLE,

@@ -86,7 +86,10 @@ def classes_are_in_the_dimension_asked(
 @law(
     "label_smoothing",
     "L with a mask m is sum_i m_i L_i / sum_i m_i, of distributions too; dL/dz = 0 where m_i = 0",
-    why="A padded token is no token: neither its target, nor the spread, nor the divisor knows of it.",
+    why=(
+        "A padded token does not count: not in the target's term, not in the spread term, not in what "
+        "the mean divides by."
+    ),
     source="eladhoffer/utils.pytorch issue 4; kaiyinzhou/BERT-NER issue 3",
     needs=("mask",),
     severity="wrong",

@@ -135,7 +135,10 @@ def takes_the_steps_asked(finder: Finder, losses: list[float], batches: int) -> 
 
 @finder_law(
     "one step more gives no fewer records",
-    why="A history that is cut from some length on loses most of a short curve at one step more.",
+    why=(
+        "Code that trims the ends of long histories alone can lose most of a short curve when one "
+        "step is added."
+    ),
     source="NB25",
     needs=("history",),
     severity="edge",
@@ -169,7 +172,10 @@ def history_records_lr_used(finder: Finder, losses: list[float], span: list[floa
 
 @finder_law(
     "the recorded loss i is L_i, or the detected moving average of L_0 .. L_i; the first is L_0",
-    why="A wrong average moves every point, and what is judged to diverge.",
+    why=(
+        "A wrong average moves every point of the curve, and with it the step at which the loss "
+        "counts as diverged."
+    ),
     source=f"Kingma and Ba 2015 (arXiv 1412.6980), section 3, bias correction; {_SMITH}",
     needs=("history",),
     sees=("losses",),
@@ -203,7 +209,7 @@ def history_records_negative_losses(finder: Finder, losses: list[float]) -> None
 
 @finder_law(
     "a second test records what it saw, and nothing of the first, whose records stay as they are",
-    why="A history that is kept in a default argument, a class or a module is that of every call.",
+    why=("A history that is kept in a default argument, in a class or in a module is shared by all calls."),
     source="Python's tutorial, section 4.9.1: default values are evaluated once",
     needs=("history",),
     severity="wrong",
@@ -220,7 +226,10 @@ def second_call_starts_afresh(finder: Finder, losses: list[float]) -> None:
 
 @finder_law(
     "a second test of the same model and optimizer: the same rates, stop and records as of new ones",
-    why="What a first test leaves in the optimizer's groups, in a hook or in an attribute is taken over.",
+    why=(
+        "What a first test leaves in the optimizer's groups, in a hook or in an attribute changes the "
+        "second one."
+    ),
     source="Lightning-AI/pytorch-lightning issue 9672 and pull request 9704",
     severity="wrong",
     rests_on=("second_call_starts_afresh",),
@@ -232,7 +241,9 @@ def second_test_of_one_model_is_as_the_first(finder: Finder, losses: list[float]
 
 @finder_law(
     "a second run of the same object: the same rates, stop and records as of the first",
-    why="A best loss or a history that is set in the constructor is that of both runs.",
+    why=(
+        "A best loss or a history that is set in the constructor alone is carried over into the second run."
+    ),
     source="Lightning-AI/pytorch-lightning issue 9672: a second call beside one of a new object",
     needs=("second_run",),
     severity="wrong",
@@ -303,7 +314,10 @@ def stops_on_the_average(finder: Finder, calm: int, beta: float, bad: float) -> 
 
 @finder_law(
     "stop also where L climbs slowly, L_i = 1.5^i",
-    why="Beside the loss before it each looks harmless: only the best so far shows how far it has come.",
+    why=(
+        "Compared with the loss before it, each loss looks harmless; only the smallest loss so far "
+        "shows how far it has climbed."
+    ),
     source=_SMITH,
     sees=("losses",),
     severity="edge",
@@ -318,7 +332,10 @@ def stops_on_slow_climb(finder: Finder, calm: int) -> None:
 
 @finder_law(
     "the loss that diverges is the last record",
-    why="A curve that explodes early would otherwise show nothing of it.",
+    why=(
+        "If the loss that ends the test were left out, a curve that explodes early would not show "
+        "that it does."
+    ),
     source="NB27; left out on purpose in the code that it was made from, so a convention",
     when={"explosion": "recorded"},
     needs=("history",),
@@ -347,7 +364,9 @@ def does_not_stop_early(finder: Finder, losses: list[float]) -> None:
 
 @finder_law(
     "no stop while L_i <= best + (f - 1)|best|, also where the best is negative",
-    why="f * best lies below a negative best: then every loss would count as an explosion.",
+    why=(
+        "If the best loss is negative, factor * best is below it, and every loss would count as an explosion."
+    ),
     source="fastai/fastai issue 962; NB20",
     sees=("losses",),
     severity="edge",
@@ -361,7 +380,7 @@ def negative_losses_do_not_stop_it(finder: Finder, losses: list[float]) -> None:
 
 @finder_law(
     "a NaN or infinite L_i ends the test at once, and is never the best",
-    why="Every comparison with NaN is false: it would never stop, and nothing would be below it.",
+    why="Every comparison with NaN is false, so a test that only compares would never stop.",
     source="pytorch/ignite issue 1482",
     sees=("losses",),
     severity="edge",
@@ -476,7 +495,7 @@ def restores_after_error(finder: Finder, losses: list[float], at: int) -> None:
 
 @finder_law(
     "all is put back also where Ctrl-C ends the test",
-    why="Who has seen enough of the curve stops the test, and trains on.",
+    why=("People stop the test with Ctrl-C when they have seen enough of the curve, and go on training."),
     source="Python's documentation of KeyboardInterrupt: it is no Exception, and passes their handlers",
     when={"restores": "automatically"},
     sees=("losses",),
@@ -511,7 +530,10 @@ def restores_models_of_fine_tuning(finder: Finder, losses: list[float], setting:
 
 @finder_law(
     "all is put back also of a rate in a tensor, a rate of 0, shared parameters, numbers in a group",
-    why="A rate that comes back as a number, or a key that stays in a group, disturbs what comes next.",
+    why=(
+        "A learning rate that was a tensor and comes back as a number, or a key that is left in a "
+        "param group, disturbs the training that follows."
+    ),
     source="PyTorch's documentation of Optimizer.param_groups and of Module.state_dict",
     when={"restores": RESTORES},
     severity="edge",
@@ -571,7 +593,9 @@ def gradients_do_not_accumulate(finder: Finder, losses: list[float]) -> None:
 
 @finder_law(
     "the gradient at step 0 is that of batch 0, also where the model comes with gradients",
-    why="A model may have been looked at before: what is left of that is no part of the test.",
+    why=(
+        "Gradients may be left over from a backward pass before the test; they must not enter its first step."
+    ),
     source="documentation of torch.optim.Optimizer.zero_grad",
     sees=("gradients",),
     severity="edge",
@@ -672,7 +696,7 @@ def scale_invariant(finder: Finder, steepest: int, scale: float, explodes: bool)
 
 @finder_law(
     "the suggestion is a rate of the range, or a tenth of one",
-    why="Outside, nothing was measured.",
+    why="Outside the range of rates that were tried, nothing was measured.",
     source=_SMITH,
     needs=("suggestion",),
     sees=("losses",),
@@ -731,7 +755,10 @@ def suggestion_follows_the_curve(finder: Finder, steepest: int, later: int) -> N
 
 @finder_law(
     "a curve that ends in NaN: a number, and no larger than the rate of the smallest loss before",
-    why="NumPy's argmin takes a NaN for the smallest: the rate at which the test blew up is suggested.",
+    why=(
+        "NumPy's argmin returns the place of a NaN if there is one: the rate at which the loss blew "
+        "up would be suggested."
+    ),
     source="fastai/fastai issue 3476; Lightning-AI/pytorch-lightning issue 1850",
     needs=("suggestion",),
     sees=("losses",),
@@ -752,7 +779,10 @@ def suggestion_survives_nan(finder: Finder, steepest: int, bad: object) -> None:
 
 @finder_law(
     "dL/d(log lr) at the suggestion is the smallest, up to the minimum",
-    why="The curve is read on a log axis. Per lr, the slope is divided by lr, and the smallest rates win.",
+    why=(
+        "The curve is read on a logarithmic axis. A slope per lr, not per log lr, is larger by 1 / "
+        "lr, so that the smallest rates win."
+    ),
     source="Lightning-AI/pytorch-lightning issues 14248 and 21141",
     needs=("suggestion",),
     when={"suggestion": "steepest"},
@@ -835,7 +865,7 @@ def plot_shows_the_fall(finder: Finder, steepest: int, explodes: bool) -> None:
 
 @finder_law(
     "a curve that does not fall, or has no points, is drawn, where nothing is suggested for it",
-    why="Who looks for the reason why nothing is suggested looks at the plot, and gets a crash.",
+    why="If nothing is suggested, people look at the plot for the reason, and must not get a crash.",
     source="the documentation that the adapter was written from",
     needs=("plot",),
     when={"no_fall": "none"},
@@ -910,7 +940,10 @@ def too_few_points_is_loud(finder: Finder, n: int, span: list[float]) -> None:
 
 @finder_law(
     "start <= 0, end <= start, n < 2 and an empty loader raise, before the model is touched",
-    why="There is no geometric schedule for them; half-way through, the weights are already changed.",
+    why=(
+        "There is no geometric schedule for such a range, and an error half-way would leave the "
+        "weights changed."
+    ),
     source=f"{_SMITH}; {_FASTAI}",
     severity="guard",
 )

@@ -23,7 +23,10 @@ _SMITH = "Smith 2015 (arXiv 1506.01186), section 3.3"
 
 @finder_law(
     "lr_i - lr_{i-1} is the same at every step, above 0, where the schedule is documented to be linear",
-    why="Of equal steps every rate of the range has the same part: the first is no wider than the others.",
+    why=(
+        "With linear steps the learning rate grows by the same amount each time, also from the first "
+        "step to the second."
+    ),
     source=f"{_SMITH}: linearly; Project-MONAI/MONAI issue 1014; Lightning-AI/pytorch-lightning pull 21931",
     when={"schedule": "linear"},
     severity="wrong",

@@ -52,7 +52,10 @@ PERMUTES = ("permutation", "roll", "flip", "other")
 @law(
     "mixup",
     "over 24 calls, at least two different lambdas",
-    why="A frozen generator would let the other laws hold of a single lambda.",
+    why=(
+        "If every call drew the same lambda, the other laws would hold, and all data would be mixed "
+        "in one way only."
+    ),
     source=_ZHANG,
     dtypes=SINGLE,
     most_examples=6,
@@ -87,7 +90,10 @@ def inputs_and_targets_share_lambda_and_partner(mix: Mix, size: int, alpha: floa
 @law(
     "mixup",
     "W_x >= 0, rows sum to 1, and at most two entries of a row are not 0",
-    why="A mixture of two samples is what the targets say it is.",
+    why=(
+        "The mixed input has to be made of the two samples that the mixed target names, in shares "
+        "that sum to 1."
+    ),
     source=f"{_ZHANG}, equation 1",
     severity="wrong",
 )
@@ -136,7 +142,10 @@ def lambda_at_least_half(mix: Mix, size: int, alpha: float, seed: int) -> None:
 @law(
     "mixup",
     "row i is mostly sample i, in x' and in q, so no two rows mirror each other",
-    why="That is what the collision fix is for: N different images from N samples.",
+    why=(
+        "If each sample keeps the larger share, N samples give N different images; otherwise two of "
+        "them can come out the same."
+    ),
     source=_FOLD,
     when={"lambda": "folded"},
     severity="wrong",
@@ -197,7 +206,10 @@ def lambda_follows_beta(mix: Mix, alpha: float, seed: int) -> None:
 @law(
     "mixup",
     "pi is a permutation: no sample is the partner of two rows",
-    why="Drawn with replacement, some would count double. (That is a convention where it is on purpose.)",
+    why=(
+        "If partners are drawn with replacement, some samples count double. (Where that is on "
+        "purpose, it is a convention.)"
+    ),
     source=f"{_ZHANG}: one loader, shuffled",
     when={"pairing": PERMUTES},
     dtypes=SINGLE,
@@ -214,7 +226,10 @@ def partners_are_a_permutation(mix: Mix, size: int, alpha: float, seed: int) -> 
     "mixup",
     "Cov(lam, lam') = 0 for two rows, or two batches one after the other; lam says nothing of who is mixed; "
     "after a thousand calls all is still mixed",
-    why="Draws that follow each other, or give lambda and partner at once, favour some mixtures.",
+    why=(
+        "If a lambda depends on the one before it, or on the partner, some mixtures come up more "
+        "often than others."
+    ),
     source=f"{_ZHANG}, section 2: lambda is drawn anew; Hoeffding 1963",
     when={"lambda": ("beta", "folded")},
     dtypes=SINGLE,
@@ -390,7 +405,10 @@ def stays_in_range(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
 @law(
     "mixup",
     "mean_i x'_i = mean_i x_i",
-    why="With one lambda, and every sample a partner once, shares only move between rows.",
+    why=(
+        "With one lambda, and each sample a partner exactly once, mixing moves shares between rows "
+        "and keeps their sum."
+    ),
     source=f"{_ZHANG}, equation 1",
     when={"lambda_scope": "batch", "pairing": PERMUTES},
     severity="wrong",
@@ -415,7 +433,10 @@ def shared_lambda_preserves_batch_mean(mix: Mix, batch: Samples, alpha: float, s
 @law(
     "mixup",
     "x'_i[c, h] = lambda_i x_i[c, h] + (1 - lambda_i) x_j[c, h], with one lambda_i and one j for all c and h",
-    why="A sample is mixed as a whole: the label has one lambda, and says nothing of channels or rows.",
+    why=(
+        "The label has one lambda, so every channel, row and pixel of the sample has to be mixed with "
+        "that lambda."
+    ),
     source=f"{_ZHANG}, equation 1",
     dtypes=SINGLE,
     severity="wrong",
@@ -460,7 +481,7 @@ def any_rank(mix: Mix, rank: int, size: int, alpha: float, seed: int) -> None:
 @law(
     "mixup",
     "N smaller or larger than the batch before is mixed like any other",
-    why="The last batch of an epoch is what is left over.",
+    why=("The last batch of an epoch holds the samples that are left over: often an odd number, or one."),
     source="Tony607/keras_mixup_generator issue 1",
     dtypes=SINGLE,
     severity="wrong",
@@ -477,7 +498,10 @@ def ragged_batches(mix: Mix, size: int, before: int, alpha: float, seed: int) ->
 @law(
     "mixup",
     "W_x = W_y and rows sum to 1, also for N above 256",
-    why="A table or a small integer that holds few partners is full at some N.",
+    why=(
+        "Partners that are kept in a small integer type, or in a table of fixed size, are wrong in "
+        "any batch that is larger."
+    ),
     source=f"{_ZHANG}, equation 1",
     dtypes=SINGLE,
     most_examples=2,
@@ -518,7 +542,7 @@ def memory_layout_does_not_matter(
 @law(
     "mixup",
     "N = 1 and N odd are mixed like any other",
-    why="The last batch of an epoch is what is left over.",
+    why=("The last batch of an epoch holds the samples that are left over: often an odd number, or one."),
     source="huggingface/pytorch-image-models issue 1304; DBD-research-group/BirdSet pull 274",
     dtypes=SINGLE,
     severity="edge",
@@ -552,7 +576,10 @@ def _any_size(
 @law(
     "mixup",
     "x' has the dtype and the device of x",
-    why="A lambda in another dtype refuses inputs or converts them, and the model after it fails or slows.",
+    why=(
+        "A lambda of another dtype raises an error or changes the dtype of the inputs; then the model "
+        "fails or slows down."
+    ),
     source="torch's promotion rules: the documentation of torch.result_type",
     dtypes=FLOATS,
     even_if_refused=True,
@@ -585,7 +612,10 @@ def stays_on_its_device(mix: Mix, size: int, alpha: float, seed: int) -> None:
 @law(
     "mixup",
     "the host waits for the device no more often for N samples than for 2",
-    why="Each wait empties the queue of the device: one a sample, and a batch is as slow as N calls.",
+    why=(
+        "At each wait the CPU stands still until the device has finished: with one wait per sample, a "
+        "batch is as slow as N calls."
+    ),
     source="documentation of torch.cuda.set_sync_debug_mode; PyTorch's performance tuning guide, avoid "
     "unnecessary CPU-GPU synchronization",
     dtypes=SINGLE,
@@ -671,7 +701,10 @@ def _mixes_alike_under(ways: list[str], mix: Mix, size: int, alpha: float, seed:
 @law(
     "mixup",
     "uint8 images are mixed as numbers, or refused: as is documented, where it is",
-    why="Back in uint8 every pixel would be cut off below the point: darker by half a step, silently.",
+    why=(
+        "Cast back to uint8, every pixel would lose its fraction: half a step darker on average, "
+        "without a word."
+    ),
     source="huggingface/pytorch-image-models: timm 1.0.31, modes pair and elem, reproduced",
     dtypes=SINGLE,
     severity="edge",
@@ -816,7 +849,7 @@ def labels_of_pairs_survive(mix: Mix, first: int, alpha: float, seed: int) -> No
 @law(
     "mixup",
     "alpha = 1 and alpha = 1.0 are one",
-    why="Who writes alpha=1 means the uniform law; a tensor of whole numbers has no Beta law.",
+    why="alpha=1 means the uniform law; but made into a tensor of whole numbers, it has no Beta law.",
     source="documentation of torch.distributions.beta.Beta: concentrations are float or Tensor",
     needs=("alpha",),
     dtypes=SINGLE,
@@ -871,7 +904,7 @@ def alpha_zero_is_identity(mix: Mix, size: int, seed: int) -> None:
 @law(
     "mixup",
     "alpha < 0, NaN and infinity raise, or nothing is mixed at alpha < 0 and NaN",
-    why="There is no Beta law for them, and whatever is drawn looks like a lambda.",
+    why=("There is no Beta law with such a parameter, and whatever is drawn instead looks like a lambda."),
     source=f"{_ZHANG}, section 2: alpha in (0, infinity)",
     needs=("alpha",),
     dtypes=SINGLE,
@@ -913,7 +946,7 @@ def rejects_mismatched_batch(mix: Mix, size: int, off: int, alpha: float, seed: 
 @law(
     "mixup",
     "y >= num_classes raises; where errors are promised, also in pairs, and y of more columns",
-    why="A one-hot row of zeros for a class that does not exist is a silent wrong target.",
+    why="A row of zeros for a class that does not exist is a wrong target, given without a word.",
     source="documentation of torch.nn.functional.one_hot",
     needs=("num_classes",),
     dtypes=SINGLE,

@@ -25,8 +25,10 @@ _ZHANG = "Zhang et al. 2018 (arXiv 1710.09412), equation 1"
 @law(
     "mixup",
     "acc = mean_i lam_i [k_i = y_i] + (1 - lam_i) [k_i = y_pi(i)], k_i = argmax_k z_ik",
-    why="A mixture has two classes, each right by its share. Beside the sample's class alone it looks worse "
-    "than it is; in whole numbers every share is 0.",
+    why=(
+        "A mixed image has two classes, and each counts by its share. Compared with the sample's own "
+        "class alone, accuracy looks worse than it is; computed in whole numbers, every share is 0."
+    ),
     source="facebookresearch/mixup-cifar10, train.py, and pull 7; "
     "tugstugi/pytorch-speech-commands issue 5; ecs-vlc/FMix issue 28",
     needs=("accuracy",),
@@ -95,7 +97,9 @@ def classes_of_places_are_mixed_alike(mix: Mix, size: int, alpha: float, seed: i
 @law(
     "mixup",
     "t'_i = lam_i t_i + (1 - lam_i) t_pi(i) of any values: numbers to regress, several labels, soft masks",
-    why="Values are mixed as inputs are: not rounded, not made to sum to 1, and none of them classes.",
+    why=(
+        "Values are mixed as inputs are: not rounded, not made to sum to 1, and not taken for class numbers."
+    ),
     source=f"{_ZHANG}; pengzhiliang/MAE-pytorch issue 99; fastai/fastai_dev issue 269; "
     "open-mmlab/mmaction2 issue 2462",
     needs=("values",),
@@ -154,8 +158,11 @@ def several_inputs_share_lambda_and_partner(mix: Mix, size: int, alpha: float, s
 @law(
     "mixup",
     "m'_i = m_i or m_pi(i), and x'_i = lam_i x_i + (1 - lam_i) x_pi(i), of sequences padded with 0",
-    why="Where only the longer of two has something, the mixture has a share of it: the sample's own mask "
-    "hides that, and what both have cuts the longer off.",
+    why=(
+        "Where only the longer of two sequences has something, the mixture has a share of it. The "
+        "mask of the sample alone would hide that share; a mask of what both have would cut the "
+        "longer one off."
+    ),
     source="SALT-NLP/MixText issues 3 and 26",
     needs=("masks",),
     severity="wrong",

@@ -186,7 +186,10 @@ def validation_loss_is_sample_weighted(loop: Loop, sizes: list[int], val_sizes: 
 
 @loop_law(
     "a loss that is one number for a batch raises, or is learned from as a loss for each sample is",
-    why="sum_i lam_i L / N of one number L weights all samples alike: each keeps the label of a mean lambda.",
+    why=(
+        "If the loss is already one number L, then sum_i lam_i L / N weights all samples alike: each "
+        "one gets the mean lambda."
+    ),
     source=f"{_ZHANG}: each pair has its own lambda",
     severity="guard",
     rests_on=("step_gradient_matches_mixed_loss",),
