@@ -621,8 +621,8 @@ def global_state_kept() -> Iterator[None]:
 
 @contextlib.contextmanager
 def silence() -> Iterator[io.StringIO]:
-    """Keeps what somebody else's code prints, logs and warns of out of our output. Gives what it prints on
-    stderr."""
+    """Keeps what somebody else's code prints, logs and warns of out of our output, and its figures from being
+    drawn. Gives what it prints on stderr."""
     before = logging.root.manager.disable
     if before < logging.CRITICAL:  # each change goes through every logger that there is
         logging.disable(logging.CRITICAL)
@@ -631,12 +631,40 @@ def silence() -> Iterator[io.StringIO]:
             contextlib.redirect_stdout(io.StringIO()),
             contextlib.redirect_stderr(io.StringIO()) as printed,
             warnings.catch_warnings(),
+            _undrawn(),
         ):
             warnings.simplefilter("ignore")
             yield printed
     finally:
         if logging.root.manager.disable != before:
             logging.disable(before)
+
+
+@contextlib.contextmanager
+def _undrawn() -> Iterator[None]:
+    """Within, matplotlib draws and writes no figure: nobody looks at it, and it takes longer than the test
+    that makes it. What is read of a figure is there; those that were opened within are closed."""
+    pyplot: Any = sys.modules.get("matplotlib.pyplot")
+    before = set(pyplot.get_fignums()) if pyplot is not None else set()
+    kept = {} if pyplot is None else {name: getattr(pyplot.Figure, name) for name in _DRAWING}
+    for name in kept:
+        setattr(pyplot.Figure, name, _nothing)
+    try:
+        yield
+    finally:
+        for name, method in kept.items():
+            setattr(pyplot.Figure, name, method)
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if hasattr(pyplot, "get_fignums"):
+            for number in set(pyplot.get_fignums()) - before:
+                pyplot.close(number)
+
+
+_DRAWING = ("savefig", "tight_layout", "draw")
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """In the place of what is not done."""
 
 
 def torch_dtype(name: str) -> torch.dtype:
