@@ -16,7 +16,7 @@ from lawful.properties.harness.understanding.trials import NeedsCuda, RaisesOnEv
 from lawful.properties.subjects.failures import NotUnderstood
 from lawful.properties.subjects.subject import silence
 
-from .asked import LIGHT, lightly
+from .asked import LIGHT, lightly, part_of
 from .miniatures import forms, forms_finders, forms_losses, forms_mixups
 
 LOSSES = {
@@ -87,6 +87,8 @@ MIXUPS = {
     "pairs_of_batches": "((inputs, one_hot(target)), (inputs[order], one_hot(target)[order])",
     "samples_of_tensors": "zip(inputs, target)",
     "HandsItsOptionsOn": "mixup_alpha=alpha, num_classes=num_classes",
+    "labels_by_position": "(inputs, one_hot(target), alpha=alpha)",
+    "gate_of_another": "cutmix_prob=1.0",
 }
 FINDERS = {
     "Finder": "finder.history['lr']",
@@ -107,12 +109,15 @@ FINDERS = {
     "suggestion_first": "lrs = result[1], losses = result[2], suggestion = result[0]",
     "suggests_when_asked": "lrs = result.lrs, losses = result.losses, suggestion = result.suggest()",
     "pairs_of_records": "lrs = [row[0] for row in result]",
+    "batches_are_dicts": 'Dicts(loader, "image", "label")',
+    "one_of_several_loaders": '{"train": loader}',
 }
 TRAINING = {
     "train": "accuracy = result['val_acc']",
     "loss_of_an_epoch": "train_loss = result, for each epoch",
     "loss_and_accuracy": "train_loss = result[0], for each epoch",
     "record_of_each_epoch": "train_loss = [row['loss'] for row in result]",
+    "epochs_of_dicts": 'Dicts(train_loader, "image", "label")',
 }
 RIGHT = {**LOSSES, **MIXUPS, **FINDERS, **TRAINING}
 
@@ -168,10 +173,7 @@ def wrong_findings(report):
     return [f.property for f in report.findings() if f.verdict == "broken" and f.severity == "wrong"]
 
 
-SOME = [
-    pytest.param(name, marks=[] if number % 8 == 0 else [pytest.mark.deep])
-    for number, name in enumerate(RIGHT)
-]
+SOME = part_of(RIGHT, 8)
 """All are understood, and their adapters run, in each run; a part of them is asked every law, and all before
 a release."""
 
@@ -410,7 +412,7 @@ DECLARED = {"arguments_are_as_documented", "rejects_undocumented_values", "plot_
 """What is asked where an adapter says what a documentation says, or how to draw."""
 
 
-@pytest.mark.parametrize("target", INSTALLED)
+@pytest.mark.parametrize("target", part_of(INSTALLED, 2))
 def test_an_installed_library_gives_its_adapters_verdicts_without_it(target, monkeypatch):
     pytest.importorskip(target.split(".")[0].split(":")[0])
     monkeypatch.setenv("KERAS_BACKEND", "torch")

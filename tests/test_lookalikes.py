@@ -2,6 +2,7 @@
 
 import pytest
 
+from .asked import part_of
 from .miniatures import lookalikes, lookalikes_finders, lookalikes_losses, lookalikes_mixups
 from .test_forms import RIGHT, check, wrong_findings
 
@@ -93,6 +94,11 @@ LOOKALIKES = {
     "pairs_of_records": ("lrs = result[0], losses = result[1]", "row["),
     "loss_of_an_epoch": ("epochs=epochs) -> no history", "for each epoch"),
     "loss_and_accuracy": ("epoch=epochs) -> train_loss = result['loss']", "for each epoch"),
+    "labels_by_position": ("target_a = result[1], target_b = result[2]", "one_hot"),
+    "gate_of_another": ("cutmix_prob=0.0", "1.0"),
+    "batches_are_dicts": ("loader, start_lr, end_lr, num_iter)", "Dicts"),
+    "one_of_several_loaders": ("(model, optimizer, criterion, loader", "train"),
+    "epochs_of_dicts": ("train_loss = result['loss']", "Dicts"),
     "record_of_each_epoch": ("-> train_loss = result['loss'].values()", "row"),
 }
 OTHERWISE_NAMED = {"PaddedVectors": "PaddedSequences", "samples_mixup": "collate_mixup"}
@@ -102,13 +108,7 @@ def test_every_form_has_a_lookalike():
     assert {OTHERWISE_NAMED.get(name, name) for name in LOOKALIKES} == set(RIGHT)
 
 
-SOME = [
-    pytest.param(name, marks=[] if number % 3 == 0 else [pytest.mark.deep])
-    for number, name in enumerate(LOOKALIKES)
-]
-
-
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", part_of(LOOKALIKES, 6))
 def test_what_looks_like_another_form_is_told_from_it(name):
     is_so, is_not = LOOKALIKES[name]
     modules = (lookalikes, lookalikes_losses, lookalikes_mixups, lookalikes_finders)

@@ -205,3 +205,43 @@ def record_of_each_epoch(model, train_loader, optimizer, loss_fn, epochs):
 def record_of_each_epoch_wrong(model, train_loader, optimizer, loss_fn, epochs):
     history = [_epoch(model, train_loader, loss_fn, optimizer, weighs=False) for _ in range(epochs)]
     return [{"epoch": i, "loss": loss, "accuracy": right} for i, (loss, right) in enumerate(history)]
+
+
+class _Pairs:
+    """A loader of dicts, as pairs."""
+
+    def __init__(self, loader, weights=None):
+        self.loader = loader
+
+    def __iter__(self):
+        return ((batch["image"], batch["label"]) for batch in self.loader)
+
+    def __len__(self):
+        return len(self.loader)
+
+
+def batches_are_dicts(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """The keys of a batch are its own."""
+    return _run(model, optimizer, criterion, _Pairs(loader), start_lr, end_lr, num_iter)
+
+
+def batches_are_dicts_wrong(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    return _run(model, optimizer, criterion, _Pairs(loader), start_lr, end_lr, num_iter, additive=True)
+
+
+def one_of_several_loaders(model, optimizer, criterion, data_loaders, start_lr, end_lr, num_iter):
+    """A dict of loaders, of which it takes one."""
+    return _run(model, optimizer, criterion, data_loaders["train"], start_lr, end_lr, num_iter)
+
+
+def one_of_several_loaders_wrong(model, optimizer, criterion, data_loaders, start_lr, end_lr, num_iter):
+    return _run(model, optimizer, criterion, data_loaders["train"], start_lr, end_lr, num_iter, additive=True)
+
+
+def epochs_of_dicts(model, train_loader, optimizer, criterion):
+    """One epoch, of batches that are dicts."""
+    return _epoch(model, _Pairs(train_loader), criterion, optimizer)[0]
+
+
+def epochs_of_dicts_wrong(model, train_loader, optimizer, criterion):
+    return _epoch(model, _Pairs(train_loader), criterion, optimizer, weighs=False)[0]

@@ -241,3 +241,46 @@ def casts_mixed_rows(x, y, num_classes, alpha=1.0):
     """Shares of rows, as whole numbers, are 0."""
     lam, index = _lam(alpha), torch.randperm(len(x))
     return _blend(x, lam, index), _blend(F.one_hot(y, num_classes), lam, index).long()
+
+
+def labels_by_position(x, *y, alpha=1.0):
+    """Any number of labels, each mixed."""
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), *(_blend(each, lam, index) for each in y)
+
+
+def labels_by_position_wrong(x, *y, alpha=1.0):
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), *(_blend(each, 1 - lam, index) for each in y)
+
+
+def gate_of_another(x, y, num_classes, cutmix_prob=0.5, alpha=1.0):
+    """It mixes with the probability that is called after another technique."""
+    rows = F.one_hot(y, num_classes).to(x.dtype)
+    if np.random.rand() > cutmix_prob:
+        return x, rows
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), _blend(rows, lam, index)
+
+
+def gate_of_another_wrong(x, y, num_classes, cutmix_prob=0.5, alpha=1.0):
+    rows = F.one_hot(y, num_classes).to(x.dtype)
+    if np.random.rand() > cutmix_prob:
+        return x, rows
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), _blend(rows, 1 - lam, index)
+
+
+def mixup_of_two_drawn(x, y, alpha=1.0):
+    """A data set of new samples, each of two that are drawn: no row has a sample of its own."""
+    one, other = torch.randint(len(x), (len(x),)), torch.randint(len(x), (len(x),))
+    lam = _lams(alpha, x)
+    mixed = _wide(lam, x) * x[one] + (1 - _wide(lam, x)) * x[other]
+    return mixed, lam[:, None] * y[one] + (1 - lam[:, None]) * y[other]
+
+
+def seldom_for_large_alpha(x, y, alpha=1.0):
+    """Only shares above 0.8 are taken."""
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    lam = lam if lam > 0.8 else 1.0
+    return _blend(x, lam, index), y, y[index], lam

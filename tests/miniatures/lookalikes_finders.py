@@ -83,3 +83,22 @@ def record_of_each_epoch(model, train_loader, optimizer, loss_fn, epochs):
     """A record for each epoch, under the epoch's number."""
     history = [_epoch(model, train_loader, loss_fn, optimizer) for _ in range(epochs)]
     return {"loss": {i: loss for i, (loss, _) in enumerate(history)}}
+
+
+def batches_are_dicts(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """What has these keys is a record of its own, and no batch."""
+    lrs, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    seen = {"image": len(lrs), "label": len(losses), "all": num_iter}
+    assert seen["image"] == seen["label"] <= seen["all"]
+    return lrs, losses
+
+
+def one_of_several_loaders(model, optimizer, criterion, data_loaders, start_lr, end_lr, num_iter):
+    """One loader, whatever its name."""
+    return _run(model, optimizer, criterion, data_loaders, start_lr, end_lr, num_iter)
+
+
+def epochs_of_dicts(model, train_loader, optimizer, criterion):
+    """A dict of numbers back, and none in."""
+    loss, accuracy = _epoch(model, train_loader, criterion, optimizer)
+    return {"loss": loss, "label_accuracy": accuracy}

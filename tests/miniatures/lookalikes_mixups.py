@@ -108,3 +108,18 @@ class HandsItsOptionsOn:
     def __call__(self, x, y):
         lam, index = _lam(self.alpha), torch.randperm(len(x))
         return _blend(x, lam, index), y, y[index], np.float64(lam)
+
+
+def labels_by_position(x, y, *others, alpha=1.0):
+    """What comes after the labels is not needed."""
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), y, y[index], lam, *others
+
+
+def gate_of_another(x, y, cutmix_prob=0.5, alpha=1.0):
+    """With that probability a box is cut, and else it mixes."""
+    index = torch.randperm(len(x))
+    if np.random.rand() < cutmix_prob:
+        return x[index], y[index], y[index], 1.0
+    lam = _lam(alpha)
+    return _blend(x, lam, index), y, y[index], lam

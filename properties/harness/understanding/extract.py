@@ -86,8 +86,27 @@ class TakenOut:
             self.ran.append(node)
         there = {*vars(module), *vars(builtins)}
         missed = sorted(name for name in used - there if name in self.bound and name not in self.left_out)
+        for name in filter(self._only_tells, tuple(missed)):
+            for node in ast.parse(f"from unittest.mock import Mock\n{name} = Mock()").body:
+                exec(_compiled(self.path, node), vars(module))
+                self.ran.append(node)
+            missed.remove(name)
         self.left_out |= {name: self.bound[name] for name in missed}
         return module
+
+    def _only_tells(self, name: str) -> bool:
+        """Whether all that is done with it is to call its methods, and nothing with what they give: a logger
+        that is not installed is not needed."""
+        walked = [each for _, node in self.statements for each in ast.walk(node)]
+        told = [
+            _root(each.value.func)
+            for each in walked
+            if isinstance(each, ast.Expr)
+            and isinstance(each.value, ast.Call)
+            and isinstance(each.value.func, ast.Attribute)
+        ]
+        uses = [each for each in walked if isinstance(each, ast.Name) and each.id == name]
+        return len(uses) == told.count(name) > 0
 
 
 def taken_out(path: Path, name: str) -> TakenOut:

@@ -37,6 +37,24 @@ def stacked(samples: Any) -> list[torch.Tensor]:
     return [torch.stack([torch.as_tensor(each) for each in part]) for part in zip(*samples, strict=True)]
 
 
+class Dicts:
+    """A loader whose batches are dicts of inputs and labels."""
+
+    def __init__(self, loader: Any, inputs: str, labels: str) -> None:
+        self.loader, self.names = loader, (inputs, labels)
+
+    def __iter__(self) -> Any:
+        return (dict(zip(self.names, batch, strict=True)) for batch in self.loader)
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "loader":  # of a copy that is not made yet
+            raise AttributeError(name)
+        return getattr(self.loader, name)
+
+
 def source_of(helper: Callable[..., Any]) -> str:
     """Source that stands alone, for an adapter: without annotations, which would need more imports."""
     text = standing_alone(helper)

@@ -263,7 +263,9 @@ def source_of_build(callee: Callee, roles: Roles, form: Form) -> str:
         lines.append("        return -(q * logits.log_softmax(1)).sum(1).mean()")
     else:
         lines += [f"        result = {called}", f"        return result{form.read}"]
-    return "\n".join([*lines, f"    return {loss}"])
+    text = "\n".join([*lines, f"    return {loss}"])
+    # what it takes no options for is refused, and not swallowed
+    return text if "features" in text.partition("\n")[2] else text.replace(", **features", "", 1)
 
 
 def called_once(callee: Callee, roles: Roles, form: Form) -> str:
@@ -303,7 +305,7 @@ def features_of(callee: Callee, roles: Roles, form: Form) -> list[str]:
     if form.layout.startswith("padded"):
         return [feature for feature in found if feature == "reduction"]
     if form.target == "one-hot rows" or form.layout == "sequence":
-        rows = form.target == "one-hot rows" and form.layout == "samples"
+        rows = form.target == "one-hot rows" and form.layout == "samples" and not _decodes(callee)
         return [each for each in found if each in ("reduction", "weight")] + ["soft_targets"] * rows
     return found
 
@@ -332,6 +334,12 @@ def adapter_of(callee: Callee, roles: Roles, form: Form, seen: Seen) -> LabelSmo
         ignored=default if isinstance(default, int) and not isinstance(default, bool) else None,
         fixed_epsilon=fixed,
     )
+
+
+def _decodes(callee: Callee) -> bool:
+    """Whether its lines look for the largest of a row, and nothing says soft: it is for one-hot rows."""
+    largest = re.search(r"\bargmax\b|\bmax\s*\(|\btopk\b", callee.near)
+    return largest is not None and re.search(r"soft_?(label|target)|probabilit", callee.near.lower()) is None
 
 
 def _limits(callee: Callee, option: str | None) -> bool:

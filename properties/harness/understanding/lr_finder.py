@@ -28,6 +28,7 @@ from lawful.properties.harness.understanding.filling import (
     left_alone,
 )
 from lawful.properties.harness.understanding.forms import ORDINARY_MODEL, executed, imports, indented
+from lawful.properties.harness.understanding.loaders import as_read, with_helper
 from lawful.properties.harness.understanding.names import (
     CLASSES_OF,
     EPOCHS,
@@ -204,7 +205,7 @@ def _named(callee: Callee, roles: Roles) -> dict[str, str]:
             more[name] = "1"
         elif name.lower() in ("step_mode", "mode", "schedule") and parameter.default == "linear":
             more[name] = '"exp"'
-    return named | {name: given for name, given in more.items() if name not in named}
+    return as_read(callee, named | {name: given for name, given in more.items() if name not in named})
 
 
 def plainly(callee: Callee) -> list[str]:
@@ -223,7 +224,8 @@ def _source(callee: Callee, roles: Roles, reading: Reading | None) -> str:
     ran = _ran(callee, roles)
     lines += _with_globals(callee, roles, ran) if roles.globals else ran
     if reading is None:
-        return "\n".join([*lines, f"    return result, {'finder' if callee.kind == 'class' else 'None'}"])
+        lines.append(f"    return result, {'finder' if callee.kind == 'class' else 'None'}")
+        return with_helper("\n".join(lines))
     records = reading.curve.records()
     if method := _suggests(callee):
         records.setdefault("suggest", f"finder.{method}")
@@ -232,7 +234,7 @@ def _source(callee: Callee, roles: Roles, reading: Reading | None) -> str:
     elif ours:
         lines.append("    put_back()")
     given = ", ".join(f"{name}={source}" for name, source in records.items())
-    return "\n".join([*lines, f"    return types.SimpleNamespace({given})"])
+    return with_helper("\n".join([*lines, f"    return types.SimpleNamespace({given})"]))
 
 
 _STARTED = [

@@ -19,6 +19,7 @@ from lawful.properties.subjects.failures import NotUnderstood
 
 SIZE, CLASSES, CALLS = 6, 9, 8
 NOTHING_MIXED = f"nothing was mixed in {CALLS} calls; is another parameter in the way?"
+DRAWS_BOTH = "it draws both samples of a mixture, so that no row has a sample of its own"
 _NEAR = 1e-3
 
 
@@ -185,6 +186,8 @@ def read(shown: Shown, *, weighs: str = "", pairs: bool = False) -> Reading:
     if weighs and not (shown.is_share("lam", shown.own) or shown.is_share("lam", turned)):
         raise NotUnderstood(f"{weighs} is not the weight of what it mixes")
     found = _right(shown, pairs, turned)
+    if found is None and _draws_both(shown):
+        raise NotUnderstood(DRAWS_BOTH)
     return found or _in_shape(shown)
 
 
@@ -308,6 +311,19 @@ def is_lam(array: Any) -> bool:
 def _is_index(array: Any, partner: Any, rows: Any) -> bool:
     whole = array.shape == (SIZE,) and np.issubdtype(array.dtype, np.integer)
     return bool(whole and np.array_equal(array[rows], partner[rows]))
+
+
+def _draws_both(shown: Shown) -> bool:
+    """Whether inputs and soft targets are the same mixtures, of at most two samples, of which neither is the
+    row's own in most of them."""
+    for path in shown.softs:
+        onehot = np.eye(shown.calls[0][path].shape[1])[shown.y]
+        if all(
+            np.allclose(call[path], w @ onehot, atol=_NEAR) and ((w > _NEAR).sum(axis=1) <= 2).all()
+            for call, w in zip(shown.calls, shown.weights, strict=True)
+        ):
+            return bool(np.mean([np.diag(w) <= _NEAR for w in shown.weights]) > 0.5)
+    return False
 
 
 def _rows(mixed: Any) -> Any:

@@ -26,7 +26,14 @@ from lawful.properties.harness.understanding.filling import (
     is_flag,
 )
 from lawful.properties.harness.understanding.forms import executed, imports, parts
-from lawful.properties.harness.understanding.mixtures import CLASSES, NOTHING_MIXED, SIZE, Reading, Shown
+from lawful.properties.harness.understanding.mixtures import (
+    CLASSES,
+    DRAWS_BOTH,
+    NOTHING_MIXED,
+    SIZE,
+    Reading,
+    Shown,
+)
 from lawful.properties.harness.understanding.mixup_forms import (
     BATCHES,
     HALVES,
@@ -79,8 +86,10 @@ ADAPTER = """\
 def infer(callee: Callee) -> Subject:
     trials = Trials(callee)
     found = _found(callee, _variants(callee, _roles(callee)), trials)
+    if DRAWS_BOTH in trials.said and not any(reading.right for _, _, reading in found):
+        raise NotUnderstood(DRAWS_BOTH)
     if not found and NOTHING_MIXED in trials.said:
-        found = _turned_round(callee, trials)
+        found = _with_another_gate(callee, trials) or _turned_round(callee, trials)
     if not found:
         if NOTHING_MIXED in trials.said:
             raise NotUnderstood(NOTHING_MIXED)
@@ -116,6 +125,16 @@ def _found(callee: Callee, variants: Iterator[Roles], trials: Trials) -> Found:
                 if found[-1][2].right:
                     return found
     return found
+
+
+def _with_another_gate(callee: Callee, trials: Trials) -> Found:
+    """Where a probability that we took for another technique's is the one with which it mixes at all."""
+    neutral = filled(callee.everything, NEUTRAL)
+    gates = [name for name in neutral if re.search(r"(^|_)(p|prob|probability)$", name.lower())]
+    variants = (
+        replace(each, gates={name: "1.0"}) for each in _variants(callee, _roles(callee)) for name in gates
+    )
+    return _found(callee, variants, trials)
 
 
 def _turned_round(callee: Callee, trials: Trials) -> Found:
@@ -181,7 +200,15 @@ def _roles(callee: Callee) -> Roles:
     mode = first(MODE, free)
     generator = first(("generator", "rng"), free)
     index = first(INDEX, {n: p for n, p in free.items() if n in required(everything)})
-    classes = classes_of({n: p for n, p in free.items() if n not in (alpha, second, lam, index)})
+    needed = required(everything)
+    classes = classes_of(
+        {
+            n: p
+            for n, p in free.items()
+            # a letter, or a size, that need not be given may be anything
+            if n not in (alpha, second, lam, index) and ((len(n) > 1 and n != "size") or n in needed)
+        }
+    )
     taken = {alpha, second, lam, classes, probability, mode, generator, index}
     batch = [name for name in positional(callee.called) if name in free and name not in taken]
     left_out = [
@@ -190,6 +217,9 @@ def _roles(callee: Callee) -> Roles:
         if name in free and name not in (*taken, *batch) and parameter.default is None
     ]
     takes_any = any(p.kind is p.VAR_POSITIONAL for p in callee.called.values())
+    rest = next((name for name, p in callee.called.items() if p.kind is p.VAR_POSITIONAL), "")
+    if len(batch) == 1 and rest and is_target(rest):
+        batch = []  # (x, *y): both by position
     if not batch and not takes_any:
         batch = left_out[:2]
     elif len(batch) == 1 and not is_target(batch[0]) and left_out and is_target(left_out[0]):
@@ -339,12 +369,21 @@ def _tried(callee: Callee, roles: Roles, form: Form, rank: int) -> Reading:
                         for part in zip(*given["result"], strict=True)
                     ]
                 seen.append(_arrays(given))
+                if form.arrays == "torch" and _gives_arrays(given["result"]):
+                    raise NotUnderstood("of tensors, it gives NumPy arrays")
             calls.append(_by_class(seen) if one_by_one else seen[0])
             if seed == 0 and not Shown(calls, x.numpy(), y.numpy()).mixtures:
                 break  # no more calls will give any
     shown = Shown(calls, x.numpy(), y.numpy())
     alone = form.batch == "inputs alone" or roles.index is not None or roles.order == ("x", "x2")
     return replace(mixtures.read(shown, weighs=roles.lam or "", pairs=alone), samples=samples)
+
+
+def _gives_arrays(result: Any) -> bool:
+    held = [value for _, value in parts(result, "result")]
+    return any(isinstance(each, np.ndarray) and each.ndim > 1 for each in held) and not any(
+        isinstance(each, torch.Tensor) for each in held
+    )
 
 
 def _arrays(given: Mapping[str, Any]) -> dict[str, Any]:

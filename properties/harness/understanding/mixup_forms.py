@@ -100,6 +100,8 @@ class Roles:
     """For each of ``batch``: x, y, x2 or y2; xy or xy2 for a tuple of both; or "batch"."""
     applied: str = "1.0"
     """The probability that is passed."""
+    gates: Mapping[str, str] = field(default_factory=dict)
+    """For a probability of another technique that is the one with which it mixes at all."""
     guessed: Mapping[str, str] = field(default_factory=dict)
     """For what has to be given, and no rule knows."""
 
@@ -147,7 +149,7 @@ def arguments_of(callee: Callee, roles: Roles, mode: str) -> dict[str, str]:
         named[roles.mode] = '"mixup"'
     settings = configured(callee, MEANING)
     named |= {name: given for name, given in settings.items() if name in named}
-    more = ruled(callee) | settings | dict(roles.guessed)
+    more = ruled(callee) | settings | dict(roles.gates) | dict(roles.guessed)
     return named | {n: given for n, given in more.items() if n not in named and n not in roles.batch}
 
 

@@ -18,6 +18,7 @@ from lawful.properties.harness.understanding.filling import (
     left_alone,
 )
 from lawful.properties.harness.understanding.forms import ORDINARY_MODEL, executed, imports, parts
+from lawful.properties.harness.understanding.loaders import as_read, with_helper
 from lawful.properties.harness.understanding.names import ALPHA, PARTS, first
 from lawful.properties.harness.understanding.signature import Callee, required
 from lawful.properties.harness.understanding.trials import Trials
@@ -109,11 +110,12 @@ def _forms(callee: Callee) -> Iterator[Form]:
     given |= {n: each for n, each in (ruled | configured(callee, MEANING)).items() if n not in given}
     missing = [name for name in required(callee.called) if name not in given]
     for guessed in guesses(missing, callee.called):
+        known = as_read(callee, given | guessed)
         for reduced in (False, True):
-            yield Form(given | guessed, reduced)
+            yield Form(known, reduced)
             if not first(EPOCHS, callee.called):
                 index = first(EPOCH, callee.called)
-                yield Form(given | guessed | ({index: "epoch"} if index else {}), reduced, True)
+                yield Form(known | ({index: "epoch"} if index else {}), reduced, True)
 
 
 def plainly(callee: Callee) -> list[str]:
@@ -139,7 +141,7 @@ def _source(callee: Callee, form: Form, kept: str = "") -> str:
     if kept:
         lines.append(f"    {kept}.append({'results' if form.epoch_by_epoch else 'result'})")
     known = ", ".join(f"{name}={histories.get(name)}" for name in ("train_loss", "val_loss", "accuracy"))
-    return "\n".join([*lines, f"    return types.SimpleNamespace({known})"])
+    return with_helper("\n".join([*lines, f"    return types.SimpleNamespace({known})"]))
 
 
 def _called_once(callee: Callee, form: Form) -> str:
@@ -154,7 +156,7 @@ def _trial(callee: Callee, form: Form) -> Form:
     seen: list[Any] = []
     names = executed(_source(callee, form, "history"), callee)
     names["history"] = seen
-    partners = "mix_loader" in form.given.values()
+    partners = "mix_loader" in " ".join(form.given.values())
     features = {"mix_loader"} if partners else {"shuffle"}
     subject = understand(Training(callee.name, names["build"], features=frozenset(features)))
     assert isinstance(subject, Loop)
@@ -174,7 +176,7 @@ def _adapter(callee: Callee, form: Form) -> Training:
     return Training(
         callee.name,
         executed(text, callee)["build"],
-        features=frozenset({"mix_loader"} if "mix_loader" in form.given.values() else {"shuffle"}),
+        features=frozenset({"mix_loader"} if "mix_loader" in " ".join(form.given.values()) else {"shuffle"}),
         imports=imports(callee, text),
         called_as="build({model}, {optimizer}, {loss_fn}, {train_loader}, {val_loader}, "
         "mix_loader={mix_loader}, alpha={alpha}, epochs=1)",
