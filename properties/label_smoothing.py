@@ -1081,10 +1081,15 @@ def refuses_when_built(loss: Loss) -> None:
     source="the same fault in labels: Megvii-BaseDetection/YOLOX pull 275",
     severity="wrong",
 )
-@draws(batch=batches(), epsilon=epsilons())
-def inputs_not_modified(loss: Loss, batch: Batch, epsilon: float) -> None:
+@draws(batch=batches(), epsilon=epsilons(), soft=one_of(False, True))
+def inputs_not_modified(loss: Loss, batch: Batch, epsilon: float, soft: bool) -> None:
     epsilon = loss.allowed(epsilon, batch.num_classes)
     features: dict[str, Any] = {}
+    if soft and "soft_targets" in loss.features:
+        rows = (0.75 * np.eye(batch.num_classes)[batch.target] + 0.25 / batch.num_classes).tolist()
+        answer = loss(batch.logits, rows, epsilon, look_after=True)
+        loss.same("logits after the call", answer.after["logits"], loss.rounded(batch.logits))
+        loss.same("target after the call", answer.after["target"], loss.rounded(rows))
     if "weight" in loss.features:
         features["weight"] = [1.0 + k for k in range(batch.num_classes)]
     if "ignore_index" in loss.features:

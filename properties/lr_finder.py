@@ -25,6 +25,7 @@ from lawful.properties.strategies import (
     one_of,
     rates,
     rising_losses,
+    steady_losses,
     valleys,
 )
 from lawful.properties.subjects.failures import LawBroken, Raised, Unasked
@@ -66,7 +67,12 @@ def _of_so_many_batches(finder: Finder, steps: int, batches: int) -> Sweep:
 
 
 def _finished(finder: Finder, answer: Sweep, n: int) -> None:
-    finder.same("number of steps", answer.see("len(used)"), n)
+    try:
+        finder.same("number of steps", answer.see("len(used)"), n)
+    except LawBroken as broken:
+        if abs(answer.steps - n) == 1:
+            broken.slight = "one step more or less makes no other curve"
+        raise
 
 
 @finder_law(
@@ -350,13 +356,13 @@ def explosion_is_recorded(finder: Finder, calm: int) -> None:
 
 
 @finder_law(
-    "no stop while L_i <= best + (f - 1)|best|: flat and falling losses run to the end",
+    "no stop while L_i <= 1.5 best: flat and falling losses run to the end",
     why="A test that stops without reason measures nothing of the rates beyond.",
     source=_SMITH,
     sees=("losses",),
     severity="wrong",
 )
-@draws(losses=calm_losses())
+@draws(losses=steady_losses())
 def does_not_stop_early(finder: Finder, losses: list[float]) -> None:
     answer = finder(losses)
     finder.at_least("number of steps", answer.see("len(used)"), len(losses))

@@ -112,7 +112,9 @@ def matters(technique: str, precision: str, asked: Iterable[Asked], broken: Base
 
 
 def material(broken: BaseException, precision: str = "float32", by_entry: bool = False) -> bool:
-    """Whether the error is more than ``MATERIAL`` of the quantity; true of what is either so or not."""
+    """Whether the error is more than ``MATERIAL`` of the quantity; or is so or not, and not slight."""
+    if isinstance(broken, LawBroken) and broken.slight:
+        return False
     if not isinstance(broken, LawBroken) or broken.relation not in _OFF:
         return True
     try:

@@ -291,6 +291,19 @@ def calm_losses() -> Drawn:
     return Drawn(wander, edges)
 
 
+def steady_losses() -> Drawn:
+    """Scripts that nobody takes for a divergence: none is above 1.5 times the best one."""
+    wander = st.lists(st.integers(8, 12).map(lambda i: i / 8), min_size=6, max_size=22)
+    edges = (
+        [1.0] * 6,
+        [2.0 - i / 8 for i in range(8)],
+        [1.0 + abs(i - 6) / 12 for i in range(12)],
+        [1.0] * 21,
+        [1.0 + (i % 3) / 8 for i in range(44)],
+    )
+    return Drawn(wander, edges)
+
+
 def rising_losses() -> Drawn:
     """Scripts that never fall, and do not diverge."""
     rising = st.lists(st.integers(8, 24).map(lambda i: i / 8), min_size=6, max_size=22).map(sorted)

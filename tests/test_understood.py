@@ -17,7 +17,7 @@ from lawful.properties.subjects.failures import NotUnderstood
 from lawful.properties.subjects.subject import silence
 
 from .asked import check_on_cpu as check
-from .miniatures import forms_losses, forms_mixups, narrow_losses
+from .miniatures import choices, forms_losses, forms_mixups, narrow_losses
 from .miniatures.forms import _run as forms_run
 
 twin.why_absent()
@@ -402,3 +402,32 @@ def test_the_callees_module_is_as_it_was_after_a_finder_took_its_globals():
     }
     assert vars(forms).keys() == before.keys()
     assert "forms" in sys.modules[forms.__name__].__name__
+
+
+def test_a_mixture_of_two_that_are_drawn_is_told_and_not_judged():
+    with pytest.raises(NotUnderstood, match="it draws both samples of a mixture"):
+        understood(forms_mixups.mixup_of_two_drawn)
+
+
+@pytest.mark.parametrize("name", choices.CHOICES)
+def test_a_choice_is_not_accused(name):
+    report = check(getattr(choices, name), only=[choices.CHOICES[name]], profile="quick")
+    assert "wrong" not in {finding.severity for finding in report.findings()}
+    assert any(row.property == choices.CHOICES[name] for row in report.results)
+
+
+def test_what_mixes_seldom_at_one_alpha_mixes_all_the_same():
+    report = check(forms_mixups.seldom_for_large_alpha, only=["lambda_varies", "seeds_differ"])
+    assert report.findings() == []
+
+
+def test_a_logger_that_is_not_installed_is_not_needed(tmp_path):
+    (tmp_path / "losses.py").write_text(
+        "from nowhere_to_be_had import logger\n"
+        "import torch.nn.functional as F\n"
+        "def smooth(logits, target, smoothing=0.1):\n"
+        "    logger.info('called')\n"
+        "    return F.cross_entropy(logits, target, label_smoothing=smoothing)\n"
+    )
+    report = check(f"{tmp_path / 'losses.py'}:smooth", only=["matches_reference"])
+    assert {row.verdict for row in report.results} == {"holds"}

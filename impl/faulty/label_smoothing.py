@@ -626,6 +626,22 @@ class TargetChangedInPlace(Right):
         return result
 
 
+@fault(
+    "X93",
+    "soft and one-hot targets are smoothed in place",
+    "LuoJiaji/keras_demo, label_smoothing.py: labels *= (1 - factor)",
+    "inputs_not_modified",
+    change="Make new rows, (1 - e) * target + e / K, and leave the caller's alone.",
+)
+class SoftTargetsChangedInPlace(Right):
+    def smoothed(self, onehot: Tensor, num_classes: int) -> Tensor:
+        if onehot.requires_grad:
+            return super().smoothed(onehot, num_classes)
+        onehot *= 1 - self.epsilon
+        onehot += self.epsilon / num_classes
+        return onehot
+
+
 @fault("X11", "the largest logit is subtracted in place", _PLAUSIBLE, "inputs_not_modified")
 class LogitsChangedInPlace(Right):
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:

@@ -221,6 +221,8 @@ class LawTest:
     def _still(self, case: Case, error: BaseException) -> str:
         """What is right all the same, where no example is both ordinary and far off."""
         ordinary = ORDINARY[self.law.technique]
+        if isinstance(error, LawBroken) and error.slight:
+            return error.slight
         if material(error, case.subject.precision, ordinary.by_entry):
             return f"it holds on ordinary input: {ordinary.words}"
         return f"right to 3 digits on ordinary input: {ordinary.words}"

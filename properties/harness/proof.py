@@ -136,6 +136,8 @@ def serve() -> None:
             program, folder = pickle.load(asked)
         except EOFError:
             return
+        if "torch.optim" in program:  # what a first step imports takes longer than most programs
+            torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1).step()
         pickle.dump(run_apart(program, folder), answered)
         answered.flush()
 

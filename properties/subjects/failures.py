@@ -60,6 +60,8 @@ class LawBroken(AssertionError):
 
     at: tuple[int, ...] | None = None
     """The place of that entry."""
+    slight: str = ""
+    """Why it is by its nature less than a wrong result, where it is."""
     ratio: float | None = None
     """error/bound of that entry, where a bound was asked."""
 

@@ -166,7 +166,7 @@ def _steps(read: Read) -> None:
             f"{number} than n",
             f"takes {number} than it is asked for: {counts[0]} of {wanted[0]}. Step the optimizer once for "
             "each rate of the schedule.",
-            every | {"schedule_hits_both_ends"},
+            (every if gap < 0 else laws("takes_the_steps_asked")) | {"schedule_hits_both_ends"},
             known,
         )
         return

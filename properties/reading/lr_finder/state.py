@@ -84,14 +84,14 @@ def batches(read: Read) -> None:
         notes.parts["batches"] = "one round"
         longer = finder([1.0] * n, batches=n + 4).steps
         read.notes.say(
-            "as many steps as batches" if longer > n else "one round of the loader",
+            "as many steps as batches" if longer >= n + 4 else "one round of the loader",
             "takes as many steps as the loader has batches, whatever num_iter is. Go round the loader until "
             "there were n."
-            if longer > n
+            if longer >= n + 4
             else f"ends with the loader: 3 batches give 3 steps of the {n} that were asked for. Start it "
             "again where it ends.",
             laws("short_loader_is_cycled", "takes_the_steps_asked") | {"rejects_bad_range"},
-            "NB28" if longer > n else "R11",
+            "NB28" if longer >= n + 4 else "R11",
         )
 
 

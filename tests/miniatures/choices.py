@@ -1,0 +1,77 @@
+"""Right code whose author made a choice that a law once took for a fault: seen in public code."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .forms import _run
+
+
+class MatrixForOtherWords(torch.nn.Module):
+    """It knows two words for a reduction; what is left of another word is no promise."""
+
+    def __init__(self, epsilon=0.1, reduction="mean"):
+        super().__init__()
+        self.epsilon, self.reduction = epsilon, reduction
+
+    def forward(self, logits, target):
+        q = F.one_hot(target, logits.shape[1]) * (1 - self.epsilon) + self.epsilon / logits.shape[1]
+        losses = -q * logits.log_softmax(1)
+        if self.reduction == "mean":
+            return losses.sum(1).mean()
+        if self.reduction == "sum":
+            losses = losses.sum()
+        return losses
+
+
+def smooth_one_hot(labels, classes, smoothing=0.0):
+    """It takes one-hot rows, and says nothing of soft ones."""
+    rows = torch.full((len(labels), classes), smoothing / (classes - 1), dtype=labels.dtype)
+    return rows.scatter_(1, torch.argmax(labels, 1, keepdim=True), 1 - smoothing)
+
+
+def stops_at_twice_the_first(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """Doubled is diverged, by its own measure."""
+    first, rates, losses = None, [], []
+    batches = iter(loader)
+    for i in range(num_iter):
+        for group in optimizer.param_groups:
+            group["lr"] = start_lr * (end_lr / start_lr) ** (i / (num_iter - 1))
+        try:
+            x, y = next(batches)
+        except StopIteration:
+            batches = iter(loader)
+            x, y = next(batches)
+        model.train()
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        first = loss.item() if first is None else first
+        if not loss.item() <= 2 * first:
+            break
+        rates.append(optimizer.param_groups[0]["lr"])
+        losses.append(loss.item())
+        loss.backward()
+        optimizer.step()
+    return rates, losses
+
+
+def both_ends_of_every_interval(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """n intervals have n + 1 ends, and a step is taken at each."""
+    return _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter + 1)
+
+
+def in_its_own_tensor(x, y, alpha=1.0):
+    """In place on the inputs alone, and given back: as timm's is."""
+    lam, index = float(np.random.beta(alpha, alpha)), torch.randperm(len(x))
+    x.copy_(lam * x + (1 - lam) * x[index])
+    return x, y, y[index], lam
+
+
+CHOICES = {
+    "MatrixForOtherWords": "reductions_agree",
+    "smooth_one_hot": "soft_target_agrees_with_hard",
+    "stops_at_twice_the_first": "does_not_stop_early",
+    "both_ends_of_every_interval": "takes_the_steps_asked",
+    "in_its_own_tensor": "inputs_not_modified",
+}
+"""And the law."""
