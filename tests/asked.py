@@ -31,6 +31,14 @@ def needs(library):
     return pytest.mark.skipif(missing, reason=f"{library} is not installed")
 
 
+def part_of(values, nth):
+    """Every ``nth`` value in ``make test``, the others in ``make deep``: the names of a parametrized test."""
+    return [
+        pytest.param(value, marks=[] if number % nth == 0 else [pytest.mark.deep])
+        for number, value in enumerate(values)
+    ]
+
+
 def ask(subject, *, only=None, dtypes=None, seed=0, profile=QUICK, device="cpu"):
     """Results by case id."""
     tests = {}

@@ -120,6 +120,7 @@ def test_right_passes_wrong_fails_and_the_run_says_how_much_it_asked(suite):
     assert {json.loads(value)["verdict"] for value in values} == {"holds", "broken", "unsupported"}
 
 
+@pytest.mark.deep
 def test_each_case_is_a_hypothesis_test_to_pytest(suite):
     done = suite(
         "-m", "hypothesis", "-k", "TestRight and shift_invariant", "-q", "--hypothesis-show-statistics"
@@ -134,6 +135,7 @@ def test_a_run_that_asked_nothing_fails(suite):
     assert "lawful: 2 tests: 2 not offered" in done.stdout
 
 
+@pytest.mark.deep
 def test_failed_cases_are_asked_again_with_last_failed(suite):
     options = ["-k", "TestWrong", "-q", "-p", "cacheprovider"]
     assert "2 failed" in suite(*options).stdout

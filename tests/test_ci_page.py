@@ -22,6 +22,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.deep
 def test_every_command_of_the_page_does_what_it_says(site, tmp_path):  # noqa: F811
     env = {**os.environ, "PYTHONPATH": str(site), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     env["PATH"] = os.pathsep.join([str(site / "bin"), str(Path(sys.executable).parent), env["PATH"]])

@@ -11,7 +11,8 @@ from lawful.properties import probes
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.mixup import allowed_distance, distance
 
-from .asked import ask
+from .asked import ask, check_on_cpu
+from .miniatures import people
 
 
 def _draws():
@@ -105,3 +106,16 @@ def test_the_right_law_stays_well_within(alpha, folded):
 def test_the_limit_is_the_inequality_solved_for_t():
     t = allowed_distance(1000)
     assert 2 * np.exp(-2 * 1000 * t**2) == pytest.approx(1e-13)
+
+
+def test_no_figure_of_what_is_asked_is_written_or_left_open(tmp_path, monkeypatch):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    monkeypatch.chdir(tmp_path)
+    report = check_on_cpu(people.saves_its_curve, only=["schedule_is_geometric", "restores_model"])
+    assert {row.verdict for row in report.results} == {"holds"}
+    assert list(tmp_path.iterdir()) == []
+    assert pyplot.get_fignums() == []
+    pyplot.figure()
+    pyplot.savefig("ours.png")
+    assert [file.name for file in tmp_path.iterdir()] == ["ours.png"]
+    pyplot.close("all")

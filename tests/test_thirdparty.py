@@ -93,7 +93,15 @@ SHIPPED = [
 ]
 
 
-@pytest.fixture(scope="module", params=SHIPPED, ids="-".join)
+DEAR = {("fastai", "lr_finder"), ("lightning", "lr_finder"), ("keras", "mixup"), ("timm", "mixup")}
+"""Asked by ``make matrix`` and ``make deep``."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(each, marks=[pytest.mark.deep] if each in DEAR else []) for each in SHIPPED],
+    ids="-".join,
+)
 def report(request):
     library, technique = request.param
     if not all(adapter.installed() for adapter in thirdparty.adapters(library)):
