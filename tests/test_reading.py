@@ -61,7 +61,10 @@ NONE = {
 }
 """Of which too little is seen: which of three random states is changed; what only a compiler does; a sum that
 is a few roundings off as those of two others are."""
-SAID = {("label_smoothing", "X12"): "gives other losses for the same batch"}
+SAID = {
+    ("label_smoothing", "X12"): "gives other losses for the same batch",
+    ("lr_finder", "R18"): "state_dict() itself holds the same tensors",
+}
 """Those that a reading says without their name."""
 
 

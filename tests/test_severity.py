@@ -94,7 +94,7 @@ ORDINARY = {
     "no_zero_grad",
     "loader_once",
     "next_rate_recorded",
-} - {"images_only", "squeezed", "float32_lambda", "any_alpha"}
+} - {"images_only", "squeezed", "float32_lambda", "any_alpha", "in_place"}
 WRONG = [
     (module, name)
     for module in (wrong, wrong_mixups, wrong_lr_finders)

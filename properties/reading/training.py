@@ -370,7 +370,11 @@ def _numbers(read: Read) -> None:
         parts = [hits[a:b].mean() for a, b in itertools.pairwise(ends)]
         if abs(np.mean(parts) - hits.mean()) > 1e-3 and parts[-1] != hits.mean():
             break
-    every = laws("accuracy_is_exact")
+    every = {
+        "validation loss": laws("validation_loss_is_sample_weighted"),
+        "accuracy": laws("accuracy_is_exact"),
+    }
+    alone = run.trained.train_loss is None
     for name, kept, each in (
         ("validation loss", run.trained.val_loss, losses),
         ("accuracy", run.trained.accuracy, hits),
@@ -390,17 +394,18 @@ def _numbers(read: Read) -> None:
         if kind == "mean over samples":
             continue
         if kind is not None:
-            known = {"validation loss": "XT03", "accuracy": "XT01"}[name] if "batches" in kind else None
+            faults = {"validation loss": "XT18" if alone else "XT03", "accuracy": "XT01"}
+            known = faults[name] if "batches" in kind else None
             text = (
                 f"calls the {kind} the {name}: a last, smaller batch weighs too much. Add over samples, and "
                 "divide by their number."
             )
-            read.notes.say(f"{name}: the {kind}", text, every | {"evaluation_changes_nothing"}, known)
+            read.notes.say(f"{name}: the {kind}", text, every[name] | {"evaluation_changes_nothing"}, known)
             continue
         right = kinds["mean over samples"]
         known = "XT08" if name == "validation loss" and round(value / right, 6) == 1.0001 else None
         text = f"gives {value:.6g} as the {name} where the mean over samples is {right:.6g}."
-        read.notes.say(f"another {name}", text, every, known, vague=known is None)
+        read.notes.say(f"another {name}", text, every[name], known, vague=known is None)
 
 
 def _modes(read: Read) -> None:

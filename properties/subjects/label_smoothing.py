@@ -440,10 +440,12 @@ class Loss(Subject):
         fallen = [word for word in words if np.array_equal(found[word], found[_UNKNOWN])]
         if len(fallen) == len(words):
             return words
-        shape = found[_UNKNOWN].shape
-        meant = "none" if shape == (len(_PROBE_TARGET),) else "mean" if "mean" in fallen else "sum"
-        # what is left over of an unknown word is no reduction: a number for each class of each sample, say
-        meant = "" if len(shape) > 1 else meant
+        by_sample = found[_UNKNOWN].shape[:1] == (len(_PROBE_TARGET),)
+        meant = "none" if by_sample else "mean" if "mean" in fallen else "sum"
+        if found[_UNKNOWN].size > len(
+            _PROBE_TARGET
+        ):  # a number for each class of each sample is no reduction
+            meant = ""
         return [word for word in words if word not in fallen or word == meant]
 
     def _takes(self, epsilon: float, num_classes: int) -> bool:

@@ -127,8 +127,8 @@ def left(read: Read) -> None:
         read.notes.say(
             "",
             "leaves weights and optimizer as the sweep left them: training starts from weights that the "
-            "highest rate has ruined. Keep a copy of model.state_dict() and optimizer.state_dict(), and "
-            "load both in the end.",
+            "highest rate has ruined. Keep copy.deepcopy() of model.state_dict() and of "
+            "optimizer.state_dict(), and load both in the end: state_dict() itself holds the same tensors.",
             every,
             "NB22" if state - {"requires_grad"} <= set(changed) and "random" in changed else None,
         )
