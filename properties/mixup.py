@@ -128,7 +128,11 @@ def rows_are_convex_combinations(mix: Mix, size: int, alpha: float, seed: int) -
     source=f"{_ZHANG}, equation 1",
     dtypes=FLOATS,
     severity="wrong",
-    rests_on=("rows_are_convex_combinations", "seeded_runs_repeat"),
+    rests_on=(
+        "rows_are_convex_combinations",
+        "inputs_and_targets_share_lambda_and_partner",
+        "seeded_runs_repeat",
+    ),
 )
 @draws(batch=samples(), alpha=alphas(), seed=seeds())
 def matches_reference(mix: Mix, batch: Samples, alpha: float, seed: int) -> None:
@@ -248,7 +252,12 @@ def partners_are_a_permutation(mix: Mix, size: int, alpha: float, seed: int) -> 
     dtypes=SINGLE,
     most_examples=1,
     severity="wrong",
-    rests_on=("lambda_varies", "lambda_follows_beta", "seeded_runs_repeat"),
+    rests_on=(
+        "lambda_varies",
+        "lambda_follows_beta",
+        "inputs_and_targets_share_lambda_and_partner",
+        "seeded_runs_repeat",
+    ),
 )
 @draws(alpha=one_of(1.0), seed=stream_seeds())
 def lambdas_are_independent(mix: Mix, alpha: float, seed: int) -> None:

@@ -400,14 +400,12 @@ INSTALLED = {
             "suggestion_precedes_minimum",
             "suggestion_survives_nan",
             "suggestion_survives_noise",
-            "validation_loss_is_of_the_whole_set",
         },
     ),
     "transformers.trainer_pt_utils:LabelSmoother": ("transformers.label_smoothing", set()),
     "keras.losses:CategoricalCrossentropy": ("keras.label_smoothing", set()),
 }
-"""By target: the shipped adapter, and what it is asked beside: nobody infers a suggestion from a plot, or
-that an option takes a second loader."""
+"""By target: the shipped adapter, and what it is asked beside: nobody infers a suggestion from a plot."""
 DECLARED = {"arguments_are_as_documented", "rejects_undocumented_values", "plot_shows_the_fall"}
 """What is asked where an adapter says what a documentation says, or how to draw."""
 

@@ -63,7 +63,7 @@ MEANING = {
     r"epoch": "1",
 }
 """Of a configuration's names."""
-OPTIONS = {"divergence": ("divergence",), "smoothing": ("smoothing",)}
+OPTIONS = {name: (name,) for name in ("divergence", "smoothing", "val_loader")}
 
 ADAPTER = """\
     from lawful.impl import contracts
@@ -148,7 +148,9 @@ def _roles(callee: Callee) -> tuple[Callee, Roles]:
     if found["optimizer"] is None and not first(CLASSES_OF, everything):
         found["optimizer"] = like("optim", everything, lambda name: name in found.values())
     if found["loader"] is None:
-        found["loader"] = next((n for n in everything if re.search("loader|_dl$|batches", n.lower())), None)
+        found["loader"] = next(
+            (n for n in everything if re.search("loader|_(dl|ld)$|batches", n.lower())), None
+        )
     span = {part: first(names, everything) for part, names in RANGE.items()}
     free = {n: p for n, p in everything.items() if n not in found.values() and n not in span.values()}
     span |= {p: like(pattern, free, lambda _: False) for p, pattern in RANGE_LIKE.items() if span[p] is None}

@@ -91,6 +91,10 @@ def infer(callee: Callee) -> Subject:
     if not found and NOTHING_MIXED in trials.said:
         found = _with_another_gate(callee, trials) or _turned_round(callee, trials)
     if not found:
+        if other := another_technique(callee.name, "mixup"):
+            raise AnotherTechnique(
+                f"no call of it is a mixup, and it is named after another technique: {other}"
+            )
         if NOTHING_MIXED in trials.said:
             raise NotUnderstood(NOTHING_MIXED)
         raise trials.none_fits(
