@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -37,7 +38,20 @@ TARGETS = {
 }
 """Thirty, of the tests' right and wrong code, of ours, of the notebook and of the catalogue of faults."""
 WAYS = ("check", "check()", "scan", "pytest", "replay")
-Findings = frozenset[str]
+Findings = dict[str, set[str]]
+"""By the name of an implementation."""
+IN_PYTHON = """
+import sys
+from pathlib import Path
+from lawful.properties import check
+for number, target in enumerate(sys.argv[1:]):
+    check(target, profile="quick").write_json(Path(f"python{number}.json"))
+"""
+IN_PYTEST = """
+from lawful.properties import conformance
+for number, target in enumerate({targets!r}):
+    globals()[f"Test{{number}}"] = conformance(target, profile="quick", fail_on="guard")
+"""
 
 
 def run(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -50,67 +64,68 @@ def lawful(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def of_report(told: dict) -> Findings:
     """The findings of a JSON report."""
-    return frozenset(
-        f"{each['severity']} {each['property']}"
-        for implementation in told["implementations"]
-        for each in implementation["findings"]
-        if each["verdict"] == "broken"
-    )
+    return {
+        each["name"].rpartition(":")[2]: {
+            f"{finding['severity']} {finding['property']}"
+            for finding in each["findings"]
+            if finding["verdict"] == "broken"
+        }
+        for each in told["implementations"]
+    }
 
 
-def by_check(target: str, folder: Path) -> Findings:
-    done = lawful("check", target, "--json", "report.json", "-q", "--profile", "quick", folder=folder)
+def by_check(targets: list[str], folder: Path) -> Findings:
+    done = lawful("check", *targets, "--json", "report.json", "-q", "--profile", "quick", folder=folder)
     if done.returncode not in (0, 1):
-        raise SystemExit(f"{target}: {done.stdout}{done.stderr}")
+        raise SystemExit(done.stdout + done.stderr)
     return of_report(json.loads((folder / "report.json").read_text()))
 
 
-def by_python(target: str, folder: Path) -> Findings:
-    program = (
-        "from pathlib import Path\nfrom lawful.properties import check\n"
-        f"check({target!r}, profile='quick').write_json(Path('python.json'))\n"
-    )
-    done = run(sys.executable, "-c", program, folder=folder)
+def by_python(targets: list[str], folder: Path) -> Findings:
+    done = run(sys.executable, "-c", IN_PYTHON, *targets, folder=folder)
     if done.returncode:
-        raise SystemExit(f"{target}: {done.stderr}")
-    return of_report(json.loads((folder / "python.json").read_text()))
+        raise SystemExit(done.stderr)
+    told = (json.loads((folder / f"python{number}.json").read_text()) for number in range(len(targets)))
+    return {name: found for each in told for name, found in of_report(each).items()}
 
 
-def by_scan(file: str, names: list[str], folder: Path) -> dict[str, Findings]:
-    """Of each of these names of a file, where scan takes it for a candidate."""
+def by_scan(targets: list[str], folder: Path) -> Findings:
+    """Of those that scan takes for candidates."""
     from lawful.properties.harness.scan import Scan, found_in, scan
 
-    chosen = [each for each in found_in([Path(file)])[0] if each.name in names]
-    told = Scan(chosen, scan(chosen, profile="quick"))
-    found = {}
-    for each, row in zip(chosen, told.rows, strict=True):
-        implementation = row.get("implementation")
-        if implementation is None:
-            raise SystemExit(f"{each.name}: {row}")
-        found[each.name] = of_report({"implementations": [implementation]})
-    return found
+    files = dict.fromkeys(Path(target.rpartition(":")[0]) for target in targets)
+    chosen = [each for each in found_in(files)[0] if f"{each.path}:{each.name}" in targets]
+    told = Scan(chosen, scan(chosen, profile="quick", seconds=600))
+    return of_report(told.to_json("", "quick", 0))
 
 
-def by_pytest(target: str, folder: Path) -> Findings:
-    (folder / "test_it.py").write_text(
-        "from lawful.properties import conformance\n"
-        f"TestIt = conformance({target!r}, profile='quick', fail_on='guard')\n"
-    )
+def by_pytest(targets: list[str], folder: Path) -> Findings:
+    (folder / "test_it.py").write_text(IN_PYTEST.format(targets=targets))
     lines = folder / "lines.jsonl"
-    lines.unlink(missing_ok=True)
     options = ("-q", "-n", "2", "-p", "no:cacheprovider", "--lawful-results", str(lines))
     done = run(sys.executable, "-m", "pytest", *options, "test_it.py", folder=folder)
     rows = {row["id"]: row for row in map(json.loads, lines.read_text().splitlines())}
-    failed = [line.partition("::test_")[2] for line in done.stdout.splitlines() if line.startswith("FAILED")]
-    found = (row for id, row in rows.items() if any(f"test_{each}".startswith(id) for each in failed))
-    return frozenset(f"{row['severity']} {row['property']}" for row in found)
+    found: Findings = {row["implementation"]: set() for row in rows.values()}
+    for line in done.stdout.splitlines():
+        if line.startswith("FAILED"):
+            row = rows[line.split("::")[2].split(" - ")[0]]
+            found[row["implementation"]].add(f"{row['severity']} {row['property']}")
+    return found
 
 
 def by_replay(asked: Findings, folder: Path) -> Findings:
     """Those of the findings whose example breaks again."""
-    told = lawful("replay", "report.json", folder=folder).stdout.splitlines()
-    again = {line.split()[2] for line in told if line[:4].strip().isdigit() and line.split()[1] == "fail"}
-    return frozenset(each for each in asked if each.split()[1] in again)
+    report = json.loads((folder / "report.json").read_text())
+    rows = [
+        (each["name"], row["property"])
+        for each in report["implementations"]
+        for row in each["results"]
+        if row["verdict"] == "broken" and row["counterexample"] is not None
+    ]
+    told = [line.split() for line in lawful("replay", "report.json", folder=folder).stdout.splitlines()]
+    verdicts = [words[1] for words in told if len(words) > 2 and words[0].isdigit()]
+    again = {row for row, verdict in zip(rows, verdicts, strict=True) if verdict == "fail"}
+    return {n: {each for each in found if (n, each.split()[1]) in again} for n, found in asked.items()}
 
 
 def main() -> None:
@@ -121,31 +136,26 @@ def main() -> None:
     chosen = parser.parse_args().target or [
         f"{file}:{name}" for file, names in TARGETS.items() for name in names.split()
     ]
+    targets = [f"{(ROOT / each.rpartition(':')[0]).resolve()}:{each.rpartition(':')[2]}" for each in chosen]
+    found: dict[str, Findings] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for way, ask in zip(WAYS, (by_check, by_python, by_scan, by_pytest, by_replay), strict=True):
+            begun = time.perf_counter()
+            found[way] = by_replay(found["check"], folder) if ask is by_replay else ask(targets, folder)
+            print(f"{way}: {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
     differ = 0
     for target in chosen:
-        file, _, name = target.rpartition(":")
-        path = str((ROOT / file).resolve())
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            asked = by_check(f"{path}:{name}", folder)
-            found = {
-                "check": asked,
-                "check()": by_python(f"{path}:{name}", folder),
-                "scan": by_scan(path, [name], folder).get(name),
-                "pytest": by_pytest(f"{path}:{name}", folder),
-                "replay": by_replay(asked, folder),
-            }
-        same = all(each == asked for each in found.values() if each is not None)
+        name = target.rpartition(":")[2]
+        said = {way: each[name] for way, each in found.items() if name in each}
+        same = all(each == said["check"] for each in said.values())
         differ += not same
-        findings = ", ".join(sorted(asked)) or "nothing"
-        print(f"{'same' if same else 'DIFFER':6}  {target}: {findings}", flush=True)
-        if found["scan"] is None:
-            print("        no candidate of scan")
+        missing = "" if "scan" in said else "   (no candidate of scan)"
+        findings = ", ".join(sorted(said["check"])) or "nothing"
+        print(f"{'same' if same else 'DIFFER':6}  {target}: {findings}{missing}")
         if not same:
-            for way in WAYS:
-                each = found[way]
-                if each is not None and each != asked:
-                    print(f"        {way}: {', '.join(sorted(each)) or 'nothing'}")
+            for way, each in said.items():
+                print(f"        {way}: {', '.join(sorted(each)) or 'nothing'}")
     print(f"{len(chosen) - differ} of {len(chosen)} targets: the same findings by {', '.join(WAYS)}")
     raise SystemExit(differ > 0)
 
