@@ -122,8 +122,8 @@ def by_replay(asked: Findings, folder: Path) -> Findings:
         for row in each["results"]
         if row["verdict"] == "broken" and row["counterexample"] is not None
     ]
-    told = [line.split() for line in lawful("replay", "report.json", folder=folder).stdout.splitlines()]
-    verdicts = [words[1] for words in told if len(words) > 2 and words[0].isdigit()]
+    told = lawful("replay", "report.json", folder=folder).stdout.splitlines()
+    verdicts = [line.split()[1] for line in told if line[:4].strip().isdigit()]
     again = {row for row, verdict in zip(rows, verdicts, strict=True) if verdict == "fail"}
     return {n: {each for each in found if (n, each.split()[1]) in again} for n, found in asked.items()}
 
