@@ -63,6 +63,7 @@ NONE = {
 is a few roundings off as those of two others are."""
 SAID = {
     ("label_smoothing", "X12"): "gives other losses for the same batch",
+    ("mixup", "XM82"): "writes the mixture into the caller's inputs",
     ("lr_finder", "R18"): "state_dict() itself holds the same tensors",
 }
 """Those that a reading says without their name."""

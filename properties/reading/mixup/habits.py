@@ -95,7 +95,7 @@ def leaves(read: Read, names: frozenset[str]) -> None:
             "writes the mixture into the caller's inputs. They are needed again, as for a second view or a "
             "metric: return a new tensor, or document that it works in place.",
             every,
-            "XM13",
+            "XM13" if read.mix.conventions.get("applied") == "always" else None,
         )
     if not np.array_equal(after["target"], np.arange(size)):
         over.append("target")
