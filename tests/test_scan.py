@@ -104,7 +104,8 @@ def watch(event, arguments):
     elif event == "import" and str(arguments[1] or "").startswith(folder):
         seen.append(f"imported {arguments[1]}")
     elif event in ("subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system"):
-        seen.append(event)
+        if "ldconfig" not in str(arguments):  # PyTorch for CUDA looks for libdl so when it is imported
+            seen.append(event)
     elif event == "socket.connect":  # to the server from which children are forked
         seen.append(event)
     elif event == "open" and arguments[0] == marker:

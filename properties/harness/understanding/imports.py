@@ -41,15 +41,17 @@ class Imports:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         path, before = self._outside.pop()
-        self.path = [folder for folder in sys.path if folder not in path]
-        for name, module in list(sys.modules.items()):
-            if before.get(name) is not module and _is_a_targets(name, module):
-                self.modules[name] = module
-                if name in before:
-                    sys.modules[name] = before[name]
-                else:
-                    del sys.modules[name]
-        sys.path[:] = path
+        try:
+            self.path = [folder for folder in sys.path if folder not in path]
+            for name, module in list(sys.modules.items()):
+                if before.get(name) is not module and _is_a_targets(name, module):
+                    self.modules[name] = module
+                    if name in before:
+                        sys.modules[name] = before[name]
+                    else:
+                        del sys.modules[name]
+        finally:  # a limit of time may end this, too
+            sys.path[:] = path
 
 
 def _is_a_targets(name: str, module: object) -> bool:
