@@ -120,11 +120,11 @@ def by_replay(asked: Findings, folder: Path) -> Findings:
         (each["name"], row["property"])
         for each in report["implementations"]
         for row in each["results"]
-        if row["verdict"] == "broken" and row["counterexample"] is not None
+        if row["counterexample"] is not None
     ]
     told = lawful("replay", "report.json", folder=folder).stdout.splitlines()
-    verdicts = [line.split()[1] for line in told if line[:4].strip().isdigit()]
-    again = {row for row, verdict in zip(rows, verdicts, strict=True) if verdict == "fail"}
+    numbered = [line.split() for line in told if line[:4].strip().isdigit()]
+    again = {rows[int(number) - 1] for number, verdict, *_ in numbered if verdict == "fail"}
     return {n: {each for each in found if (n, each.split()[1]) in again} for n, found in asked.items()}
 
 
