@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from lawful.impl import native
 from lawful.impl.contracts import Argument, LabelSmoothing, Mixup
 from lawful.impl.native import options
+from lawful.properties import twin
 from lawful.properties.harness.profiles import PROFILES
 from lawful.properties.registry import find_law
 from lawful.properties.subjects import understand
@@ -77,6 +78,15 @@ def test_nothing_breaks_under_any_seed(good, seed):
     results = ask(good, seed=seed, profile=replace(SEEDED, examples=examples))
     assert [row for row in results.values() if row.verdict not in ("holds", "unsupported")] == []
     assert len(results) == CASES[good.technique]
+
+
+@pytest.mark.deep
+def test_nothing_breaks_on_the_twin(good):
+    if why := twin.why_absent():
+        pytest.skip(why)
+    results = ask(good, device="twin", dtypes=["float32"], profile=PROFILES[LIGHT])
+    assert [row for row in results.values() if row.verdict not in ("holds", "unsupported")] == []
+    assert any(row.verdict == "holds" for row in results.values())
 
 
 _NOT_ASKED = ("a law only where", "not asked in the quick profile")

@@ -288,3 +288,9 @@ def test_what_asks_nothing_of_it_makes_none():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_generator_of_the_twin_is_passed_and_all_is_drawn_from_it():
+    (mix,) = (each for each in native.adapters() if (each.name, each.technique) == ("native", "mixup"))
+    report = check(mix, device="twin", only=["everything_is_drawn_from_its_generator"])
+    assert {row.verdict for row in report.results} == {"holds"}

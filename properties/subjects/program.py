@@ -73,6 +73,8 @@ class Call:
         """``tools``: functions and classes of ours that lines may use, by their names."""
         self.tools, self.device = tools, device
         self.names: dict[str, Any] = {"torch": torch, "numpy": np, "device": device, **tools}
+        if device == twin.NAME:  # as a program imports it there
+            self.names["twin"] = twin
         self._shown: list[str | Callable[[], list[str]]] = []
         self._raised: set[int] = set()
         """Lines that raised."""
