@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lawful.properties import check
+from lawful.properties.harness import summary
 
 from . import command
 
@@ -88,3 +89,21 @@ def test_every_file_that_is_written_down_is_compared():
 if __name__ == "__main__":
     for each in COMMANDS:
         (GOLDEN / f"{each}.txt").write_text(printed(each), encoding="utf-8")
+
+
+def test_what_fails_for_the_reason_of_a_known_failure_is_known():
+    row = {"seconds": 1.0, "message": "off", "stale": False, "ours": False, "severity": "wrong"}
+    rows = [
+        {**row, "property": name, "device": "cpu", "dtype": "float32", "verdict": verdict}
+        for name, verdict in (("one", "holds"), ("two", "deviates"), ("three", "broken"))
+    ]
+    known = {
+        "property": "two",
+        "verdict": "deviates",
+        "severity": "wrong",
+        "message": "off",
+        "cases": ["cpu-float32"],
+        "also": ["three"],
+    }
+    told = summary.verdict({"implementations": [{"name": "it", "results": rows, "findings": [known]}]})
+    assert told == "PASS: no wrong results in 3 tests (1 pass, 2 known), 3 s."

@@ -227,14 +227,18 @@ CLEAN = {
 
 
 def _asked(counts: Counter[str], found: list[Told]) -> str:
-    """How many tests came out how. What fails below the threshold of the run is no failure of the run."""
-    below = sum(1 + one.more for one in found if one.number and not one.fails and not one.known)
-    below = min(below, counts["broken"])
+    """How many tests came out how. What fails below the threshold of the run is no failure of the run, and
+    what fails for the same reason as a known failure is known."""
+    own = [one for one in found if one.number and not one.known]
+    below = min(sum(1 + one.more for one in own if not one.fails), counts["broken"])
+    known = counts["broken"] - sum(1 + one.more for one in own) if any(one.known for one in found) else 0
+    known = max(0, known)
     shown = {
         "pass": counts["holds"],
-        "fail": counts["broken"] - below,
+        "fail": counts["broken"] - below - known,
         "not failing the run": below,
-        **{words.VERDICTS[each]: counts[each] for each in ("deviates", "unsupported", "error")},
+        words.VERDICTS["deviates"]: counts["deviates"] + known,
+        **{words.VERDICTS[each]: counts[each] for each in ("unsupported", "error")},
     }
     return ", ".join(f"{count} {word}" for word, count in shown.items() if count) or "0 tests"
 
