@@ -22,7 +22,7 @@ _SOURCE = "the documentation that the adapter was written from"
 @law(
     ANY_TECHNIQUE,
     "what is left out is its documented default, and every documented value is taken",
-    why=("A default that differs from the documentation changes the results of everybody who relies on it."),
+    why="A default that differs from the documentation changes the results of everybody who relies on it.",
     source=_SOURCE,
     needs=("arguments",),
     dtypes=SINGLE,

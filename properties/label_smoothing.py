@@ -162,7 +162,7 @@ def one_epsilon_ignores_target(loss: Loss, batch: Batch, step: int) -> None:
 @law(
     "label_smoothing",
     "L at e = 1 is finite also where z_y = -inf, if all of e is spread over the others, where that is said",
-    why=("With epsilon 1 the target has no weight left: 0 times infinity has to count as 0, never as NaN."),
+    why="With epsilon 1 the target has no weight left: 0 times infinity has to count as 0, never as NaN.",
     source=f"the documentation that the adapter was written from; 0 log 0 = 0: {_CROSS_ENTROPY}",
     needs=("epsilon_one",),
     when={"off_target": "others", "masked_target": "left_out"},
@@ -776,7 +776,7 @@ def scaled_loss_scales_its_gradient(loss: Loss, batch: Batch, epsilon: float, sc
 @law(
     "label_smoothing",
     "L of a batch does not depend on the batches before it",
-    why=("A criterion is built once and called for every batch: no call may change what a later one gives."),
+    why="A criterion is built once and called for every batch: no call may change what a later one gives.",
     source=_SZEGEDY,
     dtypes=SINGLE,
     most_examples=1,
@@ -794,7 +794,7 @@ def earlier_batches_leave_no_trace(loss: Loss, batch: Batch, earlier: int) -> No
 @law(
     "label_smoothing",
     "L and dL/dz of 2^17 logits and more, and of many classes, are what they are of few",
-    why=("Code for large batches often works block by block, and the last block is shorter than the others."),
+    why="Code for large batches often works block by block, and the last block is shorter than the others.",
     source=_SZEGEDY,
     dtypes=("float32", "bfloat16", "float16"),
     most_examples=1,

@@ -215,7 +215,7 @@ def history_records_negative_losses(finder: Finder, losses: list[float]) -> None
 
 @finder_law(
     "a second test records what it saw, and nothing of the first, whose records stay as they are",
-    why=("A history that is kept in a default argument, in a class or in a module is shared by all calls."),
+    why="A history that is kept in a default argument, in a class or in a module is shared by all calls.",
     source="Python's tutorial, section 4.9.1: default values are evaluated once",
     needs=("history",),
     severity="wrong",
@@ -501,7 +501,7 @@ def restores_after_error(finder: Finder, losses: list[float], at: int) -> None:
 
 @finder_law(
     "all is put back also where Ctrl-C ends the test",
-    why=("People stop the test with Ctrl-C when they have seen enough of the curve, and go on training."),
+    why="People stop the test with Ctrl-C when they have seen enough of the curve, and go on training.",
     source="Python's documentation of KeyboardInterrupt: it is no Exception, and passes their handlers",
     when={"restores": "automatically"},
     sees=("losses",),

@@ -503,7 +503,7 @@ def any_rank(mix: Mix, rank: int, size: int, alpha: float, seed: int) -> None:
 @law(
     "mixup",
     "N smaller or larger than the batch before is mixed like any other",
-    why=("The last batch of an epoch holds the samples that are left over: often an odd number, or one."),
+    why="The last batch of an epoch holds the samples that are left over: often an odd number, or one.",
     source="Tony607/keras_mixup_generator issue 1",
     dtypes=SINGLE,
     severity="wrong",
@@ -564,7 +564,7 @@ def memory_layout_does_not_matter(
 @law(
     "mixup",
     "N = 1 and N odd are mixed like any other",
-    why=("The last batch of an epoch holds the samples that are left over: often an odd number, or one."),
+    why="The last batch of an epoch holds the samples that are left over: often an odd number, or one.",
     source="huggingface/pytorch-image-models issue 1304; DBD-research-group/BirdSet pull 274",
     dtypes=SINGLE,
     severity="edge",
@@ -940,7 +940,7 @@ def alpha_zero_is_identity(mix: Mix, size: int, seed: int) -> None:
 @law(
     "mixup",
     "alpha < 0, NaN and infinity raise, or nothing is mixed at alpha < 0 and NaN",
-    why=("There is no Beta law with such a parameter, and whatever is drawn instead looks like a lambda."),
+    why="There is no Beta law with such a parameter, and whatever is drawn instead looks like a lambda.",
     source=f"{_ZHANG}, section 2: alpha in (0, infinity)",
     needs=("alpha",),
     dtypes=SINGLE,

@@ -112,7 +112,10 @@ def matters(technique: str, precision: str, asked: Iterable[Asked], broken: Base
 
 
 def material(broken: BaseException, precision: str = "float32", by_entry: bool = False) -> bool:
-    """Whether the error is more than ``MATERIAL`` of the quantity; or is so or not, and not slight."""
+    """Whether the error is more than ``MATERIAL`` of the quantity.
+
+    What has no size, as a sample that is another's, is material; what its law calls slight is not.
+    """
     if isinstance(broken, LawBroken) and broken.slight:
         return False
     if not isinstance(broken, LawBroken) or broken.relation not in _OFF:

@@ -280,24 +280,21 @@ def bad_alphas() -> Drawn:
 
 def calm_losses() -> Drawn:
     """Scripts that do not diverge: flat, falling, wandering; 6 to 22 losses in eighths."""
-    wander = st.lists(st.integers(4, 12).map(lambda i: i / 8), min_size=6, max_size=22)
-    edges = (
-        [1.0] * 6,
-        [2.0 - i / 8 for i in range(8)],
-        [1.0 + abs(i - 6) / 8 for i in range(12)],
-        [1.0] * 21,
-        [1.0 + (i % 3) / 8 for i in range(44)],
-    )
-    return Drawn(wander, edges)
+    return _wandering(least=4, valley=8)
 
 
 def steady_losses() -> Drawn:
-    """Scripts that nobody takes for a divergence: none is above 1.5 times the best one."""
-    wander = st.lists(st.integers(8, 12).map(lambda i: i / 8), min_size=6, max_size=22)
+    """Scripts that nobody takes for a divergence: no loss is above 1.5 times the best one before it."""
+    return _wandering(least=8, valley=12)
+
+
+def _wandering(least: int, valley: int) -> Drawn:
+    """Between ``least`` eighths and 1.5; one script falls and rises in steps of 1 / ``valley``."""
+    wander = st.lists(st.integers(least, 12).map(lambda i: i / 8), min_size=6, max_size=22)
     edges = (
         [1.0] * 6,
         [2.0 - i / 8 for i in range(8)],
-        [1.0 + abs(i - 6) / 12 for i in range(12)],
+        [1.0 + abs(i - 6) / valley for i in range(12)],
         [1.0] * 21,
         [1.0 + (i % 3) / 8 for i in range(44)],
     )

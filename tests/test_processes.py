@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import sys
 from collections import Counter
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -13,6 +13,7 @@ from lawful.properties.harness import children, processes
 from lawful.properties.harness.children import Child, Task, Team
 from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.processes import _kin
+from lawful.properties.harness.understanding import imports
 
 
 def child(target="", kin="", knows=()):
@@ -128,6 +129,22 @@ def test_nor_in_one_process_and_nothing_of_them_stays(of_two_folders, monkeypatc
     assert [row.verdict for row in values] == ["holds", "broken"]
     assert sys.path == path
     assert not {"helper", "losses"} & (set(sys.modules) - modules)
+
+
+def test_the_path_is_put_back_where_a_limit_of_time_ends_that(monkeypatch, tmp_path):
+    before, of_a_target = list(sys.path), imports.Imports()
+    of_a_target.__enter__()
+    sys.path.insert(0, str(tmp_path))
+    module = sys.modules["a_module_of_a_target"] = ModuleType("a_module_of_a_target")
+    monkeypatch.setattr(imports, "_is_a_targets", late)
+    with pytest.raises(TimeoutError):
+        of_a_target.__exit__(None, None, None)
+    assert sys.path == before
+    assert sys.modules.pop("a_module_of_a_target") is module
+
+
+def late(*_):
+    raise TimeoutError
 
 
 def test_where_nothing_can_be_forked_children_begin_afresh_and_answer_alike(monkeypatch):

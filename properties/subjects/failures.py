@@ -61,7 +61,7 @@ class LawBroken(AssertionError):
     at: tuple[int, ...] | None = None
     """The place of that entry."""
     slight: str = ""
-    """Why it is by its nature less than a wrong result, where it is."""
+    """Why this is less than a wrong result, whatever its size; empty where that depends on the size."""
     ratio: float | None = None
     """error/bound of that entry, where a bound was asked."""
 

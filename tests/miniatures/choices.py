@@ -1,5 +1,6 @@
 """Right code whose author made a choice that a law once took for a fault: seen in public code."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -58,6 +59,17 @@ def stops_at_twice_the_first(model, optimizer, criterion, loader, start_lr, end_
 def both_ends_of_every_interval(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
     """n intervals have n + 1 ends, and a step is taken at each."""
     return _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter + 1)
+
+
+def saves_its_curve(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """It draws what it measured, as most range tests do."""
+    rates, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    plt.figure()
+    plt.plot(rates, losses)
+    plt.xscale("log")
+    plt.tight_layout()
+    plt.savefig("curve.png")
+    return rates, losses
 
 
 def in_its_own_tensor(x, y, alpha=1.0):

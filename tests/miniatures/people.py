@@ -1,7 +1,5 @@
 """Ten wrong codes as people write them: the first lines on the terminal have to be enough to mend each."""
 
-import copy
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -109,32 +107,4 @@ def first_group_alone(model, optimizer, criterion, loader, start_lr=1e-7, end_lr
             break
         loss.backward()
         optimizer.step()
-    return lrs, losses
-
-
-def saves_its_curve(model, optimizer, criterion, loader, start_lr=1e-7, end_lr=10.0, num_iter=100):
-    """Right, and draws: as most range tests do."""
-    import matplotlib.pyplot as plt
-
-    lrs, losses = [], []
-    before = copy.deepcopy(model.state_dict()), copy.deepcopy(optimizer.state_dict())
-    for i, (x, y) in enumerate(_batches(loader, num_iter)):
-        lr = start_lr * (end_lr / start_lr) ** (i / (num_iter - 1))
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-        optimizer.zero_grad()
-        loss = criterion(model(x), y)
-        lrs.append(lr)
-        losses.append(loss.item())
-        if not losses[-1] <= 4 * min(losses):
-            break
-        loss.backward()
-        optimizer.step()
-    model.load_state_dict(before[0])
-    optimizer.load_state_dict(before[1])
-    plt.figure()
-    plt.plot(lrs, losses)
-    plt.xscale("log")
-    plt.tight_layout()
-    plt.savefig("curve.png")
     return lrs, losses

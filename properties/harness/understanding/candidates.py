@@ -119,7 +119,7 @@ _OTHERS = {
     "mixup": r"cut_?mix|align|puzzle|salien|(resize|token|trans|snap|grid|style|co|adaut\w*|tla)_?mix|fmix|"
     r"attentive|guided|remix|reg_?mixup|mixup_?io",
     "label_smoothing": r"asymmetric|asl|focal|tempered|poly|dice|tversky|bce|multi_?label|smooth_?l1|"
-    r"adversar|adaptive|zipf|structural|spatial|unimodal",
+    r"adversarial|adaptive|zipf|structural|spatial|unimodal",
 }
 """By technique: names of others that are built on it, and obey other laws."""
 _BESIDE = {

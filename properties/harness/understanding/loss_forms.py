@@ -305,7 +305,7 @@ def features_of(callee: Callee, roles: Roles, form: Form) -> list[str]:
     if form.layout.startswith("padded"):
         return [feature for feature in found if feature == "reduction"]
     if form.target == "one-hot rows" or form.layout == "sequence":
-        rows = form.target == "one-hot rows" and form.layout == "samples" and not _decodes(callee)
+        rows = form.target == "one-hot rows" and form.layout == "samples" and not _decodes(callee, roles)
         return [each for each in found if each in ("reduction", "weight")] + ["soft_targets"] * rows
     return found
 
@@ -336,10 +336,13 @@ def adapter_of(callee: Callee, roles: Roles, form: Form, seen: Seen) -> LabelSmo
     )
 
 
-def _decodes(callee: Callee) -> bool:
-    """Whether its lines look for the largest of a row, and nothing says soft: it is for one-hot rows."""
-    largest = re.search(r"\bargmax\b|\bmax\s*\(|\btopk\b", callee.near)
-    return largest is not None and re.search(r"soft_?(label|target)|probabilit", callee.near.lower()) is None
+def _decodes(callee: Callee, roles: Roles) -> bool:
+    """Whether its lines look for the largest of a row of the target, and nothing says soft: it is for one-hot
+    rows."""
+    target = re.escape(roles.pair[0 if roles.swapped or len(roles.pair) == 1 else 1]) if roles.pair else ""
+    found = rf"(arg)?max\(\s*{target}\b|\b{target}\.(arg)?max\("
+    says_soft = re.search(r"soft_?(label|target)|probabilit", callee.near.lower())
+    return bool(target) and re.search(found, callee.near) is not None and says_soft is None
 
 
 def _limits(callee: Callee, option: str | None) -> bool:
