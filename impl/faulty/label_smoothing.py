@@ -790,7 +790,6 @@ class TargetReadAsItLies(Right):
     "reductions_agree",
     "ignored_targets_do_not_count",
     "class_weights_follow_convention",
-    "weights_leave_ignored_targets_out",
     "class_dimension_is_one",
     "soft_target_agrees_with_hard",
     "extreme_logits_stay_finite",

@@ -292,9 +292,10 @@ def _check_batch(
     leaves: list[tuple[str, Tensor]], target: Tensor, num_classes: int | None, name: str, target_name: str
 ) -> Tensor:
     """The first input that is no mask: how many samples there are, and of which dtype lambda is."""
-    like = next((leaf for _, leaf in leaves if leaf.is_floating_point()), None)
-    if like is None:
+    floating = [leaf for _, leaf in leaves if leaf.is_floating_point()]
+    if not floating:
         raise ValueError(f"{name} holds no floating-point tensor, expected one at least")
+    like = floating[0]
     for each, leaf in leaves:
         if leaf.ndim < 1:
             raise ValueError(f"{each} is a scalar, expected (N, ...)")

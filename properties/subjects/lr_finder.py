@@ -432,7 +432,7 @@ class Finder(Subject):
             "suggestion": "none",
             "steps": "asked",
         }
-        self.features |= {"given_optimizer", "range"} - set(self.adapter.declines)
+        self.features |= {"given_optimizer", "given_loader", "range"} - set(self.adapter.declines)
         if self._keeps_records():
             self.features |= {"history"}
         if self._runs_again():
@@ -512,7 +512,11 @@ class Finder(Subject):
         script, model, optimizer, loader = probes.scripted([1.0] * steps, batches=steps)
         loaded: list[int] = []
         for part in (model, optimizer):
-            part.register_load_state_dict_pre_hook(lambda *_: loaded.append(len(script.steps)))
+            each: Any = part
+            if not hasattr(part, "register_load_state_dict_pre_hook"):  # a module's, before PyTorch 2.5
+                each._register_load_state_dict_pre_hook(lambda *_: loaded.append(len(script.steps)))
+            else:
+                each.register_load_state_dict_pre_hook(lambda *_: loaded.append(len(script.steps)))
         before = probes.snapshot(model, optimizer)
         with probes.seeded(0), self.asking(), silence(), probes.watched(script):
             swept = self.adapter.build(
