@@ -92,7 +92,6 @@ ORDINARY = {
     "additive",
     "first_group_only",
     "no_zero_grad",
-    "loader_once",
     "next_rate_recorded",
 } - {"images_only", "squeezed", "float32_lambda", "any_alpha", "in_place"}
 WRONG = [
@@ -333,3 +332,14 @@ def test_a_long_tensor_of_a_program_is_what_it_was(values):
     made = {"torch": torch}
     exec("\n".join(tensor_lines("x", values, "float64", "cpu")), made)
     assert np.array_equal(made["x"].numpy(), values, equal_nan=True)
+
+
+def test_what_is_wrong_on_ordinary_input_does_not_rest_on_what_is_so_at_the_edges():
+    found = findings([row("base", "edge"), row("above", rests_on=("base",)), row("slight", "edge")])
+    assert [(each.property, each.severity) for each in found] == [
+        ("above", "wrong"),
+        ("base", "edge"),
+        ("slight", "edge"),
+    ]
+    (one, _) = findings([row("base", "edge"), row("guard", "guard", rests_on=("base",)), row("x", "edge")])
+    assert one.also == ("guard",)

@@ -330,8 +330,16 @@ def _prepare(context: Any) -> None:
 def _given() -> Iterator[None]:
     """What is started within bears the run's mark, and computes with one thread: there is a child a core."""
     if start_method() == "forkserver":
-        resource_tracker.ensure_running()  # before the mark is set: it is no stray
-    given = {"OMP_NUM_THREADS": "1", _MARK: _mark}
+        # before the mark is set: it is no stray. What a child leaves behind that is ended for its time, it
+        # removes, which is no news for people
+        with _environment({"PYTHONWARNINGS": "ignore::UserWarning:multiprocessing.resource_tracker"}):
+            resource_tracker.ensure_running()
+    with _environment({"OMP_NUM_THREADS": "1", _MARK: _mark}):
+        yield
+
+
+@contextlib.contextmanager
+def _environment(given: dict[str, str]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
     try:

@@ -48,7 +48,10 @@ def findings(rows: Iterable[Result]) -> list[Finding]:
             case = (name, row.device, row.dtype)
             # what it rests on may not be asked in this dtype: what it says elsewhere goes for it
             found = by_case.get(case) if case in asked else anywhere.get(name)
-            if found is not None and not row.stale:
+            if found is None or row.stale:
+                continue
+            # what goes wrong at the edges alone is no reason for what goes wrong on ordinary input
+            if found.verdict != "broken" or severity.at_least(found.severity, row.severity):
                 return found
         return None
 
@@ -56,7 +59,7 @@ def findings(rows: Iterable[Result]) -> list[Finding]:
     raising: dict[str, Result] = {}
     for row in sorted(kept, key=lambda row: severity.ORDER.index(row.severity)):
         by_itself = row.verdict == "broken" and not row.stale and below(row) is None
-        if by_itself and (row.message or "").startswith("raised "):
+        if by_itself and (row.message or "").startswith(("raised ", "does not end")):
             raising.setdefault(row.cause(), row)
 
     def root(row: Result) -> Result:
