@@ -116,6 +116,14 @@ class ScriptEnd(Exception):
     """Raised by the criterion where the script says so."""
 
 
+class NeverEnds(BaseException):
+    """Raised into a test that goes on long after its last step: past the handlers of the code."""
+
+
+_LONGEST = 20
+"""Times as many steps as were asked for: the mean of several sweeps takes as many sweeps."""
+
+
 class ScriptInterrupt(KeyboardInterrupt):
     """What the criterion raises for Ctrl-C."""
 
@@ -302,6 +310,8 @@ def watched(script: Script) -> Iterator[None]:
             math.nan if model is None else float((model.first + model.second).detach())
         )
         script.batches.clear()
+        if len(script.steps) > _LONGEST * (10 + len(script.losses)):
+            raise NeverEnds(f"does not end: it still trains after {len(script.steps)} steps")
 
     handle = register_optimizer_step_post_hook(seen)
     try:

@@ -26,6 +26,7 @@ from lawful.impl.contracts import LEFT_OUT, WAYS, Adapter
 from lawful.impl.shown import standing_alone
 from lawful.properties import tolerances, twin
 from lawful.properties.cuda_as_cpu import CudaAsCpu
+from lawful.properties.probes import NeverEnds
 from lawful.properties.subjects.failures import (
     Endless,
     LawBroken,
@@ -590,6 +591,8 @@ def _asking() -> Iterator[None]:
         raise Raised(error) from error
     except (KeyboardInterrupt, GeneratorExit, NotAsked):
         raise
+    except NeverEnds as error:
+        raise Raised(error, str(error)) from error
     except NoAnswer as error:
         raise Raised(Endless(f"gave {error}")) from error
     except SystemExit as error:
