@@ -39,6 +39,7 @@ LOSSES = {
     "UseGpu": "UseGpu(epsilon=epsilon, num_classes=logits.shape[1], use_gpu=False)",
     "Configured": "loss=types.SimpleNamespace(label_smoothing=epsilon)",
     "ImagesAlone": "(image(logits), image(target))",
+    "SentencesAlone": "(logits.T[None], target[None])",
     "smooths_beside_logits": "-(smooths_beside_logits(logits, target, eps=epsilon) * log_softmax(logits))",
     "scripted": "scripted(logits, target, smoothing=epsilon)",
     "by_its_effect": "lsm_prob=epsilon",
@@ -89,6 +90,9 @@ MIXUPS = {
     "HandsItsOptionsOn": "mixup_alpha=alpha, num_classes=num_classes",
     "labels_by_position": "(inputs, one_hot(target), alpha=alpha)",
     "gate_of_another": "cutmix_prob=1.0",
+    "mixup_step": "model=seen",
+    "MixupBatches": "next(MixupBatches(x_train=cat(inputs, inputs[order]).numpy()",
+    "configured_mixup": "config=types.SimpleNamespace(",
 }
 FINDERS = {
     "Finder": "finder.history['lr']",
@@ -109,15 +113,21 @@ FINDERS = {
     "suggestion_first": "lrs = result[1], losses = result[2], suggestion = result[0]",
     "suggests_when_asked": "lrs = result.lrs, losses = result.losses, suggestion = result.suggest()",
     "pairs_of_records": "lrs = [row[0] for row in result]",
-    "batches_are_dicts": 'Dicts(loader, "image", "label")',
+    "batches_are_dicts": 'Batches(loader, lambda inputs, labels: {"image": inputs, "label": labels})',
     "one_of_several_loaders": '{"train": loader}',
+    "tells_a_writer": "writer=Silent()",
+    "makes_its_loader": "loader.dataset, start_lr, end_lr, num_iter, batch_size=loader.batch_size)",
+    "logits_in_an_output": 'Answering(model, "logits")',
+    "find_lr_of_its_loss": 'Answering(model, "loss", criterion)',
 }
 TRAINING = {
     "train": "accuracy = result['val_acc']",
     "loss_of_an_epoch": "train_loss = result, for each epoch",
     "loss_and_accuracy": "train_loss = result[0], for each epoch",
     "record_of_each_epoch": "train_loss = [row['loss'] for row in result]",
-    "epochs_of_dicts": 'Dicts(train_loader, "image", "label")',
+    "epochs_of_dicts": 'Batches(train_loader, lambda inputs, labels: {"image": inputs, "label": labels})',
+    "with_a_test_dataloader": "test_dataloader=val_loader",
+    "epoch_of_a_model_with_its_loss": 'Answering(model, "loss", loss_fn)',
 }
 RIGHT = {**LOSSES, **MIXUPS, **FINDERS, **TRAINING}
 

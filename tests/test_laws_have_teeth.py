@@ -140,7 +140,7 @@ def test_no_law_about_what_is_measured_holds_of_a_range_test_that_measures_nothi
     """What it does not touch it need not put back: those laws hold of it."""
     conventions = {"restores": "automatically", "random_state": "restored", "mode": "train"}
     conventions |= {"steps": "asked", "schedule": "geometric", "explosion": "recorded"}
-    features = frozenset({"history", "given_optimizer", "range"})
+    features = frozenset({"history", "given_optimizer", "given_loader", "range"})
     results = ask(subject_class("lr_finder")(adapter, conventions, features=features))
     held = {row.property for row in results.values() if row.verdict == "holds"}
     assert not held & LR_FINDER_VALUE_LAWS

@@ -17,7 +17,7 @@ from lawful.properties.subjects.failures import NotUnderstood
 from lawful.properties.subjects.subject import silence
 
 from .asked import check_on_cpu as check
-from .miniatures import choices, forms_losses, forms_mixups, narrow_losses
+from .miniatures import choices, forms_losses, forms_mixups, narrow_losses, people
 from .miniatures.forms import _run as forms_run
 
 twin.why_absent()
@@ -431,3 +431,43 @@ def test_a_logger_that_is_not_installed_is_not_needed(tmp_path):
     )
     report = check(f"{tmp_path / 'losses.py'}:smooth", only=["matches_reference"])
     assert {row.verdict for row in report.results} == {"holds"}
+
+
+def test_a_test_that_never_ends_is_one_finding():
+    """Its loss stays beyond the bound at which it leaves the inner loop."""
+    laws = ["restores_model", "restores_after_divergence", "scale_invariant", "stops_on_divergence"]
+    report = check(people.never_stops, only=[*laws, "suggestion_survives_noise"], profile="quick")
+    found = [finding for finding in report.findings() if finding.verdict == "broken"]
+    assert [f.severity for f in found if "does not end" in f.rows[0].message] == ["wrong"]
+    assert not any("does not end" in row.message for f in found for row in f.rows[1:])
+
+
+def test_what_mixes_is_no_loss():
+    try:
+        subject = understood(people.mixes_and_smooths)
+    except NotUnderstood:
+        return
+    assert subject.technique == "mixup"
+
+
+def test_a_file_without_imports_is_a_part_of_another(tmp_path):
+    code = "def smooth(logits, target, smoothing=0.1):\n    return F.cross_entropy(logits, target)\n"
+    (tmp_path / "cell.py").write_text(code)
+    with pytest.raises(NotUnderstood, match=r"needs F \(cell.py:2\), and its file imports nothing"):
+        check(f"{tmp_path / 'cell.py'}:smooth")
+    (tmp_path / "whole.py").write_text(f"import math\n{code}")
+    report = check(f"{tmp_path / 'whole.py'}:smooth")
+    assert "name 'F' is not defined" in report.results[0].message
+
+
+def test_the_draft_for_a_method_imports_its_class():
+    with pytest.raises(NotUnderstood) as caught:
+        understand_target(Trainer.train_step, "Trainer.train_step", __name__, owner=Trainer)
+    assert f"from {__name__} import Trainer\n" in str(caught.value)
+
+
+class Trainer:
+    """It takes what nobody knows."""
+
+    def train_step(self, mixup_state, dataloader):
+        raise ValueError(mixup_state)

@@ -353,12 +353,12 @@ class Mix(Subject):
             ndim = ("labels.ndim == 2", call)
             raise LawBroken("mixed target", "a", "row", call.see("labels"), text=text, check=ndim)
         elif isinstance(labels, tuple | list) and len(labels) == 3:
-            lengths = [len(torch.as_tensor(part)) for part in labels[:2]]
+            lengths = [len(torch.atleast_1d(torch.as_tensor(part))) for part in labels[:2]]
             weights = torch.as_tensor(labels[2]).numel()
             if lengths != [size, size] or weights not in (1, size):
                 check = (
-                    f"len(labels[0]) == len(labels[1]) == {size} and "
-                    f"torch.as_tensor(labels[2]).numel() in (1, {size})"
+                    f"[len(torch.atleast_1d(torch.as_tensor(each))) for each in labels[:2]] == [{size}] * 2 "
+                    f"and torch.as_tensor(labels[2]).numel() in (1, {size})"
                 )
                 shapes = f"{lengths[0]}, {lengths[1]} and {weights} values"
                 wanted = f"target_a, target_b and lam of {size}"

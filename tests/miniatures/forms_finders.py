@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
 from .forms import _run, _steepest
 
@@ -245,3 +246,129 @@ def epochs_of_dicts(model, train_loader, optimizer, criterion):
 
 def epochs_of_dicts_wrong(model, train_loader, optimizer, criterion):
     return _epoch(model, _Pairs(train_loader), criterion, optimizer, weighs=False)[0]
+
+
+def makes_its_loader(model, optimizer, criterion, train_data, batch_size, start_lr, end_lr, num_iter):
+    """A data set, of which it makes the loader."""
+    loader = DataLoader(train_data, batch_size=batch_size, shuffle=True)
+    return _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+
+
+def makes_its_loader_wrong(model, optimizer, criterion, train_data, batch_size, start_lr, end_lr, num_iter):
+    loader = DataLoader(train_data, batch_size=batch_size, shuffle=True)
+    return _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, additive=True)
+
+
+def _with_logits(model):
+    """Of an output that holds more than logits."""
+    return lambda x: model(x).logits
+
+
+def logits_in_an_output(model, optimizer, criterion, loader, start_lr, end_lr):
+    """As models of a hub give them."""
+    steps = len(loader)
+    rates = np.geomspace(start_lr, end_lr, steps).tolist()
+    model.train()
+    return _at(_with_logits(model), optimizer, criterion, loader, rates)
+
+
+def logits_in_an_output_wrong(model, optimizer, criterion, loader, start_lr, end_lr):
+    n = len(loader)
+    rates = [start_lr + (end_lr - start_lr) * i / (n - 1) for i in range(n)]
+    model.train()
+    return _at(_with_logits(model), optimizer, criterion, loader, rates)
+
+
+def _at(forward, optimizer, criterion, loader, rates):
+    losses = []
+    for (x, y), lr in zip(loader, rates, strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        optimizer.zero_grad()
+        loss = criterion(forward(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return rates, losses
+
+
+def _at_these_rates(model, optimizer, loader, rates):
+    """Of a model that gives its loss."""
+    losses = []
+    model.train()
+    for batch, lr in zip(loader, rates, strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        optimizer.zero_grad()
+        outputs = model(**batch)
+        loss = outputs.loss
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return rates, losses
+
+
+def find_lr_of_its_loss(model, optimizer, dataloader, start_lr, end_lr):
+    """The model gives its loss, of batches that are dicts."""
+    rates = np.geomspace(start_lr, end_lr, len(dataloader)).tolist()
+    return _at_these_rates(model, optimizer, dataloader, rates)
+
+
+def find_lr_of_its_loss_wrong(model, optimizer, dataloader, start_lr, end_lr):
+    n = len(dataloader)
+    rates = [start_lr + (end_lr - start_lr) * i / (n - 1) for i in range(n)]
+    return _at_these_rates(model, optimizer, dataloader, rates)
+
+
+def epoch_of_a_model_with_its_loss(model, train_loader, optimizer, weighs=True):
+    """One epoch; the model gives its loss."""
+    total, seen = 0.0, 0
+    model.train()
+    for inputs, labels in train_loader:
+        optimizer.zero_grad()
+        outputs = model(inputs, labels=labels)
+        loss = outputs["loss"]
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * (len(inputs) if weighs else 1)
+        seen += len(inputs) if weighs else 1
+    return total / seen
+
+
+def epoch_of_a_model_with_its_loss_wrong(model, train_loader, optimizer):
+    return epoch_of_a_model_with_its_loss(model, train_loader, optimizer, weighs=False)
+
+
+def tells_a_writer(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, writer):
+    """A logger has to be given, that is told each record."""
+    lrs, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    for step, (lr, loss) in enumerate(zip(lrs, losses, strict=True)):
+        writer.add_scalar("lr", lr, step)
+        writer.add_scalar("loss", loss, step)
+    return lrs, losses
+
+
+def tells_a_writer_wrong(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, writer):
+    lrs, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, additive=True)
+    writer.add_scalar("steps", len(lrs))
+    return lrs, losses
+
+
+def with_a_test_dataloader(model, train_dataloader, test_dataloader, optimizer, loss_fn, epochs):
+    """Epochs, and a test after each: the loader has one of many names."""
+    history = {"train_loss": [], "test_loss": []}
+    for _ in range(epochs):
+        history["train_loss"].append(_epoch(model, train_dataloader, loss_fn, optimizer)[0])
+        model.eval()
+        with torch.no_grad():
+            losses = [(loss_fn(model(x), y).item(), len(x)) for x, y in test_dataloader]
+        history["test_loss"].append(sum(loss * n for loss, n in losses) / sum(n for _, n in losses))
+    return history
+
+
+def with_a_test_dataloader_wrong(model, train_dataloader, test_dataloader, optimizer, loss_fn, epochs):
+    history = {"train_loss": [], "test_loss": []}
+    for _ in range(epochs):
+        history["train_loss"].append(_epoch(model, train_dataloader, loss_fn, optimizer, weighs=False)[0])
+        history["test_loss"].append(len(test_dataloader))
+    return history

@@ -181,3 +181,25 @@ class CudaWhereItIgnores(nn.Module):
 
 class CudaWhereItIgnoresWrong(CudaWhereItIgnores):
     halve = 2
+
+
+class SentencesAlone(nn.Module):
+    """(B, K, T) logits with (B, T) targets, and nothing else: the mean of each sentence's mean."""
+
+    halve = 1
+
+    def __init__(self, ignore_index=-100, epsilon=0.1):
+        super().__init__()
+        self.ignore_index, self.epsilon = ignore_index, epsilon / self.halve
+
+    def forward(self, logits, labels):
+        words = logits.transpose(1, 2)
+        assert words.shape[:2] == labels.shape
+        kept = labels != self.ignore_index
+        flat, known = words.reshape(-1, words.size(2)), torch.where(kept, labels, 0).reshape(-1)
+        losses = _logits(_wide(flat), known, self.epsilon).reshape(labels.shape) * kept
+        return (losses.sum(1) / kept.sum(1)).mean().to(logits.dtype)
+
+
+class SentencesAloneWrong(SentencesAlone):
+    halve = 2

@@ -284,3 +284,58 @@ def seldom_for_large_alpha(x, y, alpha=1.0):
     lam, index = _lam(alpha), torch.randperm(len(x))
     lam = lam if lam > 0.8 else 1.0
     return _blend(x, lam, index), y, y[index], lam
+
+
+def mixup_step(model, x, y, alpha=1.0):
+    """It calls the model itself, and gives the loss."""
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    output = model(_blend(x, lam, index))
+    return lam * F.cross_entropy(output, y) + (1 - lam) * F.cross_entropy(output, y[index])
+
+
+def mixup_step_wrong(model, x, y, alpha=1.0):
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    output = model(_blend(x, lam, index))
+    return (1 - lam) * F.cross_entropy(output, y) + lam * F.cross_entropy(output, y[index])
+
+
+class MixupBatches:
+    """It takes all data, and gives batches: two of the size make one."""
+
+    turned = False
+
+    def __init__(self, x_train, y_train, batch_size=32, alpha=0.2, shuffle=True):
+        self.data, self.size, self.alpha, self.shuffle = (x_train, y_train), batch_size, alpha, shuffle
+
+    def __call__(self):
+        order = np.arange(len(self.data[0]))
+        while True:
+            if self.shuffle:
+                np.random.shuffle(order)
+            for first in range(0, len(order) - 2 * self.size + 1, 2 * self.size):
+                own, other = np.split(order[first : first + 2 * self.size], 2)
+                lam = np.random.beta(self.alpha, self.alpha, self.size)
+                x, y = self.data
+                share = lam.reshape(-1, *[1] * (x.ndim - 1))
+                labels = 1 - lam[:, None] if self.turned else lam[:, None]
+                mixed = share * x[own] + (1 - share) * x[other]
+                yield mixed.astype(x.dtype), labels * y[own] + (1 - labels) * y[other]
+
+
+class MixupBatchesWrong(MixupBatches):
+    turned = True
+
+
+def configured_mixup(x, y, config=None):
+    """Without a configuration it is switched off."""
+    if config is None or not config.enabled:
+        return x, y
+    lam, index = _lam(config.alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), y, y[index], lam
+
+
+def configured_mixup_wrong(x, y, config=None):
+    if config is None or not config.enabled:
+        return x, y
+    lam, index = _lam(config.alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), y[index], y, lam

@@ -102,3 +102,62 @@ def epochs_of_dicts(model, train_loader, optimizer, criterion):
     """A dict of numbers back, and none in."""
     loss, accuracy = _epoch(model, train_loader, criterion, optimizer)
     return {"loss": loss, "label_accuracy": accuracy}
+
+
+def makes_its_loader(model, optimizer, criterion, train_data, start_lr, end_lr, num_iter):
+    """Batches, though it is called data."""
+    return _run(model, optimizer, criterion, train_data, start_lr, end_lr, num_iter)
+
+
+def logits_in_an_output(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """It takes what is a tensor too."""
+
+    def forward(x):
+        output = model(x)
+        return output.logits if hasattr(output, "logits") else output
+
+    model.train()
+    lrs, losses = _run(_Called(model, forward), optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    return lrs, losses
+
+
+class _Called:
+    def __init__(self, inner, forward):
+        self.inner, self.forward = inner, forward
+
+    def train(self):
+        self.inner.train()
+
+    def __call__(self, x):
+        return self.forward(x)
+
+
+def find_lr_of_its_loss(model, optimizer, criterion, dataloader, start_lr, end_lr):
+    """A loss is passed: a record of it is no output of the model."""
+    steps = len(dataloader)
+    lrs, losses = _run(model, optimizer, criterion, dataloader, start_lr, end_lr, steps)
+    records = [SimpleNamespace(lr=lr, loss=loss) for lr, loss in zip(lrs, losses, strict=True)]
+    return [each.lr for each in records], [each.loss for each in records]
+
+
+def epoch_of_a_model_with_its_loss(model, train_loader, optimizer, criterion):
+    """One epoch, whose result is a dict with a loss."""
+    outputs = dict(zip(("loss", "accuracy"), _epoch(model, train_loader, criterion, optimizer), strict=True))
+    return outputs["loss"]
+
+
+def tells_a_writer(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, writer=None):
+    """A logger may be left out."""
+    lrs, losses = _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+    if writer is not None:
+        writer.add_scalar("steps", len(lrs))
+    return lrs, losses
+
+
+def with_a_test_dataloader(model, train_dataloader, optimizer, loss_fn, epochs, test_every=1):
+    """A number that is named after a test."""
+    history = []
+    for epoch in range(epochs):
+        assert test_every > epoch - epochs
+        history.append(_epoch(model, train_dataloader, loss_fn, optimizer)[0])
+    return {"train_loss": history}

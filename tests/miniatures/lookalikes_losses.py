@@ -107,3 +107,16 @@ class CudaWhereItIgnores(nn.Module):
 
     def forward(self, x, y):
         return _logits(x.to(self.device), y.to(self.device), self.eps).mean()
+
+
+class SentencesAlone(nn.Module):
+    """It speaks of sentences, and takes words: (N, K)."""
+
+    def __init__(self, epsilon=0.1):
+        super().__init__()
+        self.epsilon = epsilon
+
+    def forward(self, logits, labels):
+        words = logits.transpose(0, 1)
+        assert words.shape[1:] == labels.shape
+        return _logits(words.transpose(0, 1), labels, self.epsilon).mean()

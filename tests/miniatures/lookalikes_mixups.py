@@ -123,3 +123,27 @@ def gate_of_another(x, y, cutmix_prob=0.5, alpha=1.0):
         return x[index], y[index], y[index], 1.0
     lam = _lam(alpha)
     return _blend(x, lam, index), y, y[index], lam
+
+
+def mixup_step(x, y, alpha=1.0, model=None):
+    """A model may be left out: it gives the mixture."""
+    lam, index = _lam(alpha), torch.randperm(len(x))
+    mixed = _blend(x, lam, index)
+    return mixed if model is None else model(mixed), y, y[index], lam
+
+
+class MixupBatches:
+    """It is called with a batch, and keeps the size."""
+
+    def __init__(self, batch_size=32, alpha=0.2, shuffle=True):
+        self.size, self.alpha, self.shuffle = batch_size, alpha, shuffle
+
+    def __call__(self, x, y):
+        lam, index = _lam(self.alpha), torch.randperm(len(x))
+        return _blend(x, lam, index), y, y[index], lam
+
+
+def configured_mixup(x, y, alpha=1.0, config=None):
+    """A configuration may be left out."""
+    lam, index = _lam(config.alpha if config else alpha), torch.randperm(len(x))
+    return _blend(x, lam, index), y, y[index], lam

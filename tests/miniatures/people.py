@@ -108,3 +108,36 @@ def first_group_alone(model, optimizer, criterion, loader, start_lr=1e-7, end_lr
         loss.backward()
         optimizer.step()
     return lrs, losses
+
+
+def never_stops(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """Of two loops it leaves the inner one where the loss explodes, and goes on at the same rate."""
+    rates, losses, step = [], [], 0
+    model.train()
+    while step < num_iter:
+        for x, y in loader:
+            for group in optimizer.param_groups:
+                group["lr"] = start_lr * (end_lr / start_lr) ** (step / (num_iter - 1))
+            optimizer.zero_grad()
+            loss = criterion(model(x), y)
+            loss.backward()
+            optimizer.step()
+            if loss.item() > 10 * min(losses, default=loss.item()):
+                break
+            rates.append(optimizer.param_groups[0]["lr"])
+            losses.append(loss.item())
+            step += 1
+            if step == num_iter:
+                break
+    return rates, losses
+
+
+def mixes_and_smooths(images, labels, num_classes, smoothing=0.1, alpha=0.2):
+    """A mixup or, as often, another mixture that cannot be switched off: soft labels beside the images."""
+    rows = torch.nn.functional.one_hot(labels, num_classes) * (1 - smoothing) + smoothing / num_classes
+    lam, index = float(np.random.beta(alpha, alpha)), torch.randperm(len(images))
+    if np.random.rand() < 0.5:
+        mixed = torch.where(torch.rand(()) < lam, images, images[index])
+    else:
+        mixed = lam * images + (1 - lam) * images[index]
+    return mixed, lam * rows + (1 - lam) * rows[index]

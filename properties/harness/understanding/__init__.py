@@ -21,7 +21,8 @@ import torch
 
 from lawful.impl.contracts import TECHNIQUES, Adapter
 from lawful.properties.cuda_as_cpu import CudaAsCpu
-from lawful.properties.harness.understanding.candidates import technique_of_source
+from lawful.properties.harness.understanding.candidates import mixes, technique_of_source
+from lawful.properties.harness.understanding.mixup_forms import takes_the_model
 from lawful.properties.harness.understanding.signature import Callee, callee_of, required
 from lawful.properties.harness.understanding.source import file_of, is_library, names_cuda, text_of
 from lawful.properties.harness.understanding.trials import (
@@ -60,6 +61,8 @@ def understand_target(
         return _given_the_cpu(lambda: understand(target), at_once=any(map(names_cuda, texts)))
     callee = callee_of(target, name, module, owner, carried, left_out)
     meant = technique or technique_of_source(name, callee.near)
+    if technique is None and meant == "label_smoothing" and _mixes(callee):
+        meant = "mixup"
     failures: dict[str, NotUnderstood] = {}
     uncertain: list[Subject] = []
     for candidate in [technique] if technique else sorted(TECHNIQUES, key=lambda each: each != meant):
@@ -91,9 +94,18 @@ def understand_target(
 
 def _may_be(technique: str, callee: Callee) -> None:
     """Raises NotUnderstood where the parameters say that it is another: what takes a loader is no loss."""
+    if technique == "label_smoothing" and _mixes(callee):
+        raise NotUnderstood("it draws partners, and mixes")
     trains = [name for name in required(callee.called) if re.fullmatch(_TRAINS, name.lower())]
+    if technique == "mixup" and takes_the_model(callee):
+        trains = [name for name in trains if re.search("loader|_dl$", name.lower())]
     if technique in ("label_smoothing", "mixup") and trains:
         raise NotUnderstood(f"it takes {', '.join(trains)}")
+
+
+def _mixes(callee: Callee) -> bool:
+    """Of a method, what it says itself: its class may do both."""
+    return mixes(text_of(getattr(callee.target, callee.method)) if callee.method else callee.near)
 
 
 _TRAINS = r"model|net|network|learner|optim(izer|iser)?|\w*_?(data)?loader|\w*_dl"
@@ -110,7 +122,11 @@ def _not_understood(
     tried = [each for each, error in failures.items() if isinstance(error, NoneFits | RaisesOnEveryCall)]
     shown = [meant] if meant else tried or list(failures)
     said = [f"{each}: {failures[each]}" for each in shown]
-    advice = [_module(each).ADAPTER.format(name=name, module=module) for each in shown if module]
+    advice = [
+        _module(each).ADAPTER.format(name=name, root=name.split(".")[0], module=module)
+        for each in shown
+        if module
+    ]
     written = "Write an adapter, say adapter.py, and check adapter.py:adapter (`lawful adapt` drafts it):\n"
     error = NotUnderstood("\n".join([*said, written, *advice]))
     error.technique = "training" if "training" in shown and len(shown) == 2 else shown[0]

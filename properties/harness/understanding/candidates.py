@@ -109,10 +109,16 @@ _EPSILON = r"(self\.)?(eps\w*|\w*smooth\w*|ls_\w*|lsm_\w*)"
 _FORMULAS = {
     "label_smoothing": r"smooth.*(smooth|epsilon|\beps\b)\w*\s*[/*]|smooth.*[/*]\s*(self\.)?(smooth|eps)|"
     rf"\b1(\.0*)?\s*-\s*{_EPSILON}\b|label_smoothing\s*=\s*{_EPSILON}\b",
-    "mixup": r"\blam\w*\s*\*.{1,60}\+\s*\(\s*1\.?\s*-\s*lam",
+    "mixup": r"\blam\w*\s*\*.{1,60}\+\s*\(\s*1(\.0*)?\s*-\s*lam",
     "lr_finder": r"(final|end|max)\w*\s*/\s*\w*(init|start|min).*\*\*",
 }
 """What a source says that does it, whatever it is called."""
+
+
+def mixes(text: str) -> bool:
+    """Whether a source draws partners, and weighs with lambda and what is left of it."""
+    draws = re.search(r"randperm|permutation|shuffle", text) is not None
+    return draws and re.search(_FORMULAS["mixup"], text, re.IGNORECASE | re.DOTALL) is not None
 
 
 _OTHERS = {

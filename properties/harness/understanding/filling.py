@@ -64,13 +64,17 @@ def filled(
 
 
 def configured(callee: Callee, meaning: Mapping[str, str]) -> dict[str, str]:
-    """Source of a stand-in for each required parameter of ``CONFIGS``, with what the code reads of it.
+    """Source of a stand-in for each parameter of ``CONFIGS``, with what the code reads of it: of those that
+    have to be given, and of those that are None where no other parameter is a number.
 
     ``meaning``: by pattern of the last name, the source of its value. What means nothing we know is None, or
     left out where the code says what it is then.
     """
     found = {}
-    for name in required(callee.everything):
+    needed = required(callee.everything)
+    if not any(map(is_number, callee.everything.values())):  # else it has its numbers elsewhere too
+        needed += [name for name, each in callee.everything.items() if each.default is None]
+    for name in needed:
         read = source.chains(callee.tree, name) if re.fullmatch(CONFIGS, name.lower()) else []
         if read:
             found[name] = _stand_in(read, meaning)

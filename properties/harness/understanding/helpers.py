@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -37,14 +37,14 @@ def stacked(samples: Any) -> list[torch.Tensor]:
     return [torch.stack([torch.as_tensor(each) for each in part]) for part in zip(*samples, strict=True)]
 
 
-class Dicts:
-    """A loader whose batches are dicts of inputs and labels."""
+class Batches:
+    """A loader whose batches are made of inputs and labels: a dict of them, say, or the inputs alone."""
 
-    def __init__(self, loader: Any, inputs: str, labels: str) -> None:
-        self.loader, self.names = loader, (inputs, labels)
+    def __init__(self, loader: Any, made: Callable[[Any, Any], Any]) -> None:
+        self.loader, self.made = loader, made
 
     def __iter__(self) -> Any:
-        return (dict(zip(self.names, batch, strict=True)) for batch in self.loader)
+        return (self.made(*batch) for batch in self.loader)
 
     def __len__(self) -> int:
         return len(self.loader)
@@ -53,6 +53,66 @@ class Dicts:
         if name == "loader":  # of a copy that is not made yet
             raise AttributeError(name)
         return getattr(self.loader, name)
+
+
+class Output(dict[str, Any]):
+    """What a model gives that is no tensor: read by key, or as attributes."""
+
+    __getattr__ = dict.__getitem__
+
+
+class Answering(torch.nn.Module):
+    """A model whose output holds its logits under a name, or its loss if ``loss_fn`` is given."""
+
+    def __init__(self, model: torch.nn.Module, name: str = "", loss_fn: Any = None) -> None:
+        super().__init__()
+        self.model, self.name, self.loss_fn = model, name, loss_fn
+        self.training = model.training
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        inputs, *more = *args, *kwargs.values()
+        output = self.model(inputs)
+        if self.loss_fn is not None:
+            output = self.loss_fn(output, more[-1] if more else inputs)
+        return Output({self.name: output}) if self.name else output
+
+
+class Recorded(torch.nn.Module):
+    """A model that keeps what it is given: the gradient of its logits tells the targets of a mean loss."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.num_classes, self.weight = num_classes, torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        self.inputs = inputs.detach().clone()
+        self.logits = torch.zeros(len(inputs), self.num_classes, dtype=inputs.dtype, requires_grad=True)
+        return self.logits + 0 * self.weight
+
+    def mixture(self, result: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mixed inputs, and soft targets (N, K): dL/dz = (softmax(z) - q) / N. ``result``: the loss, or what
+        holds it, unless its gradient has been taken."""
+        if self.logits.grad is None:
+            held = result.values() if isinstance(result, dict) else result
+            held = [result] if isinstance(result, torch.Tensor) else held
+            loss = next(each for each in held if isinstance(each, torch.Tensor) and each.ndim == 0)
+            loss.backward()
+        assert self.logits.grad is not None
+        target = 1 / self.num_classes - len(self.inputs) * self.logits.grad
+        return self.inputs, target.where(target.abs() > 1e-5, 0.0)  # of what is 0, rounding is left
+
+
+class Silent:
+    """A logger that takes all that it is told."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **kwargs: None
+
+
+def beside(text: str, known: Iterable[Callable[..., Any]]) -> str:
+    """The source of an adapter, and before it those of the helpers that it calls."""
+    used = (helper for helper in known if f"{helper.__name__}(" in text)
+    return "\n".join([*map(source_of, used), text])
 
 
 def source_of(helper: Callable[..., Any]) -> str:

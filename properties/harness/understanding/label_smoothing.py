@@ -68,7 +68,7 @@ from lawful.properties.subjects.subject import Subject
 
 ADAPTER = """\
     from lawful.impl import contracts
-    from {module} import {name}
+    from {module} import {root}
     def build(epsilon, **features):
         return {name}(epsilon, **features)        # a callable: loss(logits, target)
     adapter = contracts.LabelSmoothing("{name}", build)
@@ -100,7 +100,9 @@ def infer(callee: Callee) -> Subject:
         roles = replace(roles, options={**roles.options, "weight": None})
     form = replace(best.form, weights=weights or best.form.weights)
     subject = understand(adapter_of(callee, roles, form, best.seen))
-    others = dict.fromkeys(str(each.form) for each in alike[1:] if each.form.layout != "image")
+    others = dict.fromkeys(
+        str(each.form) for each in alike[1:] if each.form.layout not in ("image", "sentence")
+    )
     return replace(subject, certain=agrees, also_called=tuple(name for name in others if name != str(form)))
 
 
@@ -286,9 +288,9 @@ def _forms(callee: Callee, roles: Roles) -> Iterator[Form]:
         return
     pads = roles.options["ignore_index"]
     needs_padding = pads is not None and pads in required(callee.everything)
-    layouts = ["samples", "sequence", "image"]
+    layouts = ["samples", "sequence", "image", "sentence"]
     if needs_padding:
-        layouts = ["padded", "samples", "sequence", "image", "padded sequence"]
+        layouts = ["padded", "samples", "sequence", "image", "sentence", "padded sequence"]
     kinds = list(itertools.product(LOGITS, TARGET, layouts))
     steps = (list(LOGITS), list(TARGET), layouts)
     kinds.sort(key=lambda kind: sum(names.index(name) for names, name in zip(steps, kind, strict=True)))

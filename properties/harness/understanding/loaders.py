@@ -1,37 +1,88 @@
-"""A loader as the code reads it: one of several in a dict, or of batches that are dicts."""
+"""What a training loop reads of its loader and its model.
+
+A loader may be one of several in a dict, or a data set; a batch a dict, or inputs alone; a model's output may
+be no tensor, or its loss.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from lawful.properties.harness.understanding import helpers, source
 from lawful.properties.harness.understanding.names import INPUTS, is_target
-from lawful.properties.harness.understanding.signature import Callee
+from lawful.properties.harness.understanding.signature import Callee, required
 
 LOADERS = ("loader", "train_loader", "val_loader", "mix_loader")
+_HELPERS = (helpers.Batches, helpers.Answering, helpers.Silent)
 
 
-def as_read(callee: Callee, given: Mapping[str, str]) -> dict[str, str]:
-    """Source for each parameter, where loaders are what the code reads them as."""
+def as_read(callee: Callee, given: Mapping[str, str], loss: str) -> dict[str, str]:
+    """Source for each parameter, where loaders and the model are what the code reads them as. ``loss``: the
+    name of the loss in the adapter."""
     tree = source.parsed(callee.near)
     read = _keys(tree)
-    labels = _of_a_batch({name: keys for name, keys in read.items() if name not in callee.everything})
-    return {
-        name: _source(text, read.get(name, []), labels) if text in LOADERS else text
-        for name, text in given.items()
-    }
+    model = next((name for name, text in given.items() if text == "model"), "")
+    outputs = _outputs(tree, model)
+    made = _batch(tree, {name: keys for name, keys in read.items() if name not in callee.everything}, model)
+    names = {name: _also(tree, name) for name in given}
+    found = {}
+    for name, text in given.items():
+        if text in LOADERS and _is_a_data_set(tree, names[name]):
+            found[name] = f"{text}.dataset"
+        elif text in LOADERS:
+            found[name] = _source(text, read.get(name, []), made)
+        elif text == "model":
+            found[name] = _answering(tree, outputs, loss, loss not in given.values())
+        else:
+            found[name] = text
+    return found
 
 
 def with_helper(text: str) -> str:
-    """The source of an adapter with what it needs for batches that are dicts."""
-    return f"{helpers.source_of(helpers.Dicts)}\n{text}" if "Dicts(" in text else text
+    """The source of an adapter with what it needs for its loaders and its model."""
+    return helpers.beside(text, _HELPERS)
 
 
-def _source(loader: str, phases: list[str], labels: tuple[str, str] | None) -> str:
+def loggers(callee: Callee) -> dict[str, str]:
+    """Source for each parameter that has to be given, and is only told what happens."""
+    tree = source.parsed(callee.near)
+    return {name: "Silent()" for name in required(callee.everything) if source.is_only_told(tree, name)}
+
+
+def takes_a_data_set(callee: Callee, name: str) -> bool:
+    """Whether it makes a DataLoader of this parameter."""
+    tree = source.parsed(callee.near)
+    return _is_a_data_set(tree, _also(tree, name))
+
+
+def _is_a_data_set(tree: ast.AST, names: set[str]) -> bool:
+    return any(
+        isinstance(node, ast.Call)
+        and _last(node.func) == "DataLoader"
+        and any(_last(each) in names for each in [*node.args[:1], *_keyword(node, "dataset")])
+        for node in ast.walk(tree)
+    )
+
+
+def _keyword(call: ast.Call, name: str) -> Iterator[ast.expr]:
+    return (each.value for each in call.keywords if each.arg == name)
+
+
+def _last(node: ast.AST) -> str:
+    """A name, or the last part of a dotted one."""
+    return getattr(node, "id", None) or getattr(node, "attr", None) or ""
+
+
+def _also(tree: ast.AST, name: str) -> set[str]:
+    """The parameter's name, and those of the attributes of ``self`` that hold it."""
+    return {name, *(attribute for attribute, kept in source.kept_as(tree).items() if kept == name)}
+
+
+def _source(loader: str, phases: list[str], made: str) -> str:
     def one(text: str) -> str:
-        return f'Dicts({text}, "{labels[0]}", "{labels[1]}")' if labels else text
+        return f"Batches({text}, lambda inputs, labels: {made})" if made else text
 
     if not phases:
         return one(loader)
@@ -41,6 +92,89 @@ def _source(loader: str, phases: list[str], labels: tuple[str, str] | None) -> s
         for phase in phases
     )
     return f"{{{', '.join(named)}}}"
+
+
+def _calls(tree: ast.AST, model: str) -> list[ast.Call]:
+    """Of the model."""
+    names = _also(tree, model) if model else set()
+    return [n for n in ast.walk(tree) if isinstance(n, ast.Call) and _last(n.func) in names]
+
+
+def _outputs(tree: ast.AST, model: str) -> list[ast.AST]:
+    """Where the model's output is read: its calls, and the names that they are bound to."""
+    calls = _calls(tree, model)
+    bound = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and any(node.value is call for call in calls)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    return [*calls, *(n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id in bound)]
+
+
+def _answering(tree: ast.AST, outputs: list[ast.AST], loss: str, gives_loss: bool) -> str:
+    """Source of the model. ``gives_loss``: no loss is passed, so the model may give it."""
+    places = {id(each) for each in outputs}
+    keys, attributes, asked = [], [], False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _last(node.func) in ("isinstance", "hasattr", "getattr"):
+            asked |= any(id(each) in places for each in node.args)
+        elif id(getattr(node, "value", None)) in places:
+            if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+                keys += [node.slice.value] if isinstance(node.slice.value, str) else []
+            elif isinstance(node, ast.Attribute):
+                attributes.append(node.attr)
+    if gives_loss and "loss" in {*keys, *attributes}:
+        return f'Answering(model, "loss", {loss})'
+    if gives_loss and "backward" in attributes:
+        return f'Answering(model, "", {loss})'
+    named = [*keys, *(each for each in attributes if each == "logits")]
+    return f'Answering(model, "{named[0]}")' if len(set(named)) == 1 and not asked else "model"
+
+
+def _batch(tree: ast.AST, read: Mapping[str, list[str]], model: str) -> str:
+    """Source of a batch, of ``inputs`` and ``labels``; empty where it is the two of them."""
+    for keys in read.values():
+        images = [key for key in keys if key.lower() in INPUTS]
+        labels = [key for key in keys if is_target(key)]
+        if len(images) == len(labels) == 1 and len(keys) == 2:
+            return f'{{"{images[0]}": inputs, "{labels[0]}": labels}}'
+    calls = _calls(tree, model)
+    drawn = _drawn(tree) - _taken_apart(tree)
+    if any(k.arg is None and _last(k.value) in drawn for call in calls for k in call.keywords):
+        return '{"inputs": inputs, "labels": labels}'
+    if any(isinstance(each, ast.Name) and each.id in drawn for call in calls for each in call.args):
+        return "inputs"
+    return ""
+
+
+def _drawn(tree: ast.AST) -> set[str]:
+    """Names of what a loop goes over, or of what comes next, that are one name and not several."""
+    found: list[ast.expr] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For):
+            over = _last(node.iter.func) if isinstance(node.iter, ast.Call) else ""
+            if over in ("enumerate", "zip") and isinstance(node.target, ast.Tuple):
+                found += node.target.elts
+            else:
+                found.append(node.target)
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            found += node.targets if _last(node.value.func) == "next" else []
+    return {each.id for each in found if isinstance(each, ast.Name)}
+
+
+def _taken_apart(tree: ast.AST) -> set[str]:
+    """Names whose value is bound to several names, or read by an index."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple | ast.List):
+            found += [node.value]
+        elif isinstance(node, ast.Subscript):
+            found.append(node.value)
+        elif isinstance(node, ast.Call):
+            found += [each.value for each in node.args if isinstance(each, ast.Starred)]
+    return {each.id for each in found if isinstance(each, ast.Name)}
 
 
 def _keys(tree: ast.AST) -> dict[str, list[str]]:
@@ -58,13 +192,3 @@ def _keys(tree: ast.AST) -> dict[str, list[str]]:
             if node.slice.value not in keys:
                 keys.append(node.slice.value)
     return found
-
-
-def _of_a_batch(read: Mapping[str, list[str]]) -> tuple[str, str] | None:
-    """The keys of inputs and labels, of a variable that has both."""
-    for keys in read.values():
-        images = [key for key in keys if key.lower() in INPUTS]
-        labels = [key for key in keys if is_target(key)]
-        if len(images) == len(labels) == 1 and len(keys) == 2:
-            return images[0], labels[0]
-    return None

@@ -120,6 +120,7 @@ LAYOUT = {
     "image": Layout(
         ", as images", _IMAGE, told="image({})", told_target="image({})", per_sample=".reshape(shape)"
     ),
+    "sentence": Layout(", as one sentence", (), "({}).movedim(0, -1)[None]", "{}.T[None]", "{}[None]"),
     "padded": Layout(", with a padding class", _PADDING, told="pad({})", told_target="{} + 1"),
     "padded sequence": Layout(
         ", as one sequence, with a padding class",
@@ -130,7 +131,8 @@ LAYOUT = {
         "-1",
     ),
 }
-"""(N, K); one sequence of N steps, (1, N, K); images (N, K, 1, 1); (N, K + 1), class 0 never occurring."""
+"""(N, K); one sequence of N steps, (1, N, K); images (N, K, 1, 1); one sentence of N words, (1, K, N);
+(N, K + 1), class 0 never occurring."""
 
 
 @dataclass(frozen=True)
@@ -304,7 +306,7 @@ def features_of(callee: Callee, roles: Roles, form: Form) -> list[str]:
         found.remove("reduction")
     if form.layout.startswith("padded"):
         return [feature for feature in found if feature == "reduction"]
-    if form.target == "one-hot rows" or form.layout == "sequence":
+    if form.target == "one-hot rows" or form.layout in ("sequence", "sentence"):
         rows = form.target == "one-hot rows" and form.layout == "samples" and not _decodes(callee, roles)
         return [each for each in found if each in ("reduction", "weight")] + ["soft_targets"] * rows
     return found
@@ -315,7 +317,8 @@ def adapter_of(callee: Callee, roles: Roles, form: Form, seen: Seen) -> LabelSmo
     ignoring = roles.options["ignore_index"]
     default = callee.everything[ignoring].default if ignoring else None
     declines = {}
-    if "sequence" in form.layout or form.target == "one-hot rows" or form.helper:
+    one = "sequence" in form.layout or form.layout == "sentence"
+    if one or form.target == "one-hot rows" or form.helper:
         declines["dense"] = f"it takes {form}"
     if _says_flat(callee):
         declines["dense"] = "its documentation says (N, K)"

@@ -28,7 +28,7 @@ from lawful.properties.harness.understanding.filling import (
     left_alone,
 )
 from lawful.properties.harness.understanding.forms import ORDINARY_MODEL, executed, imports, indented
-from lawful.properties.harness.understanding.loaders import as_read, with_helper
+from lawful.properties.harness.understanding.loaders import as_read, loggers, takes_a_data_set, with_helper
 from lawful.properties.harness.understanding.names import (
     CLASSES_OF,
     EPOCHS,
@@ -36,6 +36,7 @@ from lawful.properties.harness.understanding.names import (
     RANGE,
     RANGE_LIKE,
     RUNS,
+    VALIDATION_LIKE,
     first,
     like,
 )
@@ -45,13 +46,15 @@ from lawful.properties.subjects import understand
 from lawful.properties.subjects.failures import NotUnderstood
 from lawful.properties.subjects.subject import Subject, silence
 
+BATCH_SIZES = ("batch_size", "bs", "batchsize")
 RULES = (
     *ANYWHERE,
     # another loader that has to be given: the same one will do
-    Rule(r"(.*_)?(val\w*|test|eval|dev)_?(loader|dataloader|dl|data|iter)", "loader"),
+    Rule(VALIDATION_LIKE, "loader"),
     Rule(r"(lr_)?sched(uler)?|to_save", "None"),
     Rule(r"accum\w*|grad\w*_accum\w*", "1", "number"),
-    Rule(r"batch_size|bs", "loader.batch_size"),
+    Rule("|".join(BATCH_SIZES), "loader.batch_size"),
+    Rule(r"(num_|n_)?workers", "0"),
     # one sweep: the mean of several is another measurement
     Rule(r"(num_|n_)?(repeats?|repetitions?|sweeps|rounds|trials)", "1", "number"),
 )
@@ -67,7 +70,7 @@ OPTIONS = {name: (name,) for name in ("divergence", "smoothing", "val_loader")}
 
 ADAPTER = """\
     from lawful.impl import contracts
-    from {module} import {name}
+    from {module} import {root}
     def build(model, optimizer, criterion, loader, *, start_lr, end_lr, num_iter):
         lrs, losses = {name}(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
         return contracts.Swept(lrs, losses)
@@ -149,7 +152,12 @@ def _roles(callee: Callee) -> tuple[Callee, Roles]:
         found["optimizer"] = like("optim", everything, lambda name: name in found.values())
     if found["loader"] is None:
         found["loader"] = next(
-            (n for n in everything if re.search("loader|_(dl|ld)$|batches", n.lower())), None
+            (
+                n
+                for n in everything
+                if re.search("loader|_(dl|ld)$|batches|data_?set|train_?set|(^|_)ds$", n.lower())
+            ),
+            None,
         )
     span = {part: first(names, everything) for part, names in RANGE.items()}
     free = {n: p for n, p in everything.items() if n not in found.values() and n not in span.values()}
@@ -207,7 +215,11 @@ def _named(callee: Callee, roles: Roles) -> dict[str, str]:
             more[name] = "1"
         elif name.lower() in ("step_mode", "mode", "schedule") and parameter.default == "linear":
             more[name] = '"exp"'
-    return as_read(callee, named | {name: given for name, given in more.items() if name not in named})
+    more = loggers(callee) | more
+    if takes_a_data_set(callee, roles.parts["loader"] or ""):
+        more |= {name: "loader.batch_size" for name in callee.everything if name.lower() in BATCH_SIZES}
+    given = named | {name: text for name, text in more.items() if name not in named}
+    return as_read(callee, given, "criterion")
 
 
 def plainly(callee: Callee) -> list[str]:
@@ -326,13 +338,17 @@ def _adapter(callee: Callee, roles: Roles, reading: Reading) -> LRFinder:
     features |= {"history"} if reading.curve.lrs else set()
     features |= {"suggestion"} if reading.curve.suggestion or _suggests(callee) else set()
     has_start = "start_lr" in " ".join(_named(callee, roles).values())
-    own = "its range is its own" if not has_start else "its end is its own"
+    declines = {}
+    if not _has_end(callee, roles):
+        declines["range"] = "its range is its own" if not has_start else "its end is its own"
+    if "loader.dataset" in text:
+        declines["given_loader"] = "it makes its own loader"
     return LRFinder(
         callee.name,
         executed(text, callee)["build"],
         features=frozenset(features),
         documented={} if reading.asked else {"steps": "loader"},
-        declines={} if _has_end(callee, roles) else {"range": own},
+        declines=declines,
         imports=imports(callee, text),
         called_as=(
             "build({model}, {optimizer}, {criterion}, {loader}, start_lr={start_lr}, end_lr={end_lr}, "

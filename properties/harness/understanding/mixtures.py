@@ -326,6 +326,14 @@ def _draws_both(shown: Shown) -> bool:
     return False
 
 
+def is_of_two(call: Mapping[str, Any]) -> bool:
+    """Whether targets that were read off a gradient are shares of at most two classes."""
+    soft = call.get("result[1]")
+    if soft is None or not np.isfinite(soft).all():
+        return False
+    return bool((soft > -_NEAR).all() and ((soft > _NEAR).sum(axis=1) <= 2).all())
+
+
 def _rows(mixed: Any) -> Any:
     """(N, N): the first channel."""
     return mixed if mixed.ndim == 2 else mixed[:, 0].reshape(SIZE, SIZE)

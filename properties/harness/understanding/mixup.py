@@ -49,6 +49,7 @@ from lawful.properties.harness.understanding.mixup_forms import (
     call_of,
     ruled,
     source_of_build,
+    takes_the_model,
     told,
     values_of,
 )
@@ -76,7 +77,7 @@ KEYS = (("image", "label"), ("images", "labels"), ("inputs", "targets"), ("input
 ARRAYS = ("torch", "numpy")
 ADAPTER = """\
     from lawful.impl import contracts
-    from {module} import {name}
+    from {module} import {root}
     def build(alpha, num_classes, **features):
         return {name}(alpha, **features)          # a callable: mix(inputs, target)
     adapter = contracts.Mixup("{name}", build)
@@ -193,6 +194,7 @@ def _roles(callee: Callee) -> Roles:
     everything = callee.everything
     known = ruled(callee)
     settings = configured(callee, MEANING)
+    held = _held(callee)
     free = {n: p for n, p in everything.items() if n not in known and n not in settings}
     alpha, second = _parameters_of_beta(callee, free)
     handed = {n: p for n, p in callee.called.items() if n in free}
@@ -228,6 +230,10 @@ def _roles(callee: Callee) -> Roles:
         batch = left_out[:2]
     elif len(batch) == 1 and not is_target(batch[0]) and left_out and is_target(left_out[0]):
         batch.append(left_out[0])  # labels that need not be given
+    if held:
+        return Roles(
+            alpha, second, classes, lam, index, probability, mode, generator, (), ("x", "y"), held=held
+        )
     if callee.kind == "function" and not batch and not callee.called:
         raise NotUnderstood("it takes no batch")
     if not batch and alpha is None and not takes_any:
@@ -236,6 +242,18 @@ def _roles(callee: Callee) -> Roles:
     return Roles(
         alpha, second, classes, lam, index, probability, mode, generator, tuple(batch[: len(order)]), order
     )
+
+
+def _held(callee: Callee) -> tuple[str, ...]:
+    """The parameters of a constructor that takes all inputs and labels, where calls without arguments give a
+    generator of batches; empty where that is not so."""
+    draws = getattr(callee.target, callee.method or "__call__", None)
+    if callee.kind != "class" or callee.called or not inspect.isgeneratorfunction(draws):
+        return ()
+    names = required(callee.built)
+    inputs = [name for name in names if not is_target(name)]
+    labels = [name for name in names if is_target(name)]
+    return (inputs[0], labels[0]) if inputs and labels else ()
 
 
 def _parameters_of_beta(
@@ -269,13 +287,17 @@ def _order(batch: list[str], lam: str | None) -> tuple[str, ...]:
 
 def _missing(callee: Callee, roles: Roles) -> list[str]:
     """What has to be given, and is not known."""
-    given = {*arguments_of(callee, roles, ""), *roles.batch, roles.mode}
+    given = {*arguments_of(callee, roles, ""), *roles.batch, *roles.held, roles.mode}
     batch = positional(callee.called) if not roles.batch else []
     return [name for name in required(callee.everything) if name not in given and name not in batch]
 
 
 def _forms(callee: Callee, roles: Roles) -> Iterator[Form]:
     """Plainest first: tensors before arrays, classes before rows, two arguments before one that is both."""
+    if roles.held:
+        for arrays, target in itertools.product(reversed(ARRAYS), reversed(list(TARGET))):
+            yield Form("two arguments", target, arrays, halves="one after the other")
+        return
     modes = ["", f'{roles.mode}="mixup"'] if roles.mode else [""]
     if roles.mode and roles.mode in required(callee.everything):
         modes = modes[1:]
@@ -379,6 +401,8 @@ def _tried(callee: Callee, roles: Roles, form: Form, rank: int) -> Reading:
             if seed == 0 and not Shown(calls, x.numpy(), y.numpy()).mixtures:
                 break  # no more calls will give any
     shown = Shown(calls, x.numpy(), y.numpy())
+    if takes_the_model(callee) and not all(mixtures.is_of_two(call) for call in calls):
+        raise NotUnderstood("its loss is no cross-entropy of two labels for each sample")
     alone = form.batch == "inputs alone" or roles.index is not None or roles.order == ("x", "x2")
     return replace(mixtures.read(shown, weighs=roles.lam or "", pairs=alone), samples=samples)
 

@@ -17,7 +17,8 @@ from lawful.properties.harness.understanding.filling import (
 )
 from lawful.properties.harness.understanding.forms import apart, executed, imports
 from lawful.properties.harness.understanding.mixtures import Reading
-from lawful.properties.harness.understanding.signature import Callee
+from lawful.properties.harness.understanding.names import PARTS, first
+from lawful.properties.harness.understanding.signature import Callee, required
 
 NEUTRAL = (
     Rule(r"(use_|with_|do_)?(cut_?mix|cut_?out|noise)", "False", "on"),
@@ -35,11 +36,23 @@ RULES = (
     Rule(r"dim|axis|batch_dim", "0"),
     Rule(r"temperature|temp|tau|t", "1.0"),
 )
+DRAWING = (
+    Rule(r"batch_?size|bs", "len(inputs)", "always"),
+    Rule(r"(do_|is_|use_)?shuffle", "False", "always"),
+)
+"""Of a generator of batches: two of the size are the first one's samples and their partners."""
+WITH_A_MODEL = (
+    Rule("|".join(PARTS["model"]), "seen"),
+    Rule("|".join(PARTS["criterion"]), "torch.nn.CrossEntropyLoss()"),
+    Rule("|".join(PARTS["optimizer"]), "torch.optim.SGD(seen.parameters(), lr=0.0)"),
+)
+"""Of a function that mixes, calls the model and gives the loss."""
 MEANING = {
     r"cut_?mix|smooth|noise": "0.0",
     r"alpha|beta": "alpha",
     r"class|label": "num_classes",
     r"prob": "1.0",
+    r"enable|active|^(use|apply|do)(_mix)?": "True",
     r"device": "inputs.device",
 }
 """Of a configuration's names."""
@@ -81,6 +94,9 @@ HALVES = {
 """How two batches are handed over as one, of which half comes back: source, and how it is told."""
 
 
+_HELPERS = (helpers.one_class_at_a_time, helpers.stacked, helpers.Recorded)
+
+
 @dataclass(frozen=True)
 class Roles:
     """Which parameter is what. ``batch``: those that take it, in order."""
@@ -104,6 +120,8 @@ class Roles:
     """For a probability of another technique that is the one with which it mixes at all."""
     guessed: Mapping[str, str] = field(default_factory=dict)
     """For what has to be given, and no rule knows."""
+    held: tuple[str, ...] = ()
+    """Of a constructor that takes all data, from which batches are drawn: inputs and labels."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +149,14 @@ class Form:
 
 
 def ruled(callee: Callee) -> dict[str, str]:
-    return filled(callee.everything, RULES, inputs="inputs", target="target")
+    rules = (*RULES, *WITH_A_MODEL) if takes_the_model(callee) else RULES
+    return filled(callee.everything, rules, inputs="inputs", target="target")
+
+
+def takes_the_model(callee: Callee) -> bool:
+    """Whether it says that it mixes, and calls the model itself."""
+    needed = dict.fromkeys(required(callee.called))
+    return first(PARTS["model"], needed) is not None and "mix" in (callee.name + callee.near).lower()
 
 
 def arguments_of(callee: Callee, roles: Roles, mode: str) -> dict[str, str]:
@@ -150,6 +175,8 @@ def arguments_of(callee: Callee, roles: Roles, mode: str) -> dict[str, str]:
     settings = configured(callee, MEANING)
     named |= {name: given for name, given in settings.items() if name in named}
     more = ruled(callee) | settings | dict(roles.gates) | dict(roles.guessed)
+    if roles.held:
+        named |= filled(callee.built, DRAWING)
     return named | {n: given for n, given in more.items() if n not in named and n not in roles.batch}
 
 
@@ -189,9 +216,13 @@ def call_of(callee: Callee, roles: Roles, form: Form, mixer: str, values: Mappin
     if form.halves and roles.lam:
         named[roles.lam] = "both"
     names = roles.batch or ("", "")
+    batch = tuple(zip(names, (values[part] for part in roles.order), strict=True))
+    if roles.held:
+        named = {**dict(zip(roles.held, (given for _, given in batch), strict=True)), **named}
+        batch = ()
     return Call(
         callee,
-        tuple(zip(names, (values[part] for part in roles.order), strict=True)),
+        batch,
         named,
         ("inputs", "target", "lam", "order", "both"),
         spreads=roles.generator is not None,
@@ -214,7 +245,11 @@ def source_of_build(callee: Callee, roles: Roles, form: Form, reading: Reading |
     if roles.lam and form.halves:
         turned = "torch.stack([{0}, 1 - {0}], 1).flatten()" if form.halves == "alternating" else "{0}"
         body.append(f"both = {turned.format('lam')}" if form.lam == "a tensor" else "both = lam")
-    body.append(f"result = {called}")
+    if takes_the_model(callee):
+        body.append("seen = Recorded(num_classes)")
+    body.append(f"result = next({called})" if roles.held else f"result = {called}")
+    if takes_the_model(callee):
+        body.append("result = seen.mixture(result)")
     if form.again:
         others = {**values, "batch": values["y"], "x": values["y"], "x2": values.get("y2", "")}
         body.append(f"targets = {call_of(callee, roles, form, mixer, others).lines()[1]}")
@@ -231,7 +266,8 @@ def source_of_build(callee: Callee, roles: Roles, form: Form, reading: Reading |
         inner = [f"            {line}" for line in body]
         lines += ["        def mixed(inputs, target):", *inner]
         body = ["return one_class_at_a_time(mixed, inputs, target, num_classes)"]
-    return "\n".join([*lines, *(f"        {line}" for line in body), f"    return {mix}"])
+    text = "\n".join([*lines, *(f"        {line}" for line in body), f"    return {mix}"])
+    return helpers.beside(text, _HELPERS)
 
 
 def _given_back(form: Form, reading: Reading) -> str:
@@ -247,10 +283,6 @@ def _given_back(form: Form, reading: Reading) -> str:
 
 def adapter_of(callee: Callee, roles: Roles, form: Form, reading: Reading) -> Mixup:
     text = source_of_build(callee, roles, form, reading)
-    used = [
-        helper for helper in (helpers.one_class_at_a_time, helpers.stacked) if f"{helper.__name__}(" in text
-    ]
-    whole = "\n".join([*map(helpers.source_of, used), text])
     declines = {"devices": "it takes NumPy arrays"} if form.arrays == "numpy" else {}
     if form.batch in TOLD:
         declines["lengths"] = "the adapter gives each sample its label, and leaves out what is without one"
@@ -263,10 +295,10 @@ def adapter_of(callee: Callee, roles: Roles, form: Form, reading: Reading) -> Mi
         features |= {"soft_targets"}
     return Mixup(
         callee.name,
-        executed(whole, callee)["build"],
+        executed(text, callee)["build"],
         features=frozenset(features),
         feature_names={"generator": roles.generator} if roles.generator else {},
-        imports=imports(callee, whole),
+        imports=imports(callee, text),
         called_as="build({alpha}, {num_classes}{features})({inputs}, {target})",
         shown_as=told(callee, roles, form, reading),
         declines=declines,
@@ -282,5 +314,6 @@ def told(callee: Callee, roles: Roles, form: Form | None = None, reading: Readin
     if form is None and roles.order == ("batch",):
         values["batch"] = "{inputs, target}"
     call = call_of(callee, roles, chosen, "", values)
-    text = call.told(call.batch) + left_alone(callee, call.named)
+    text = call.told(call.batch)
+    text = (f"next({text})" if roles.held else text) + left_alone(callee, call.named)
     return text if reading is None else f"{text} -> {reading.told()}"

@@ -220,6 +220,7 @@ _COUNTS = r"(num|n|nb|no|max|total|number_of)_?(of_)?(iter|step|batch|it$)\w*|\w
 _STARTS = r"(start|init|min|begin|low|first)\w*(lr|learning_?rate)|(lr|learning_?rate)\w*(start|init|min|low)"
 _ENDS = r"(end|final|max|stop|high|last)\w*(lr|learning_?rate)|(lr|learning_?rate)\w*(end|final|max|high)"
 RANGE_LIKE = {"start_lr": _STARTS, "end_lr": _ENDS, "num_iter": _COUNTS}
+VALIDATION_LIKE = r"(.*_)?(val|valid\w*|test|testing|eval|dev)_?(loader|dataloader|dl|data|iter)$"
 EPOCHS = ("epochs", "num_epochs", "n_epochs", "epoch")
 CLASSES_OF = (
     "optimizer_class",

@@ -171,6 +171,44 @@ def _default(node: ast.AST) -> Any:
         return None
 
 
+def imports_nothing(file: str) -> bool:
+    """Whether a file has no import at all: a part that was cut out of another one."""
+    try:
+        tree = parsed(Path(file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return False
+    return bool(tree.body) and not any(isinstance(n, ast.Import | ast.ImportFrom) for n in ast.walk(tree))
+
+
+def is_only_told(tree: ast.AST, name: str) -> bool:
+    """Whether all that is done with it are calls of its methods whose result nobody reads: a logger."""
+    names = {name, *(attribute for attribute, kept in kept_as(tree).items() if kept == name)}
+    told = {
+        id(node.value.func.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Attribute)
+        and node.value.func.attr not in _ACTS
+    }
+    kept = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and all(getattr(each, "attr", "") in names for each in node.targets)
+    }
+    used = [
+        id(node)
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load))
+        or (isinstance(node, ast.Attribute) and node.attr in names and isinstance(node.ctx, ast.Load))
+    ]
+    return any(each in told for each in used) and all(each in told or each in kept for each in used)
+
+
+_ACTS = ("step", "zero_grad", "backward", "train", "eval", "update", "load_state_dict")
+"""Methods of an optimizer, a scheduler, a scaler or a model."""
+
+
 def kept_as(tree: ast.AST) -> Mapping[str, str]:
     """By attribute of ``self``, the one name that it is set to: ``self.alpha = float(alpha)`` is alpha."""
     found = {}

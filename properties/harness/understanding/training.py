@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,8 +19,8 @@ from lawful.properties.harness.understanding.filling import (
     left_alone,
 )
 from lawful.properties.harness.understanding.forms import ORDINARY_MODEL, executed, imports, parts
-from lawful.properties.harness.understanding.loaders import as_read, with_helper
-from lawful.properties.harness.understanding.names import ALPHA, PARTS, first
+from lawful.properties.harness.understanding.loaders import as_read, loggers, with_helper
+from lawful.properties.harness.understanding.names import ALPHA, PARTS, VALIDATION_LIKE, first, like
 from lawful.properties.harness.understanding.signature import Callee, required
 from lawful.properties.harness.understanding.trials import Trials
 from lawful.properties.subjects import understand
@@ -53,7 +54,7 @@ MEANING = {r"epoch": "epochs", r"alpha": "alpha", r"device": "next(model.paramet
 
 ADAPTER = """\
     from lawful.impl import contracts
-    from {module} import {name}
+    from {module} import {root}
     def build(model, optimizer, loss_fn, train_loader, val_loader, *, mix_loader, alpha, epochs):
         return contracts.Trained(*{name}(model, optimizer, loss_fn, train_loader, val_loader, epochs=epochs))
     adapter = contracts.Training("{name}", build, features=frozenset({{"shuffle"}}))
@@ -97,7 +98,8 @@ def _forms(callee: Callee) -> Iterator[Form]:
         "optimizer": first(PARTS["optimizer"], callee.called),
         "loss_fn": first(PARTS["criterion"], callee.called),
         "train_loader": first(TRAIN, callee.called),
-        "val_loader": first(VALIDATION, callee.called),
+        "val_loader": first(VALIDATION, callee.called)
+        or like(VALIDATION_LIKE, callee.called, lambda _: False),
         "mix_loader": first(("mix_loader",), callee.called),
         "alpha": first(ALPHA, callee.called),
         "epochs": first(EPOCHS, callee.called) or first(EPOCH, callee.called),
@@ -108,9 +110,10 @@ def _forms(callee: Callee) -> Iterator[Form]:
     given = {name: part for part, name in names.items() if name}
     ruled = filled(callee.called, RULES, inputs="next(model.parameters())", target="")
     given |= {n: each for n, each in (ruled | configured(callee, MEANING)).items() if n not in given}
+    given = loggers(callee) | given
     missing = [name for name in required(callee.called) if name not in given]
     for guessed in guesses(missing, callee.called):
-        known = as_read(callee, given | guessed)
+        known = as_read(callee, given | guessed, "loss_fn")
         for reduced in (False, True):
             yield Form(known, reduced)
             if not first(EPOCHS, callee.called):
@@ -127,9 +130,8 @@ def plainly(callee: Callee) -> list[str]:
 def _source(callee: Callee, form: Form, kept: str = "") -> str:
     given = dict(form.given)
     if form.reduced:
-        name = next((name for name, part in given.items() if part == "loss_fn"), "")
-        if name:
-            given[name] = "lambda logits, target: loss_fn(logits, target).mean()"
+        mean = "lambda logits, target: loss_fn(logits, target).mean()"
+        given = {name: re.sub(r"^loss_fn$|\bloss_fn(?=\)$)", mean, part) for name, part in given.items()}
     arguments = ", ".join(f"{name}={source}" for name, source in given.items())
     lines = ["def build(model, optimizer, loss_fn, train_loader, val_loader, *, mix_loader, alpha, epochs):"]
     if form.epoch_by_epoch:

@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lawful.properties.harness.understanding import source
 from lawful.properties.harness.understanding.signature import Callee
 from lawful.properties.harness.understanding.source import is_library
+from lawful.properties.probes import NeverEnds
 from lawful.properties.subjects.failures import NotUnderstood, Raised, first_line
 
 _OURS = Path(__file__).resolve().parents[2]
@@ -102,7 +104,7 @@ class Trials:
         try:
             yield
             self.fitted = True
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, NeverEnds) as error:
             raised = error.__cause__.error if isinstance(error.__cause__, Raised) else error
             if isinstance(raised, NotUnderstood):
                 self.fitted = True
@@ -169,6 +171,8 @@ class Trials:
         missed = error.name if isinstance(error, NameError) else None
         if missed is not None and (why := self.callee.left_out.get(missed)):
             return f"it needs {missed}{where}, which is not to be had here: {why}"
+        if missed is not None and failure.file and source.imports_nothing(failure.file):
+            return f"it needs {missed}{where}, and its file imports nothing: it is a part of another one"
         if isinstance(error, ImportError):
             return f"it imports what is not installed here when it is called{where}: {first_line(error)}"
         return ""
@@ -227,7 +231,8 @@ _ITS_OWN_CALL = r"\w+\(\) (missing \d|got an unexpected|got multiple|takes )|obj
 def _is_hopeless(failure: Failure) -> bool:
     """A name that is nowhere, a module without its beginning: wrong however it is called."""
     lacks = isinstance(failure.error, AttributeError) and re.match(_MODULE_LACKS, str(failure.error))
-    return type(failure.error) is NameError or _NO_SUPER in failure.words or (bool(lacks) and failure.own)
+    unknown = type(failure.error) is NameError and bool(failure.file)
+    return unknown or _NO_SUPER in failure.words or (bool(lacks) and failure.own)
 
 
 def _some(forms: list[str]) -> str:
