@@ -458,6 +458,8 @@ def each_loss_has_its_own_slope(loss: Loss, batch: Batch, epsilon: float, weight
 )
 @draws(batch=batches(), epsilon=inner_epsilons(), extra=one_of(1, 3))
 def sequences_are_flattened(loss: Loss, batch: Batch, epsilon: float, extra: int) -> None:
+    if "sequences" in loss.adapter.declines:
+        raise Unasked(loss.adapter.declines["sequences"])
     epsilon, length = loss.allowed(epsilon, batch.num_classes), batch.num_classes + extra
     rows = [batch.logits[i % batch.size] for i in range(2 * length)]
     target = [batch.target[i % batch.size] for i in range(2 * length)]

@@ -12,7 +12,7 @@ import numpy as np
 from lawful.properties.lr_finder import finder_law
 from lawful.properties.registry import draws
 from lawful.properties.strategies import calm_losses, one_of, rates, valleys
-from lawful.properties.subjects.failures import LawBroken
+from lawful.properties.subjects.failures import LawBroken, Raised, Unasked
 from lawful.properties.subjects.lr_finder import RELATIVE, Finder, valley
 from lawful.properties.subjects.lr_finder_options import legend_of, says, tells_why, without
 from lawful.properties.subjects.subject import silence
@@ -56,9 +56,17 @@ def schedule_is_linear(finder: Finder, losses: list[float], span: list[float]) -
 @draws(n=one_of(12, 8), sizes=one_of([3, 3, 1], [2], [1, 4]))
 def validation_loss_is_of_the_whole_set(finder: Finder, n: int, sizes: list[int]) -> None:
     n = max(n, finder.adapter.least_steps)
-    answer = finder([1.0] * n, rates=(1e-4, 1e-2), validates=sizes, **finder.unsmoothed())
+    try:
+        answer = finder([1.0] * n, rates=(1e-4, 1e-2), validates=sizes, **finder.unsmoothed())
+    except Raised as error:
+        if isinstance(error.error, TypeError | AttributeError):
+            raise Unasked(f"it reads the batches of the other loader otherwise: {error}") from error
+        raise
     finder.same("number of steps", answer.see("len(used)"), n)
     batches = answer.see("len(script.validated)")
+    each, rest = divmod(len(answer.script.validated), n)
+    if each and not rest and each != len(sizes):
+        raise Unasked(f"it takes {each} validation batches at each step, by a rule of its own")
     finder.same("number of validation batches that were judged", batches, n * len(sizes))
     for place, what in enumerate(("in training mode", "with a graph")):
         found = answer.see(f"sum(seen[{place}] for seen in script.validated)")

@@ -41,6 +41,9 @@ def _loss(asked: Asked) -> bool:
     z = np.asarray(asked["logits"], float)
     if z.ndim < 2 or not z.size or not np.isfinite(z).all():
         return False
+    ignored = asked["features"].get("ignore_index")
+    if ignored is not None and np.all(np.asarray(asked["target"]) == ignored):
+        return False
     epsilon, dim = asked["epsilon"], asked["features"].get("dim", 1)
     gap = (z.max(axis=dim) - z.min(axis=dim)).max()
     return bool(

@@ -404,9 +404,44 @@ def test_the_callees_module_is_as_it_was_after_a_finder_took_its_globals():
     assert "forms" in sys.modules[forms.__name__].__name__
 
 
-def test_a_mixture_of_two_that_are_drawn_is_told_and_not_judged():
+@pytest.mark.parametrize("name", ["mixup_of_two_drawn", "numbers_of_two_drawn"])
+def test_a_mixture_of_two_that_are_drawn_is_told_and_not_judged(name):
     with pytest.raises(NotUnderstood, match="it draws both samples of a mixture"):
-        understood(forms_mixups.mixup_of_two_drawn)
+        understood(getattr(forms_mixups, name))
+
+
+def test_a_generator_that_has_to_be_given_is_seeded():
+    report = check(forms_mixups.of_a_generator_of_its_own, only=["seeded_runs_repeat", "seeds_differ"])
+    assert {row.verdict for row in report.results} == {"holds"}
+
+
+def smooth_with_padding_0(logits, target, smoothing=0.1):
+    """Class 0 is padding, and has a share of the smoothing."""
+    rows = F.one_hot(target, logits.size(1)) * (1 - smoothing) + smoothing / logits.size(1)
+    kept = target.ne(0)
+    return -(rows * logits.log_softmax(1)).sum(1).masked_select(kept).sum() / (kept.sum() * 2 - kept.sum())
+
+
+def twice_with_padding_0(logits, target, smoothing=0.1):
+    return 2 * smooth_with_padding_0(logits, target, smoothing)
+
+
+def test_what_has_no_loss_of_class_0_is_told_and_not_judged():
+    with pytest.raises(NotUnderstood, match="class 0 is its padding"):
+        understood(twice_with_padding_0)
+
+
+def trains_on_its_own_loss(model, loader, optimizer):
+    """An epoch."""
+    for x, _ in loader:
+        optimizer.zero_grad()
+        model(x).square().mean().backward()
+        optimizer.step()
+
+
+def test_a_loss_of_its_own_is_told_and_not_judged():
+    with pytest.raises(NotUnderstood, match="its loss is its own"):
+        understood(trains_on_its_own_loss)
 
 
 @pytest.mark.parametrize("name", choices.CHOICES)

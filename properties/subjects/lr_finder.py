@@ -15,7 +15,14 @@ import torch
 
 from lawful.impl.contracts import Adapter, LRFinder, Swept
 from lawful.properties import probes, twin
-from lawful.properties.subjects.failures import LawBroken, NotAsked, NotUnderstood, Raised, Unasked
+from lawful.properties.subjects.failures import (
+    LawBroken,
+    NotAsked,
+    NotUnderstood,
+    OutOfSight,
+    Raised,
+    Unasked,
+)
 from lawful.properties.subjects.program import Seen, literal
 from lawful.properties.subjects.subject import BATCHES, ERRORS, WAITS, Answer, Subject, places_of, silence
 from lawful.reference import lr_finder as reference
@@ -247,6 +254,8 @@ class Finder(Subject):
                 answer.printed = call.words("printed.getvalue()")
             swept = call.names["result"]
         except Raised as error:
+            if isinstance(error.error, TypeError) and "ScriptedModel" in str(error.error):
+                raise OutOfSight(f"it calls its model otherwise here: {error.error}") from error
             if answer.asked["raises_at"] is None or not _came_from_script(error.error):
                 self._look(answer)
                 answer.crashed = error.error

@@ -291,6 +291,10 @@ class Loop(Subject):
             raise NotUnderstood(f"an epoch of two batches: {error}") from error
         except (Raised, NotAsked) as error:
             raise NotUnderstood(f"an epoch of two batches: it {error}") from error
+        if not run.watch.judged:
+            raise NotUnderstood(
+                "an epoch of two batches: its loss is its own, and what it judges is not seen"
+            )
         kept = run.trained.train_loss
         steps = len(run.watch.steps)
         if not steps or (kept is not None and len(kept) != 1):

@@ -97,7 +97,53 @@ def ends_with_its_loader(model, optimizer, criterion, loader, start_lr, end_lr, 
     return rates, losses
 
 
+class FlattensWithItsClasses(torch.nn.Module):
+    """It flattens sequences, of as many classes as it was told."""
+
+    def __init__(self, classes, smoothing=0.1, ignore_index=-100):
+        super().__init__()
+        self.classes, self.smoothing, self.ignored = classes, smoothing, ignore_index
+
+    def forward(self, pred, target):
+        pred, target = pred.view(-1, pred.size(-1)), target.view(-1)
+        kept = target != self.ignored
+        if kept.any():
+            pred, target = pred[kept], target[kept]
+        q = torch.full_like(pred, self.smoothing / (self.classes - 1))
+        q.scatter_(1, target.unsqueeze(1), 1 - self.smoothing)
+        return -(q * pred.log_softmax(-1)).sum() / max(1, target.numel())
+
+
+def some_validation_batches(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, val_loader=None):
+    """It judges ten batches of the other loader at each step, going round."""
+    rates, losses = [], []
+    others = (batch for _ in iter(int, 1) for batch in val_loader or ())
+    batches = (batch for _ in iter(int, 1) for batch in loader)
+    for i in range(num_iter):
+        lr = start_lr * (end_lr / start_lr) ** (i / (num_iter - 1))
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        model.train()
+        x, y = next(batches)
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+        if val_loader is not None:
+            model.eval()
+            with torch.no_grad():
+                ten = [next(others) for _ in range(10)]
+                loss = torch.stack([criterion(model(x), y) for x, y in ten]).mean()
+        rates.append(lr)
+        losses.append(loss.item())
+        if not np.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+    return rates, losses
+
+
 CHOICES = {
+    "FlattensWithItsClasses": "sequences_are_flattened",
+    "some_validation_batches": "validation_loss_is_of_the_whole_set",
     "MatrixForOtherWords": "reductions_agree",
     "smooth_one_hot": "soft_target_agrees_with_hard",
     "stops_at_twice_the_first": "does_not_stop_early",

@@ -339,3 +339,15 @@ def configured_mixup_wrong(x, y, config=None):
         return x, y
     lam, index = _lam(config.alpha), torch.randperm(len(x))
     return _blend(x, lam, index), y[index], y, lam
+
+
+def numbers_of_two_drawn(x, y, alpha=1.0):
+    """Both samples of a mixture are drawn, and labels of 0 and 1 are blended as numbers."""
+    lam, (one, other) = _lams(alpha, x), torch.randint(len(x), (2, len(x)))
+    return _wide(lam, x) * x[one] + (1 - _wide(lam, x)) * x[other], lam * y[one] + (1 - lam) * y[other]
+
+
+def of_a_generator_of_its_own(x, y, rng, alpha=1.0):
+    """NumPy's generator has to be given."""
+    lam, index = float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(len(x)))
+    return _blend(x, lam, index), y, y[index], lam

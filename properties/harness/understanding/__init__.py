@@ -86,7 +86,7 @@ def understand_target(
     if uncertain:
         others = [each.technique for each in uncertain[1:]]
         return replace(uncertain[0], also_like=tuple(others)) if others else uncertain[0]
-    raising = [error for error in failures.values() if isinstance(error, RaisesOnEveryCall)]
+    raising = [error for error in failures.values() if isinstance(error, RaisesOnEveryCall) and not meant]
     if raising and not any(isinstance(error, NoneFits) for error in failures.values()):
         raise raising[0]
     raise _not_understood(failures, meant, name, "" if carried else module)

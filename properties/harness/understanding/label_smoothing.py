@@ -8,6 +8,7 @@ will say so.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import itertools
@@ -64,7 +65,7 @@ from lawful.properties.harness.understanding.signature import (
 from lawful.properties.harness.understanding.trials import AnotherTechnique, Trials
 from lawful.properties.subjects import understand
 from lawful.properties.subjects.failures import NotUnderstood
-from lawful.properties.subjects.subject import Subject
+from lawful.properties.subjects.subject import Subject, silence
 
 ADAPTER = """\
     from lawful.impl import contracts
@@ -177,11 +178,22 @@ def _fitting_alike(callee: Callee, best: Fitting, trials: Trials) -> list[Fittin
     for logits in ("logits", "log-probabilities", "a tuple of outputs", "a dict of outputs"):
         found = [each for each in fitting if each.form.logits == logits and _behaves(callee, each)]
         if found:
-            return sorted(found, key=lambda each: each.error > _ABSURD)
+            found.sort(key=lambda each: each.error > _ABSURD)
+            if _pads_with_0(callee) and _is_undefined_of_class_0(callee, found[0]):
+                raise trials.none_fits("class 0 is its padding, and has a share of the smoothing as well")
+            return found
     raise trials.none_fits(
         f"called as {told(callee, best.roles)}, it is no cross-entropy of a softmax in any form: it "
         "sees a constant that is added to every logit, and is not affine in log-probabilities"
     )
+
+
+def _is_undefined_of_class_0(callee: Callee, each: Fitting) -> bool:
+    """Whether a batch of the first class alone has no loss."""
+    loss = build_of(callee, each.roles, each.form)(0.1)
+    with contextlib.suppress(Exception), silence():
+        return bool(torch.isnan(torch.as_tensor(loss(torch.zeros(2, 3), torch.zeros(2).long()))).any())
+    return False
 
 
 _ABSURD = 10.0
@@ -287,7 +299,7 @@ def _forms(callee: Callee, roles: Roles) -> Iterator[Form]:
         yield from (Form("logits", target, "samples") for target in list(TARGET)[:2])
         return
     pads = roles.options["ignore_index"]
-    needs_padding = pads is not None and pads in required(callee.everything)
+    needs_padding = pads in required(callee.everything) if pads is not None else _pads_with_0(callee)
     layouts = ["samples", "sequence", "image", "sentence"]
     if needs_padding:
         layouts = ["padded", "samples", "sequence", "image", "sentence", "padded sequence"]
@@ -300,6 +312,12 @@ def _forms(callee: Callee, roles: Roles) -> Iterator[Form]:
         wrapped = logits.startswith("a ") and layout != "samples"
         if not wrapped and (target in list(TARGET)[:2] or layout == "image"):
             yield Form(logits, target, layout)
+
+
+def _pads_with_0(callee: Callee) -> bool:
+    """Whether its lines say that class 0 is padding."""
+    words = r"\.(ne|eq)\(\s*0\s*\)|ignore_index\s*=\s*0\b|(target|label|gold|trg|tgt)\w*\s*[!=]=\s*0\b"
+    return re.search(words, callee.near) is not None
 
 
 def plainly(callee: Callee) -> list[str]:

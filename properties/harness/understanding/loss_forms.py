@@ -321,7 +321,9 @@ def adapter_of(callee: Callee, roles: Roles, form: Form, seen: Seen) -> LabelSmo
     if one or form.target == "one-hot rows" or form.helper:
         declines["dense"] = f"it takes {form}"
     if _says_flat(callee):
-        declines["dense"] = "its documentation says (N, K)"
+        declines["dense"] = declines["sequences"] = "its documentation says (N, K)"
+    elif roles.classes:
+        declines["sequences"] = "the adapter counts the classes in dimension 1"
     if wanted := source.type_of_cuda(callee.near):
         declines["twin"] = f"it asks for {wanted}"
     fixed = None if roles.epsilon else seen.fixed

@@ -335,6 +335,8 @@ def _tried(callee: Callee, roles: Roles, steps: int) -> Reading:
 def _adapter(callee: Callee, roles: Roles, reading: Reading) -> LRFinder:
     text = _source(callee, roles, reading)
     features = {option for option, names in OPTIONS.items() if first(names, callee.everything)}
+    if "Batches(" in text:  # the other loader would have to be read so too
+        features -= {"val_loader"}
     features |= {"history"} if reading.curve.lrs else set()
     features |= {"suggestion"} if reading.curve.suggestion or _suggests(callee) else set()
     has_start = "start_lr" in " ".join(_named(callee, roles).values())

@@ -322,8 +322,18 @@ def _draws_both(shown: Shown) -> bool:
             np.allclose(call[path], w @ onehot, atol=_NEAR) and ((w > _NEAR).sum(axis=1) <= 2).all()
             for call, w in zip(shown.calls, shown.weights, strict=True)
         ):
-            return bool(np.mean([np.diag(w) <= _NEAR for w in shown.weights]) > 0.5)
+            return _seldom_its_own(shown)
+    for path in shown.about_labels:
+        if shown.all(path, lambda array: array.shape == (SIZE,)) and all(
+            np.allclose(call[path], w @ shown.y, atol=_NEAR)
+            for call, w in zip(shown.calls, shown.weights, strict=True)
+        ):
+            return _seldom_its_own(shown)
     return False
+
+
+def _seldom_its_own(shown: Shown) -> bool:
+    return bool(np.mean([np.diag(w) <= _NEAR for w in shown.weights]) > 0.5)
 
 
 def is_of_two(call: Mapping[str, Any]) -> bool:

@@ -34,6 +34,7 @@ RULES = (
     Rule(r"training|is_training|train", "True", "off"),
     Rule(r"batch_size|bs", "len({inputs})"),
     Rule(r"dim|axis|batch_dim", "0"),
+    Rule(r"rng|random_state", "np.random.default_rng(np.random.randint(2**31))"),
     Rule(r"temperature|temp|tau|t", "1.0"),
 )
 DRAWING = (

@@ -48,6 +48,7 @@ RULES = (
     *ANYWHERE,
     Rule(r"(lr_)?sched(uler)?|(grad_)?scaler|logger|writer|log|callbacks?", "None"),
     Rule(r"accum\w*|grad\w*_accum\w*", "1", "number"),
+    Rule(r"(num_|n_)?class(es)?", "3"),
 )
 MEANING = {r"epoch": "epochs", r"alpha": "alpha", r"device": "next(model.parameters()).device"}
 """Of a configuration's names."""
@@ -111,6 +112,9 @@ def _forms(callee: Callee) -> Iterator[Form]:
     ruled = filled(callee.called, RULES, inputs="next(model.parameters())", target="")
     given |= {n: each for n, each in (ruled | configured(callee, MEANING)).items() if n not in given}
     given = loggers(callee) | given
+    for name in [n for n, text in given.items() if text == "None" and "sched" in n.lower()]:
+        if not re.search(rf"\b(if|not|and|or) {name}\b|\b{name} (is|and|or)\b", callee.near):
+            given[name] = "torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1.0)"
     missing = [name for name in required(callee.called) if name not in given]
     for guessed in guesses(missing, callee.called):
         known = as_read(callee, given | guessed, "loss_fn")

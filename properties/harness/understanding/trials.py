@@ -221,7 +221,7 @@ _NO_SUPER = "has no attribute '_modules'"
 _MODULE_LACKS = r"module '[\w.]+' has no attribute"
 _GIVEN = (
     r"Tensor|ndarray|\b(NoneType|None|list|tuple|dict|str|int|float|bool|zip|SimpleNamespace|DataLoader|SGD|"
-    r"ScriptedModel|Script|Linear|Sequential|function|Parameter)\b"
+    r"ScriptedModel|Script|Linear|Sequential|function|Parameter|torch\.\w+)\b"
 )
 """Kinds of things that we give: an error that names one may be about what was given."""
 _GIVEN_OBJECT = r"'(DataLoader|SGD|Linear|Sequential|Script\w*|Tensor)' object is not callable"

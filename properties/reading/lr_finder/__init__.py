@@ -95,7 +95,7 @@ def _schedule(read: Read, spans: list[tuple[int, float, float]]) -> Schedule | N
             f"lr_i = {later.words} from i = 1 on, and {first:.4g} at i = 0",
             f"runs the first step at a rate of {first:.4g}, which is none of its schedule, and goes on with "
             f"lr_i = {later.words}. Set the first rate before the first step. {later.advice}".strip(),
-            every | laws("sweeps_every_param_group"),
+            every if _leaves_the_second(_of_two_groups(read)) else every | laws("sweeps_every_param_group"),
         )
         return later
     if found is None:
@@ -180,19 +180,28 @@ def _steps(read: Read) -> None:
         )
 
 
+def _of_two_groups(read: Read) -> Any:
+    """Their rates at each step, (steps, 2)."""
+    n = max(8, read.finder.adapter.least_steps)
+    run = read.finder([1.0] * n, groups=2)
+    return np.asarray([rates for rates, _, _ in run.script.steps])
+
+
+def _leaves_the_second(both: Any) -> bool:
+    return len(both) > 2 and bool(np.ptp(both[1:, 1]) == 0 and np.ptp(both[1:, 0]) > 0)
+
+
 def _groups(read: Read) -> None:
     finder, notes = read.finder, read.notes
     if "given_optimizer" not in finder.features:
         return
-    n = max(8, finder.adapter.least_steps)
-    run = finder([1.0] * n, groups=2)
-    both = np.asarray([rates for rates, _, _ in run.script.steps])
+    both = _of_two_groups(read)
     if len(both) < 3:
         return
     first, second = both[1:, 0], both[1:, 1]  # the first step is its schedule's
     every = laws("sweeps_every_param_group")
     documented = finder.adapter.documented.get("groups")
-    if np.ptp(second) == 0 and np.ptp(first) > 0:
+    if _leaves_the_second(both):
         notes.parts["groups"] = "first"
         read.notes.say(
             "the first group alone",

@@ -199,12 +199,12 @@ def dtypes(read: Read, names: frozenset[str]) -> None:
     if not changed:
         return
     dtype, got = next(iter(changed.items()))
-    every = _laws("dtype_and_device_kept", "inputs_and_targets_share_lambda_and_partner", "matches_reference")
+    every = {"inputs_and_targets_share_lambda_and_partner", "matches_reference"}
     read.notes.say(
         f"{got} for {dtype}",
         f"gives {got} images for {dtype} ones, as lambda is {got}. Cast it to the dtype of the images: "
         "lam.to(x.dtype).",
-        every | {"gradient_is_lambda", "dtype_and_device_kept"},
+        frozenset(every | {"gradient_is_lambda", "dtype_and_device_kept"}),
         "M15" if set(found.values()) == {"float32"} else None,
     )
 
