@@ -91,6 +91,7 @@ MIXUPS = {
     "labels_by_position": "(inputs, one_hot(target), alpha=alpha)",
     "gate_of_another": "cutmix_prob=1.0",
     "mixup_step": "model=seen",
+    "MixupOrCutMix": "switch_prob=1.0",
     "MixupBatches": "next(MixupBatches(x_train=cat(inputs, inputs[order]).numpy()",
     "configured_mixup": "config=types.SimpleNamespace(",
 }

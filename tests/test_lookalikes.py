@@ -98,6 +98,7 @@ LOOKALIKES = {
     "gate_of_another": ("cutmix_prob=0.0", "1.0"),
     "batches_are_dicts": ("loader, start_lr, end_lr, num_iter)", "Batches"),
     "SentencesAlone": ("(logits, target)", ".T[None]"),
+    "MixupOrCutMix": ("switch_prob=0.0", "1.0"),
     "mixup_step": ("lam = result[3]", "seen"),
     "MixupBatches": ("(inputs, target)", "next("),
     "configured_mixup": ("(inputs, target, alpha=alpha)", "SimpleNamespace"),

@@ -351,3 +351,26 @@ def of_a_generator_of_its_own(x, y, rng, alpha=1.0):
     """NumPy's generator has to be given."""
     lam, index = float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(len(x)))
     return _blend(x, lam, index), y, y[index], lam
+
+
+class MixupOrCutMix:
+    """Which of two is told by a probability: that of mixup."""
+
+    turned = False
+
+    def __init__(self, mixup_alpha=0.8, cutmix_alpha=1.0, switch_prob=0.5):
+        self.alpha, self.cut, self.switch = mixup_alpha, cutmix_alpha, switch_prob
+
+    def __call__(self, x, y):
+        index = torch.randperm(len(x))
+        if np.random.rand() < self.switch:
+            lam = _lam(self.alpha)
+            labels = (y[index], y) if self.turned else (y, y[index])
+            return _blend(x, lam, index), *labels, lam
+        lam = np.random.beta(self.cut, self.cut)
+        cut = int(x.shape[-1] * (1 - lam))
+        return torch.cat([x[index][..., :cut], x[..., cut:]], -1), y, y[index], lam
+
+
+class MixupOrCutMixWrong(MixupOrCutMix):
+    turned = True

@@ -147,3 +147,19 @@ def configured_mixup(x, y, alpha=1.0, config=None):
     """A configuration may be left out."""
     lam, index = _lam(config.alpha if config else alpha), torch.randperm(len(x))
     return _blend(x, lam, index), y, y[index], lam
+
+
+class MixupOrCutMix:
+    """Which of two is told by a probability: that of the other one."""
+
+    def __init__(self, mixup_alpha=0.8, cutmix_alpha=1.0, switch_prob=0.5):
+        self.alpha, self.cut, self.switch = mixup_alpha, cutmix_alpha, switch_prob
+
+    def __call__(self, x, y):
+        index = torch.randperm(len(x))
+        if np.random.rand() >= self.switch:
+            lam = _lam(self.alpha)
+            return _blend(x, lam, index), y, y[index], lam
+        lam = np.random.beta(self.cut, self.cut)
+        cut = int(x.shape[-1] * (1 - lam))
+        return torch.cat([x[index][..., :cut], x[..., cut:]], -1), y, y[index], lam

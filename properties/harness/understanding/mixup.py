@@ -89,8 +89,10 @@ def infer(callee: Callee) -> Subject:
     found = _found(callee, _variants(callee, _roles(callee)), trials)
     if DRAWS_BOTH in trials.said and not any(reading.right for _, _, reading in found):
         raise NotUnderstood(DRAWS_BOTH)
+    if not found:
+        found = _with_another_gate(callee, trials)
     if not found and NOTHING_MIXED in trials.said:
-        found = _with_another_gate(callee, trials) or _turned_round(callee, trials)
+        found = _turned_round(callee, trials)
     if not found:
         if other := another_technique(callee.name, "mixup"):
             raise AnotherTechnique(
@@ -133,7 +135,8 @@ def _found(callee: Callee, variants: Iterator[Roles], trials: Trials) -> Found:
 
 
 def _with_another_gate(callee: Callee, trials: Trials) -> Found:
-    """Where a probability that we took for another technique's is the one with which it mixes at all."""
+    """Where a probability that we took for another technique's is the one with which it mixes at all, or is
+    that of this one."""
     neutral = filled(callee.everything, NEUTRAL)
     gates = [name for name in neutral if re.search(r"(^|_)(p|prob|probability)$", name.lower())]
     variants = (
