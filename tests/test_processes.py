@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from lawful.properties import check
-from lawful.properties.harness import children, processes
+from lawful.properties.harness import children, processes, proof
 from lawful.properties.harness.children import Child, Task, Team
 from lawful.properties.harness.plan import Plan
 from lawful.properties.harness.processes import _kin
@@ -129,6 +129,15 @@ def test_nor_in_one_process_and_nothing_of_them_stays(of_two_folders, monkeypatc
     assert [row.verdict for row in values] == ["holds", "broken"]
     assert sys.path == path
     assert not {"helper", "losses"} & (set(sys.modules) - modules)
+
+
+def test_a_program_that_is_run_in_this_process_leaves_no_path_and_no_module(tmp_path):
+    (tmp_path / "a_helper_of_a_target.py").write_text("SPREAD = 1\n")
+    path = list(sys.path)
+    program = f"import sys\nsys.path[:0] = [{str(tmp_path)!r}]\nimport a_helper_of_a_target\nassert 0"
+    assert proof.run_here(program, len).error == "AssertionError"
+    assert sys.path == path
+    assert "a_helper_of_a_target" not in sys.modules
 
 
 def test_the_path_is_put_back_where_a_limit_of_time_ends_that(monkeypatch, tmp_path):

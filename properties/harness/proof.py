@@ -114,11 +114,14 @@ class Prover:
 def run_here(program: str, build: object) -> Ended:
     """Runs a program whose ``build``, or what that calls, has no source that stands alone: in this process,
     with that build and the names that it sees."""
+    from lawful.properties.harness.understanding.imports import Imports  # which a prover has no need of
+
     module = ModuleType("__main__")
     seen = getattr(build, "__globals__", {})
     vars(module).update({name: value for name, value in seen.items() if not name.startswith("__")})
     vars(module)["build"] = build
-    return _ended(program, module)
+    with Imports():
+        return _ended(program, module)
 
 
 def serve() -> None:
