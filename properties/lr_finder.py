@@ -103,7 +103,8 @@ def schedule_is_geometric(
     finder.at_least("number of steps", answer.see("len(used)"), 3)
     ratios = answer.see("used[1:] / used[:-1]")
     right = float(answer.used[-1] / answer.used[0]) ** (1 / (answer.steps - 1))
-    rises = (span[1] / span[0]) ** (1 / (answer.steps - 1)) - 1  # whatever the ends that it comes to
+    # whatever the ends that it comes to; of a range of its own nothing is known but that it rises
+    rises = (span[1] / span[0]) ** (1 / (answer.steps - 1)) - 1 if "range" in finder.features else 1e-2
     smallest = answer.see("(used[1:] / used[:-1]).min()")
     finder.at_least("ratio of neighbouring rates", smallest, 1 + rises / 10)
     finder.agree("ratio of neighbouring rates", ratios, np.full(len(ratios), right), right * RELATIVE)

@@ -9,7 +9,7 @@ from .miniatures import beside
 ALL = {**beside.LOSSES, **beside.MIXUPS, **beside.FINDERS, **beside.LOOPS}
 
 
-@pytest.mark.parametrize("name", part_of(ALL, 3))
+@pytest.mark.parametrize("name", part_of(ALL, 6))
 def test_what_looks_like_a_fault_and_is_right_has_nothing_wrong(name):
     law, verdict = ALL[name]
     report = check(getattr(beside, name))

@@ -252,6 +252,7 @@ def test_forty_cases_of_which_fourteen_kill_their_worker_give_forty_verdicts(tmp
     assert all(rows[key]["examples"] > 0 for key in set(rows) - killed)
 
 
+@pytest.mark.deep  # it waits for a limit of time
 def test_a_case_that_hangs_is_ended_and_the_others_get_their_verdicts(tmp_path):
     only = ("--only", "repeats,rejects_bad_shapes", "--time-limit", "2")
     done, report = checked(tmp_path, "subject.py:hang", *only)

@@ -107,7 +107,7 @@ def test_nothing_breaks_at_the_boundaries_and_everything_is_asked(good):
     assert len(asked) <= 8
 
 
-@pytest.mark.parametrize("adapter", part_of(options.adapters(), 2), ids=lambda a: f"{a.name}-{a.technique}")
+@pytest.mark.parametrize("adapter", part_of(options.adapters(), 4), ids=lambda a: f"{a.name}-{a.technique}")
 def test_nothing_breaks_in_our_other_options(adapter):
     results = ask(understand(adapter), profile=PROFILES[LIGHT])
     assert [row for row in results.values() if row.verdict not in ("holds", "unsupported")] == []
@@ -126,7 +126,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("style", part_of(STYLES, 3), ids=[name for _, name in STYLES])
+@pytest.mark.parametrize("style", part_of(STYLES, 6), ids=[name for _, name in STYLES])
 def test_right_code_in_each_style_breaks_nothing(style):
     module, name = style
     report = check(getattr(module, name), dtypes=["float32", "float16"])

@@ -42,8 +42,6 @@ _SAMPLE = 10
 """On a sampled device, one in so many of a law's examples, and two at least."""
 _LOOK_ON = 1_000_003
 """Added to the seed where other examples are looked for, as those asked are no ordinary ones."""
-_LOOKED_AT = 20
-"""So many of them at least."""
 Failure = tuple[dict[str, Any], list[Answer], BaseException]
 """What was drawn, the calls, and the error."""
 
@@ -170,8 +168,7 @@ class LawTest:
         """The smallest example that breaks the law: of those that matter, if there is one."""
         wrong, seen, asking = case.severity == "wrong", self.record.failing, self
         if found == "breaks" and wrong and self.law.drawn:
-            more = replace(self.profile, boundary=False, examples=max(_LOOKED_AT, self.profile.examples))
-            asking = replace(self, seed=self.seed + _LOOK_ON, profile=more)
+            asking = replace(self, seed=self.seed + _LOOK_ON, profile=replace(self.profile, boundary=False))
             asking.record, asking.mattering = Record(), True
             others = asking.function()
             if asking._fails(case, others):
