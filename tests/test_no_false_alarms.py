@@ -58,7 +58,16 @@ GOOD = {
 CASES = {"label_smoothing": 95, "mixup": 88, "lr_finder": 58, "training": 14}
 
 
-@pytest.fixture(scope="module", params=sorted(GOOD))
+DEAR = ("native_accumulate", "native_linear")
+"""Options of our range test: ``make deep`` asks them."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[pytest.mark.deep] if name.startswith(DEAR) else []) for name in sorted(GOOD)
+    ],
+)
 def good(request):
     return understand(GOOD[request.param])
 
