@@ -60,13 +60,13 @@ def validation_loss_is_of_the_whole_set(finder: Finder, n: int, sizes: list[int]
         answer = finder([1.0] * n, rates=(1e-4, 1e-2), validates=sizes, **finder.unsmoothed())
     except Raised as error:
         if isinstance(error.error, TypeError | AttributeError):
-            raise Unasked(f"it reads the batches of the other loader otherwise: {error}") from error
+            raise Unasked(f"it reads batches of the validation loader in another way: {error}") from error
         raise
     finder.same("number of steps", answer.see("len(used)"), n)
     batches = answer.see("len(script.validated)")
     each, rest = divmod(len(answer.script.validated), n)
     if each and not rest and each != len(sizes):
-        raise Unasked(f"it takes {each} validation batches at each step, by a rule of its own")
+        raise Unasked(f"it takes {each} validation batches at each step, however many there are")
     finder.same("number of validation batches that were judged", batches, n * len(sizes))
     for place, what in enumerate(("in training mode", "with a graph")):
         found = answer.see(f"sum(seen[{place}] for seen in script.validated)")

@@ -121,7 +121,7 @@ class NeverEnds(BaseException):
 
 
 _LONGEST = 20
-"""Times as many steps as were asked for: the mean of several sweeps takes as many sweeps."""
+"""A test may take so many times the steps that were asked for: one that repeats its sweep takes more."""
 
 
 class ScriptInterrupt(KeyboardInterrupt):

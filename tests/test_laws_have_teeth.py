@@ -135,7 +135,7 @@ LR_FINDER_VALUE_LAWS = {
 }
 
 
-@pytest.mark.parametrize("adapter", null.LR_FINDER, ids=lambda adapter: adapter.name)
+@pytest.mark.parametrize("adapter", part_of(null.LR_FINDER, 2), ids=lambda adapter: adapter.name)
 def test_no_law_about_what_is_measured_holds_of_a_range_test_that_measures_nothing(adapter):
     """What it does not touch it need not put back: those laws hold of it."""
     conventions = {"restores": "automatically", "random_state": "restored", "mode": "train"}

@@ -176,6 +176,7 @@ def test_classes_methods_and_formulas_are_candidates(tmp_path):
     ]
 
 
+@pytest.mark.deep
 def test_a_folder_is_checked_by_naming_it(repository):
     done = lawful(repository, "scan", ".", "--json", "scan.json", "-n", 2)
     assert done.returncode == 1, done.stdout + done.stderr

@@ -86,11 +86,6 @@ def test_every_file_that_is_written_down_is_compared():
     assert {path.stem for path in GOLDEN.glob("*.txt")} == set(COMMANDS)
 
 
-if __name__ == "__main__":
-    for each in COMMANDS:
-        (GOLDEN / f"{each}.txt").write_text(printed(each), encoding="utf-8")
-
-
 def test_what_fails_for_the_reason_of_a_known_failure_is_known():
     row = {"seconds": 1.0, "message": "off", "stale": False, "ours": False, "severity": "wrong"}
     rows = [
@@ -107,3 +102,8 @@ def test_what_fails_for_the_reason_of_a_known_failure_is_known():
     }
     told = summary.verdict({"implementations": [{"name": "it", "results": rows, "findings": [known]}]})
     assert told == "PASS: no wrong results in 3 tests (1 pass, 2 known), 3 s."
+
+
+if __name__ == "__main__":
+    for each in COMMANDS:
+        (GOLDEN / f"{each}.txt").write_text(printed(each), encoding="utf-8")

@@ -93,7 +93,13 @@ SHIPPED = [
 ]
 
 
-DEAR = {("fastai", "lr_finder"), ("lightning", "lr_finder"), ("keras", "mixup"), ("timm", "mixup")}
+DEAR = {
+    ("fastai", "lr_finder"),
+    ("lightning", "lr_finder"),
+    ("ignite", "lr_finder"),
+    ("keras", "mixup"),
+    ("timm", "mixup"),
+}
 """Asked by ``make matrix`` and ``make deep``."""
 
 

@@ -255,7 +255,7 @@ class Finder(Subject):
             swept = call.names["result"]
         except Raised as error:
             if isinstance(error.error, TypeError) and "ScriptedModel" in str(error.error):
-                raise OutOfSight(f"it calls its model otherwise here: {error.error}") from error
+                raise OutOfSight(f"it calls its model in another way here: {error.error}") from error
             if answer.asked["raises_at"] is None or not _came_from_script(error.error):
                 self._look(answer)
                 answer.crashed = error.error

@@ -126,6 +126,7 @@ def test_nb28_the_loaders_length_fixes_the_number_of_steps():
     assert caught("NB28")
 
 
+@pytest.mark.deep
 def test_the_notebooks_find_lr_is_understood_without_an_adapter_and_broken():
     report = check(find_lr, technique="lr_finder")
     conventions = report.implementations[0].conventions

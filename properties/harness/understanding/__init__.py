@@ -95,7 +95,7 @@ def understand_target(
 def _may_be(technique: str, callee: Callee) -> None:
     """Raises NotUnderstood where the parameters say that it is another: what takes a loader is no loss."""
     if technique == "label_smoothing" and _mixes(callee):
-        raise NotUnderstood("it draws partners, and mixes")
+        raise NotUnderstood("it mixes samples with partners that it draws: it is a mixup, and no loss")
     trains = [name for name in required(callee.called) if re.fullmatch(_TRAINS, name.lower())]
     if technique == "mixup" and takes_the_model(callee):
         trains = [name for name in trains if re.search("loader|_dl$", name.lower())]

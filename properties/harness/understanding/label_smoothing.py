@@ -180,7 +180,9 @@ def _fitting_alike(callee: Callee, best: Fitting, trials: Trials) -> list[Fittin
         if found:
             found.sort(key=lambda each: each.error > _ABSURD)
             if _pads_with_0(callee) and _is_undefined_of_class_0(callee, found[0]):
-                raise trials.none_fits("class 0 is its padding, and has a share of the smoothing as well")
+                raise trials.none_fits(
+                    "class 0 is its padding and has a share of the smoothing: no call leaves it out"
+                )
             return found
     raise trials.none_fits(
         f"called as {told(callee, best.roles)}, it is no cross-entropy of a softmax in any form: it "
