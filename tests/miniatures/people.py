@@ -132,12 +132,16 @@ def never_stops(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
     return rates, losses
 
 
-def mixes_and_smooths(images, labels, num_classes, smoothing=0.1, alpha=0.2):
-    """A mixup or, as often, another mixture that cannot be switched off: soft labels beside the images."""
+def mixes_and_smooths(images, labels, num_classes, smoothing=0.1, probability=0.5, alpha=0.2, cutmix_alpha=1.0):
+    """A mixup or, as often, a CutMix that cannot be switched off, or neither: soft labels beside the images."""
     rows = torch.nn.functional.one_hot(labels, num_classes) * (1 - smoothing) + smoothing / num_classes
-    lam, index = float(np.random.beta(alpha, alpha)), torch.randperm(len(images))
-    if np.random.rand() < 0.5:
-        mixed = torch.where(torch.rand(()) < lam, images, images[index])
+    if np.random.rand() >= probability:
+        return images, rows
+    cuts, index = np.random.rand() < 0.5, torch.randperm(len(images))
+    lam = float(np.random.beta(cutmix_alpha, cutmix_alpha) if cuts else np.random.beta(alpha, alpha))
+    if cuts:
+        mixed = images.clone()
+        mixed[..., : round((1 - lam) * 4)] = images[index][..., : round((1 - lam) * 4)]
     else:
         mixed = lam * images + (1 - lam) * images[index]
     return mixed, lam * rows + (1 - lam) * rows[index]
