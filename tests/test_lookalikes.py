@@ -67,6 +67,7 @@ LOOKALIKES = {
     "WeightsInAList": ("(offers weight)", "weight="),
     "WeightsInAnArray": ("loss_weight=1.0", "offers weight"),
     "FocalToo": ("smoothing=epsilon, gamma=0.0", "gamma=epsilon"),
+    "ClassesInAColumn": ("(pad(log_softmax(logits)), target + 1)", "None"),
     "CudaWhereItIgnores": ("(label_smoothing=epsilon)(logits, target)", "CUDA"),
     "binary_labels": ("one_hot(target)", "lam ="),
     "dicts_in_a_dict_out": ('({"waveform": inputs, "label": target, "filename"', "..."),

@@ -203,3 +203,24 @@ class SentencesAlone(nn.Module):
 
 class SentencesAloneWrong(SentencesAlone):
     halve = 2
+
+
+class ClassesInAColumn(nn.Module):
+    """(N, V) log-probabilities with (N, 1) targets, of which class ``pad_idx`` is padding: a sum."""
+
+    halve = 1
+
+    def __init__(self, vocabulary_size, pad_idx, epsilon=0.1):
+        super().__init__()
+        self.pad_idx, self.kept = pad_idx, 1 - epsilon / self.halve
+        self.rest = epsilon / self.halve / (vocabulary_size - 2)
+
+    def forward(self, log_p, words):
+        q = torch.full_like(_wide(log_p), self.rest)
+        q[:, self.pad_idx] = 0
+        q = q.scatter(1, words, self.kept) * (words != self.pad_idx)
+        return -(q * _wide(log_p)).sum().to(log_p.dtype)
+
+
+class ClassesInAColumnWrong(ClassesInAColumn):
+    halve = 2

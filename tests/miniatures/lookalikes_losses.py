@@ -120,3 +120,18 @@ class SentencesAlone(nn.Module):
         words = logits.transpose(0, 1)
         assert words.shape[1:] == labels.shape
         return _logits(words.transpose(0, 1), labels, self.epsilon).mean()
+
+
+class ClassesInAColumn(nn.Module):
+    """It makes the column itself."""
+
+    def __init__(self, vocabulary_size, pad_idx, epsilon=0.1):
+        super().__init__()
+        self.pad_idx, self.kept = pad_idx, 1 - epsilon
+        self.rest = epsilon / (vocabulary_size - 2)
+
+    def forward(self, log_p, words):
+        q = torch.full_like(_wide(log_p), self.rest)
+        q[:, self.pad_idx] = 0
+        q = q.scatter(1, words[:, None], self.kept) * (words != self.pad_idx)[:, None]
+        return -(q * _wide(log_p)).sum().to(log_p.dtype)

@@ -102,7 +102,9 @@ def infer(callee: Callee) -> Subject:
     form = replace(best.form, weights=weights or best.form.weights)
     subject = understand(adapter_of(callee, roles, form, best.seen))
     others = dict.fromkeys(
-        str(each.form) for each in alike[1:] if each.form.layout not in ("image", "sentence")
+        str(each.form)
+        for each in alike[1:]
+        if each.form.layout not in ("image", "sentence") and each.form.target in list(TARGET)[:2]
     )
     return replace(subject, certain=agrees, also_called=tuple(name for name in others if name != str(form)))
 
@@ -312,8 +314,12 @@ def _forms(callee: Callee, roles: Roles) -> Iterator[Form]:
         kinds += itertools.product(LOGITS, TARGET, ("padded", "padded sequence"))
     for logits, target, layout in kinds:
         wrapped = logits.startswith("a ") and layout != "samples"
-        if not wrapped and (target in list(TARGET)[:2] or layout == "image"):
+        if not wrapped and (target in list(TARGET)[:2] or layout in _WITH_A_CHANNEL):
             yield Form(logits, target, layout)
+
+
+_WITH_A_CHANNEL = ("samples", "padded", "image")
+"""Layouts in which the classes may have a dimension of their own: (N, 1)."""
 
 
 def _pads_with_0(callee: Callee) -> bool:
