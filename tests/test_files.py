@@ -159,6 +159,29 @@ def test_what_raises_on_every_call_has_a_program_that_was_run(folder, name, erro
     assert report.exit_status == 1
 
 
+def test_the_method_that_a_class_is_about_may_raise_on_every_call(tmp_path):
+    code = """import torch
+class Mixer:
+    def __init__(self, alpha):
+        self.alpha = alpha
+        self.drawn = None
+    def mixup_data(self, x, y):
+        lam, index = self.sample(device=x.device), torch.randperm(len(x))
+        return lam * x + (1 - lam) * x[index], y, y[index], lam
+    def sample(self):
+        return torch.distributions.Beta(self.alpha, self.alpha).sample()
+class Set(Mixer):
+    def mixup_data(self, x, y):
+        return x * self.drawn[0], y
+"""
+    (tmp_path / "mixer.py").write_text(code)
+    (finding,) = check(f"{tmp_path / 'mixer.py'}:Mixer", profile="quick").findings()
+    assert "raises on every call at mixer.py:7: TypeError" in finding.rows[0].message
+    assert finding.rows[0].proven
+    with pytest.raises(NotUnderstood):  # what it needs may be set by another method
+        find(f"{tmp_path / 'mixer.py'}:Set")
+
+
 @pytest.mark.parametrize("place", ["train.py", "study.ipynb"])
 def test_a_program_carries_what_was_taken_out(folder, notebook, place):
     report = check(f"{folder}/{place}:smooth_sum", only=["matches_reference"], device="cpu", profile="quick")

@@ -94,6 +94,8 @@ MIXUPS = {
     "mixup_step": "model=seen",
     "MixupOrCutMix": "switch_prob=1.0",
     "MixupBatches": "next(MixupBatches(x_train=cat(inputs, inputs[order]).numpy()",
+    "OfASampler": "beta_sampler=torch.distributions.Beta(float(alpha), float(alpha))",
+    "MasksBesideLabels": "label_masks=torch.ones_like(target, dtype=torch.bool)",
     "configured_mixup": "config=types.SimpleNamespace(",
 }
 FINDERS = {

@@ -102,6 +102,8 @@ LOOKALIKES = {
     "MixupOrCutMix": ("switch_prob=0.0", "1.0"),
     "mixup_step": ("lam = result[3]", "seen"),
     "MixupBatches": ("(inputs, target)", "next("),
+    "OfASampler": ("alpha=alpha", "Beta("),
+    "MasksBesideLabels": ("(inputs, target)", "ones_like"),
     "configured_mixup": ("(inputs, target, alpha=alpha)", "SimpleNamespace"),
     "tells_a_writer": ("loader, start_lr, end_lr, num_iter)", "Silent"),
     "with_a_test_dataloader": ("train_loss = result['train_loss']", "val_loader"),

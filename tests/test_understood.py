@@ -483,6 +483,11 @@ def test_what_mixes_is_no_loss():
         understood(people.mixes_and_smooths)
 
 
+def test_labels_that_come_first_are_no_mixture_of_inputs():
+    with pytest.raises(NotUnderstood):
+        understood(people.OfTwoGenerators)
+
+
 def test_a_file_without_imports_is_a_part_of_another(tmp_path):
     code = "def smooth(logits, target, smoothing=0.1):\n    return F.cross_entropy(logits, target)\n"
     (tmp_path / "cell.py").write_text(code)

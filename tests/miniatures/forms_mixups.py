@@ -374,3 +374,42 @@ class MixupOrCutMix:
 
 class MixupOrCutMixWrong(MixupOrCutMix):
     turned = True
+
+
+class OfASampler:
+    """What draws lambda is passed, and both batches are."""
+
+    turned = False
+
+    def __init__(self, beta_sampler):
+        self.beta_sampler = beta_sampler
+
+    def __call__(self, x1, x2, y1, y2):
+        lam = self.beta_sampler.rsample().to(x1.dtype)
+        labels = 1 - lam if self.turned else lam
+        return lam * x1 + (1 - lam) * x2, labels * y1 + (1 - labels) * y2
+
+
+class OfASamplerWrong(OfASampler):
+    turned = True
+
+
+class MasksBesideLabels(torch.nn.Module):
+    """Masks have to be given, and come back for both samples."""
+
+    turned = False
+
+    def __init__(self, mix_beta=0.5):
+        super().__init__()
+        self.beta = torch.distributions.Beta(mix_beta, mix_beta)
+
+    def forward(self, x, labels, label_masks):
+        index, lam = torch.randperm(len(x)), self.beta.sample((len(x),)).to(x)
+        found = {"x": _wide(lam, x) * x + (1 - _wide(lam, x)) * x[index], "lam": lam}
+        found |= {"labels_a": labels[index] if self.turned else labels, "masks_a": label_masks}
+        found |= {"labels_b": labels if self.turned else labels[index], "masks_b": label_masks[index]}
+        return found
+
+
+class MasksBesideLabelsWrong(MasksBesideLabels):
+    turned = True

@@ -163,3 +163,27 @@ class MixupOrCutMix:
         lam = np.random.beta(self.cut, self.cut)
         cut = int(x.shape[-1] * (1 - lam))
         return torch.cat([x[index][..., :cut], x[..., cut:]], -1), y, y[index], lam
+
+
+class OfASampler:
+    """What is passed is the number itself."""
+
+    def __init__(self, alpha):
+        self.sampler = torch.distributions.Beta(float(alpha), float(alpha))
+
+    def __call__(self, x1, x2, y1, y2):
+        lam = self.sampler.rsample().to(x1.dtype)
+        return lam * x1 + (1 - lam) * x2, lam * y1 + (1 - lam) * y2
+
+
+class MasksBesideLabels(torch.nn.Module):
+    """Masks may be given."""
+
+    def __init__(self, mix_beta=0.5):
+        super().__init__()
+        self.beta = torch.distributions.Beta(mix_beta, mix_beta)
+
+    def forward(self, x, labels, label_masks=None):
+        index, lam = torch.randperm(len(x)), float(self.beta.sample())
+        masks = None if label_masks is None else (label_masks, label_masks[index])
+        return {"x": _blend(x, lam, index), "lam": lam, "y_a": labels, "y_b": labels[index], "masks": masks}

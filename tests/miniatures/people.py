@@ -145,3 +145,24 @@ def mixes_and_smooths(images, labels, num_classes, smoothing=0.1, probability=0.
     else:
         mixed = lam * images + (1 - lam) * images[index]
     return mixed, lam * rows + (1 - lam) * rows[index]
+
+
+class OfTwoGenerators:
+    """Batches of all data, each of which is mixed with one of another shuffle; of images, and rows of labels."""
+
+    def __init__(self, x_train, y_train, batch_size=32, alpha=0.2, shuffle=True):
+        self.data, self.size, self.alpha, self.shuffle = (x_train, y_train), batch_size, alpha, shuffle
+
+    def batches(self):
+        order = np.arange(len(self.data[0]))
+        if self.shuffle:
+            np.random.shuffle(order)
+        for first in range(0, len(order), self.size):
+            some = order[first : first + self.size]
+            yield self.data[0][some], self.data[1][some]
+
+    def __call__(self):
+        for (x1, y1), (x2, y2) in zip(self.batches(), self.batches(), strict=True):
+            lam = np.random.beta(self.alpha, self.alpha, len(x1))
+            share, labels = lam.reshape(len(x1), 1, 1, 1), lam.reshape(len(x1), 1)
+            yield x1 * share + x2 * (1 - share), y1 * labels + y2 * (1 - labels)

@@ -58,7 +58,7 @@ RULES = (
     *ANYWHERE,
     Rule(r"from_logits|logits_input|with_logits|use_logits", "True", "always"),
     Rule(r"dim|axis|class_dim", "{axis}", "always"),
-    Rule(r".*mask", "torch.{keeps}_like({target}, dtype=torch.bool)"),
+    Rule(r".*masks?", "torch.{keeps}_like({target}, dtype=torch.bool)"),
     Rule(r"training|is_training|train", "True", "off"),
     Rule(r"batch_size|bs", "len({inputs})"),
     Rule(r"t", "1.0"),

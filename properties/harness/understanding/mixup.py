@@ -106,7 +106,7 @@ def infer(callee: Callee) -> Subject:
         )
     roles, form, reading = max(found, key=lambda each: each[2].rank)  # of several, the first
     if not reading.right:
-        _must_be_mixup(callee, roles, trials)
+        _must_be_mixup(callee, roles, reading, trials)
     subject = understand(adapter_of(callee, roles, form, reading))
     if reading.right:
         return subject
@@ -154,13 +154,15 @@ def _turned_round(callee: Callee, trials: Trials) -> Found:
     return [(replace(each, applied="1.0"), form, replace(r, right=False)) for each, form, r in found]
 
 
-def _must_be_mixup(callee: Callee, roles: Roles, trials: Trials) -> None:
+def _must_be_mixup(callee: Callee, roles: Roles, reading: Reading, trials: Trials) -> None:
     """Raises NotUnderstood where what does not agree may be another technique, or our guess."""
     other = another_technique(callee.name, "mixup")
     if other and not filled(callee.everything, NEUTRAL):
         raise AnotherTechnique(f"its parts are no mixup's, and it is named after another technique: {other}")
     if callee.near and not _SAYS.search(callee.near + callee.name):
         raise AnotherTechnique("its parts are no mixup's, and none of its lines mixes, draws or shuffles")
+    if reading.soft == "result[0]" != reading.mixed:
+        raise trials.none_fits(f"called as {told(callee, roles)}, what comes second is no mixture of inputs")
     if unknown := [name for name in roles.guessed if not is_flag(callee.everything[name])]:
         raise trials.none_fits(f"called as {told(callee, roles)}, it is no mixup", unknown)
 

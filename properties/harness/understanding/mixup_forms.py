@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -30,7 +31,7 @@ NEUTRAL = (
 RULES = (
     *NEUTRAL,
     *ANYWHERE,
-    Rule(r".*mask", "torch.ones_like({target}, dtype=torch.bool)"),
+    Rule(r".*masks?", "torch.ones_like({target}, dtype=torch.bool)"),
     Rule(r"training|is_training|train", "True", "off"),
     Rule(r"batch_size|bs", "len({inputs})"),
     Rule(r"dim|axis|batch_dim", "0"),
@@ -57,6 +58,8 @@ MEANING = {
     r"device": "inputs.device",
 }
 """Of a configuration's names."""
+SAMPLER = "torch.distributions.Beta(float(alpha), float(alpha))"
+"""In place of alpha, where what draws lambda is passed."""
 SAMPLES = "for number, (image, label) in enumerate(zip({x}, {labels}))"
 BATCHES = {
     "one tuple": "({x}, {y})",
@@ -163,7 +166,7 @@ def takes_the_model(callee: Callee) -> bool:
 def arguments_of(callee: Callee, roles: Roles, mode: str) -> dict[str, str]:
     """Source for every parameter but the batch's."""
     pairs = {
-        roles.alpha: "alpha",
+        roles.alpha: SAMPLER if re.search("sampler|dist", roles.alpha or "") else "alpha",
         roles.second: "alpha",
         roles.classes: "num_classes",
         roles.probability: roles.applied,

@@ -65,7 +65,20 @@ TARGETS = (
     "targ",
     "ground_truth",
 )
-ALPHA = ("alpha", "mixup_alpha", "mix_alpha", "mixup", "beta", "a", "alfa", "beta_param", "concentration")
+ALPHA = (
+    "alpha",
+    "mixup_alpha",
+    "mix_alpha",
+    "mixup",
+    "beta",
+    "a",
+    "alfa",
+    "beta_param",
+    "concentration",
+    "beta_sampler",
+    "beta_distribution",
+    "beta_dist",
+)
 SECOND = ("beta", "b", "alpha2", "alpha_2", "beta_b", "concentration0", "concentration_0", "concentration_b")
 """Beta's other parameter, where the first one goes by a name of its own."""
 PROBABILITY = ("p", "prob", "prob_apply", "mixup_prob", "probability", "mix_prob", "apply_prob", "p_mixup")

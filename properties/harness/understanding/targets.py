@@ -21,7 +21,7 @@ from lawful.impl.contracts import TECHNIQUES, Adapter
 from lawful.properties.harness.identity import Identity, defined, named
 from lawful.properties.harness.plan import SHIPPED
 from lawful.properties.harness.understanding import understand_target
-from lawful.properties.harness.understanding.candidates import Candidate, candidates
+from lawful.properties.harness.understanding.candidates import Candidate, candidates, technique_of_name
 from lawful.properties.harness.understanding.extract import Clashes, taken_out, works_at_import
 from lawful.properties.harness.understanding.imports import Imports
 from lawful.properties.harness.understanding.notebooks import NOTEBOOK, source_of
@@ -153,12 +153,15 @@ def _by_its_method(found: Definition, target: str, technique: str | None, why: N
     """A class of which one method is understood: that one. Raises NotUnderstood with those that are."""
     methods = [n for n, m in vars(found.value).items() if n[0] != "_" and inspect.isfunction(m)]
     fitting: dict[str, Subject] = {}
+    raising: dict[str, RaisesOnEveryCall] = {}
     for method in methods[:_MOST_METHODS]:
         name = f"{found.name}.{method}"
         try:
             with silence():
                 value = getattr(found.value, method)
                 fitting[name] = _understood(found, name, value, found.value, technique)
+        except RaisesOnEveryCall as error:
+            raising[name] = error
         except NotUnderstood:
             continue
     inner = {
@@ -168,11 +171,21 @@ def _by_its_method(found: Definition, target: str, technique: str | None, why: N
         fitting = {name: subject for name, subject in fitting.items() if name not in inner}
     if len(fitting) == 1:
         return Found([replace(subject, found_as=target) for subject in fitting.values()])
+    if not fitting and len(raising) == 1:
+        [(name, error)] = raising.items()
+        if _is_its_own(name, error):
+            return Found(raising=[raising_of(error, name, target)])
     if not fitting:
         raise why
     place = target.replace("::", ":").rpartition(":")[0]
     lines = [f"{place}:{name}  ({subject.technique})" for name, subject in fitting.items()]
     raise NotUnderstood("\n  ".join([f"{found.name} itself is none; of its methods these are:", *lines]))
+
+
+def _is_its_own(name: str, error: RaisesOnEveryCall) -> bool:
+    """Whether a method is named after its technique, and does not just miss what another one sets."""
+    named = technique_of_name(name) == error.technique
+    return named and error.fails_with != "AttributeError" and "NoneType" not in str(error)
 
 
 def _calls(cls: type, method: str, other: str) -> bool:
