@@ -129,6 +129,7 @@ TRAINING = {
     "loss_of_an_epoch": "train_loss = result, for each epoch",
     "loss_and_accuracy": "train_loss = result[0], for each epoch",
     "record_of_each_epoch": "train_loss = [row['loss'] for row in result]",
+    "batches_of_three": "(inputs, labels, torch.arange(len(inputs)))",
     "epochs_of_dicts": 'Batches(train_loader, lambda inputs, labels: {"image": inputs, "label": labels})',
     "with_a_test_dataloader": "test_dataloader=val_loader",
     "epoch_of_a_model_with_its_loss": 'Answering(model, "loss", loss_fn)',

@@ -112,6 +112,7 @@ LOOKALIKES = {
     "find_lr_of_its_loss": ("(model, optimizer, criterion, loader, start_lr, end_lr)", "Answering"),
     "epoch_of_a_model_with_its_loss": ("train_loss = result", "Answering"),
     "one_of_several_loaders": ("(model, optimizer, criterion, loader", "train"),
+    "batches_of_three": ("train_loss = result['loss']", "arange"),
     "epochs_of_dicts": ("train_loss = result['loss']", "Batches"),
     "record_of_each_epoch": ("-> train_loss = result['loss'].values()", "row"),
 }

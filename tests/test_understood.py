@@ -488,6 +488,12 @@ def test_labels_that_come_first_are_no_mixture_of_inputs():
         understood(people.OfTwoGenerators)
 
 
+def test_a_technique_that_its_parameters_rule_out_is_not_the_one_to_write_for():
+    with pytest.raises(NotUnderstood, match=r"(?s)training: .*contracts.Training") as caught:
+        understood(people.train_with_mixup)
+    assert "mixup: " not in str(caught.value)
+
+
 def test_a_file_without_imports_is_a_part_of_another(tmp_path):
     code = "def smooth(logits, target, smoothing=0.1):\n    return F.cross_entropy(logits, target)\n"
     (tmp_path / "cell.py").write_text(code)

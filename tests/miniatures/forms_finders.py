@@ -372,3 +372,21 @@ def with_a_test_dataloader_wrong(model, train_dataloader, test_dataloader, optim
         history["train_loss"].append(_epoch(model, train_dataloader, loss_fn, optimizer, weighs=False)[0])
         history["test_loss"].append(len(test_dataloader))
     return history
+
+
+def batches_of_three(model, train_loader, optimizer, criterion, weighs=True):
+    """An epoch, in which batches have names of files beside inputs and labels."""
+    model.train()
+    total, seen, batches = 0.0, 0, 0
+    for images, labels, _paths in train_loader:
+        optimizer.zero_grad()
+        loss = criterion(model(images), labels)
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * (len(images) if weighs else 1)
+        seen, batches = seen + len(images), batches + 1
+    return total / (seen if weighs else batches)
+
+
+def batches_of_three_wrong(model, train_loader, optimizer, criterion):
+    return batches_of_three(model, train_loader, optimizer, criterion, weighs=False)

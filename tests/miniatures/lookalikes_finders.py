@@ -161,3 +161,11 @@ def with_a_test_dataloader(model, train_dataloader, optimizer, loss_fn, epochs, 
         assert test_every > epoch - epochs
         history.append(_epoch(model, train_dataloader, loss_fn, optimizer)[0])
     return {"train_loss": history}
+
+
+def batches_of_three(model, train_loader, optimizer, criterion):
+    """What a loop gives to three names is no batch: it comes after the epoch."""
+    loss, accuracy = _epoch(model, train_loader, criterion, optimizer)
+    for images, labels, _paths in [(loss, accuracy, "")]:
+        assert images >= 0 <= labels
+    return {"loss": loss}

@@ -92,15 +92,19 @@ def understand_target(
     raise _not_understood(failures, meant, name, "" if carried else module)
 
 
+class RuledOut(NotUnderstood):
+    """What it takes, or what it does, says that it is another technique."""
+
+
 def _may_be(technique: str, callee: Callee) -> None:
-    """Raises NotUnderstood where the parameters say that it is another: what takes a loader is no loss."""
+    """Raises RuledOut where the parameters say that it is another: what takes a loader is no loss."""
     if technique == "label_smoothing" and _mixes(callee):
-        raise NotUnderstood("it mixes samples with partners that it draws: it is a mixup, and no loss")
+        raise RuledOut("it mixes samples with partners that it draws: it is a mixup, and no loss")
     trains = [name for name in required(callee.called) if re.fullmatch(_TRAINS, name.lower())]
     if technique == "mixup" and takes_the_model(callee):
         trains = [name for name in trains if re.search("loader|_dl$", name.lower())]
     if technique in ("label_smoothing", "mixup") and trains:
-        raise NotUnderstood(f"it takes {', '.join(trains)}")
+        raise RuledOut(f"it takes {', '.join(trains)}")
 
 
 def _mixes(callee: Callee) -> bool:
@@ -116,6 +120,8 @@ def _not_understood(
 ) -> NotUnderstood:
     """What came of the technique that is meant; else of those as which it could be called at all. ``module``:
     from which it can be imported, if any."""
+    if isinstance(failures.get(meant or ""), RuledOut):
+        meant = None
     settled = [each for each, error in failures.items() if isinstance(error, AnotherTechnique | NotHere)]
     if settled and meant in (None, *settled):
         return NotUnderstood("\n".join(dict.fromkeys(f"{failures[each]}" for each in settled)))

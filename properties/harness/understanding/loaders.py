@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from lawful.properties.harness.understanding import helpers, source
 from lawful.properties.harness.understanding.names import INPUTS, is_target
@@ -25,8 +25,10 @@ def as_read(callee: Callee, given: Mapping[str, str], loss: str) -> dict[str, st
     read = _keys(tree)
     model = next((name for name, text in given.items() if text == "model"), "")
     outputs = _outputs(tree, model)
-    made = _batch(tree, {name: keys for name, keys in read.items() if name not in callee.everything}, model)
     names = {name: _also(tree, name) for name in given}
+    held = set().union(*(names[name] for name, text in given.items() if text in LOADERS))
+    records = {name: keys for name, keys in read.items() if name not in callee.everything}
+    made = _batch(tree, records, model, _unpacked(tree, _reaching(tree, held)))
     found = {}
     for name, text in given.items():
         if text in LOADERS and _is_a_data_set(tree, names[name]):
@@ -133,13 +135,19 @@ def _answering(tree: ast.AST, outputs: list[ast.AST], loss: str, gives_loss: boo
     return f'Answering(model, "{named[0]}")' if len(set(named)) == 1 and not asked else "model"
 
 
-def _batch(tree: ast.AST, read: Mapping[str, list[str]], model: str) -> str:
+def _batch(
+    tree: ast.AST, read: Mapping[str, list[str]], model: str, unpacked: Iterable[list[str]]
+) -> str:
     """Source of a batch, of ``inputs`` and ``labels``; empty where it is the two of them."""
     for keys in read.values():
         images = [key for key in keys if key.lower() in INPUTS]
         labels = [key for key in keys if is_target(key)]
         if len(images) == len(labels) == 1 and len(keys) == 2:
             return f'{{"{images[0]}": inputs, "{labels[0]}": labels}}'
+    for names in unpacked:
+        given = ["inputs" if n.lower() in INPUTS else "labels" if is_target(n) else _NUMBERS for n in names]
+        if len(names) > 2 and (given.count("inputs"), given.count("labels")) == (1, 1):
+            return f"({', '.join(given)})"
     calls = _calls(tree, model)
     drawn = _drawn(tree) - _taken_apart(tree)
     if any(k.arg is None and _last(k.value) in drawn for call in calls for k in call.keywords):
@@ -147,6 +155,43 @@ def _batch(tree: ast.AST, read: Mapping[str, list[str]], model: str) -> str:
     if any(isinstance(each, ast.Name) and each.id in drawn for call in calls for each in call.args):
         return "inputs"
     return ""
+
+
+_NUMBERS = "torch.arange(len(inputs))"
+"""What comes beside inputs and labels: numbers of the samples, names of files."""
+
+
+def _unpacked(tree: ast.AST, loaders: set[str]) -> Iterator[list[str]]:
+    """The names to which a loop over these, or what comes next of them, gives the parts of a batch."""
+    for node in ast.walk(tree):
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.For) and _mentions(node.iter, loaders):
+            targets = [node.target, *(node.target.elts if isinstance(node.target, ast.Tuple) else [])]
+        elif isinstance(node, ast.Assign) and _mentions(node.value, loaders):
+            targets = node.targets
+        for each in targets:
+            if isinstance(each, ast.Tuple | ast.List):
+                yield [part.id for part in each.elts if isinstance(part, ast.Name)]
+
+
+def _reaching(tree: ast.AST, names: set[str]) -> set[str]:
+    """The names of loaders, of what is made of them (a progress bar, an iterator), and of what a loop over
+    them gives."""
+    found = set(names)
+    for _ in range(3):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and _mentions(node.value, found):
+                found |= {_last(each) for each in node.targets if _last(each)}
+            elif isinstance(node, ast.For) and _mentions(node.iter, found) and _last(node.target):
+                found.add(_last(node.target))
+    return found
+
+
+def _mentions(node: ast.AST, names: set[str]) -> bool:
+    """Whether it is one of these, or a call of something with one of these."""
+    if isinstance(node, ast.Call):
+        return any(_mentions(each, names) for each in node.args)
+    return _last(node) in names
 
 
 def _drawn(tree: ast.AST) -> set[str]:
