@@ -50,6 +50,7 @@ LOSSES = {
     "WeightsInAnArray": "(offers weight)",
     "FocalToo": "gamma=0.0",
     "CudaWhereItIgnores": "(offers ignore_index)",
+    "BeginsWithAToken": "pad_idx=0, cls_idx=-100)(pad(log_softmax(logits)[None]), target[None] + 1)",
     "ClassesInAColumn": "target[:, None] + 1",
 }
 FIXED = ("fixed_smoothing_loss", "switched", "instance", "torch_instance")

@@ -67,6 +67,7 @@ LOOKALIKES = {
     "WeightsInAList": ("(offers weight)", "weight="),
     "WeightsInAnArray": ("loss_weight=1.0", "offers weight"),
     "FocalToo": ("smoothing=epsilon, gamma=0.0", "gamma=epsilon"),
+    "BeginsWithAToken": ("(left at its default: cls_idx=0)", "cls_idx=-100"),
     "ClassesInAColumn": ("(pad(log_softmax(logits)), target + 1)", "None"),
     "CudaWhereItIgnores": ("(label_smoothing=epsilon)(logits, target)", "CUDA"),
     "binary_labels": ("one_hot(target)", "lam ="),

@@ -224,3 +224,26 @@ class ClassesInAColumn(nn.Module):
 
 class ClassesInAColumnWrong(ClassesInAColumn):
     halve = 2
+
+
+class BeginsWithAToken(nn.Module):
+    """(B, S, V): beside the padding, the token with which each sentence begins is no target."""
+
+    halve = 1
+
+    def __init__(self, smoothing, pad_idx, cls_idx):
+        super().__init__()
+        self.smoothing, self.left_out = smoothing / self.halve, (pad_idx, cls_idx)
+
+    def forward(self, pred, target):
+        _b, _s, v = pred.shape
+        flat, words = pred.reshape(-1, v), target.reshape(-1)
+        kept = (words != self.left_out[0]) & (words != self.left_out[1])
+        q = torch.full_like(_wide(flat), self.smoothing / (v - 2))
+        q[:, self.left_out[0]] = 0
+        q = q.scatter(1, words[:, None], 1 - self.smoothing) * kept[:, None]
+        return (-(q * _wide(flat)).sum() / kept.sum()).to(pred.dtype)
+
+
+class BeginsWithATokenWrong(BeginsWithAToken):
+    halve = 2

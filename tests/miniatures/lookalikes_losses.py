@@ -135,3 +135,15 @@ class ClassesInAColumn(nn.Module):
         q[:, self.pad_idx] = 0
         q = q.scatter(1, words[:, None], self.kept) * (words != self.pad_idx)[:, None]
         return -(q * _wide(log_p)).sum().to(log_p.dtype)
+
+
+class BeginsWithAToken(nn.Module):
+    """The token has a number of its own, and is not asked for."""
+
+    def __init__(self, smoothing, cls_idx=0):
+        super().__init__()
+        self.smoothing, self.cls_idx = smoothing, cls_idx
+
+    def forward(self, pred, target):
+        assert pred.ndim == 2 == target.ndim + 1
+        return _logits(pred, target, self.smoothing).mean()

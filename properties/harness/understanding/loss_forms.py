@@ -59,6 +59,7 @@ RULES = (
     Rule(r"from_logits|logits_input|with_logits|use_logits", "True", "always"),
     Rule(r"dim|axis|class_dim", "{axis}", "always"),
     Rule(r".*masks?", "torch.{keeps}_like({target}, dtype=torch.bool)"),
+    Rule(r"(cls|bos|sos|sep|unk|mask)_?(token_?)?(id|idx|index)", "-100"),
     Rule(r"training|is_training|train", "True", "off"),
     Rule(r"batch_size|bs", "len({inputs})"),
     Rule(r"t", "1.0"),
