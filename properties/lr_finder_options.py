@@ -12,7 +12,7 @@ import numpy as np
 from lawful.properties.lr_finder import finder_law
 from lawful.properties.registry import draws
 from lawful.properties.strategies import calm_losses, one_of, rates, valleys
-from lawful.properties.subjects.failures import LawBroken, Raised, Unasked
+from lawful.properties.subjects.failures import A_GRAPH, LawBroken, Raised, Unasked, slightly
 from lawful.properties.subjects.lr_finder import RELATIVE, Finder, valley
 from lawful.properties.subjects.lr_finder_options import legend_of, says, tells_why, without
 from lawful.properties.subjects.subject import silence
@@ -68,9 +68,8 @@ def validation_loss_is_of_the_whole_set(finder: Finder, n: int, sizes: list[int]
     if each and not rest and each != len(sizes):
         raise Unasked(f"it takes {each} validation batches at each step, however many there are")
     finder.same("number of validation batches that were judged", batches, n * len(sizes))
-    for place, what in enumerate(("in training mode", "with a graph")):
-        found = answer.see(f"sum(seen[{place}] for seen in script.validated)")
-        finder.same(f"validation batches {what}", found, 0)
+    trained = answer.see("sum(training for training, _ in script.validated)")
+    finder.same("validation batches in training mode", trained, 0)
     inputs = np.arange(1.0, sum(sizes) + 1) / 8
     parts = np.split(inputs, np.cumsum(sizes)[:-1])
     whole = reference.of_whole_set([part.mean() for part in parts], sizes)
@@ -78,6 +77,9 @@ def validation_loss_is_of_the_whole_set(finder: Finder, n: int, sizes: list[int]
     start = finder.aligned(answer)
     right = finder.recorded((weights * whole).tolist(), start + len(answer.value))[start:]
     finder.agree("recorded losses of the validation set", answer.value, right, RELATIVE * np.abs(right))
+    graphs = answer.see("sum(graph for _, graph in script.validated)")
+    with slightly(A_GRAPH):
+        finder.same("validation batches with a graph", graphs, 0)
 
 
 @finder_law(

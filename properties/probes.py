@@ -282,7 +282,8 @@ class ScriptedModel(nn.Module):
         with self.script.aside():
             mean = float(x.mean())
         self.script.means.append(mean)
-        self.script.batches.append(mean)
+        if torch.is_grad_enabled():  # what is looked at between two steps has no part in the next one
+            self.script.batches.append(mean)
         if self.training:
             self.seen += 1
             with self.script.aside():

@@ -17,7 +17,7 @@ from lawful.properties.arguments import PROGRESS, shows_progress
 from lawful.properties.probes import GoesRoundForEver
 from lawful.properties.registry import ACCELERATORS, SINGLE, Drawn, draws, law
 from lawful.properties.strategies import one_of, seeds
-from lawful.properties.subjects.failures import LawBroken, Raised, Unasked
+from lawful.properties.subjects.failures import A_GRAPH, LawBroken, Raised, Unasked, slightly
 from lawful.properties.subjects.program import Seen
 from lawful.properties.subjects.training import Loop, Run
 
@@ -72,10 +72,11 @@ def evaluation_changes_nothing(loop: Loop, sizes: list[int]) -> None:
     if not count and run.trained.val_loss is None and run.trained.accuracy is None:
         raise Unasked("it looks at no validation set")
     loop.at_least("number of validation batches", count, 1)
-    with_graph = run.see(f"sum(call.with_graph for call in {validation})")
-    loop.same("validation batches with a graph", with_graph, 0)
     training = run.see(f"sum(call.training for call in {validation})")
     loop.same("validation batches in training mode", training, 0)
+    with_graph = run.see(f"sum(call.with_graph for call in {validation})")
+    with slightly(A_GRAPH):
+        loop.same("validation batches with a graph", with_graph, 0)
 
 
 @loop_law(

@@ -141,7 +141,47 @@ def some_validation_batches(model, optimizer, criterion, loader, start_lr, end_l
     return rates, losses
 
 
+def judges_its_own_batches(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """After each step it looks at a batch of the same loader: no gradient comes of it."""
+    rates, losses = [], []
+    batches = (batch for _ in iter(int, 1) for batch in loader)
+    for i in range(num_iter):
+        lr = start_lr * (end_lr / start_lr) ** (i / (num_iter - 1))
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        model.train()
+        optimizer.zero_grad()
+        x, y = next(batches)
+        criterion(model(x), y).backward()
+        optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            x, y = next(batches)
+            losses.append(criterion(model(x), y).item())
+        rates.append(lr)
+    return rates, losses
+
+
+def epoch_that_keeps_a_graph(model, train_loader, val_loader, optimizer, loss_fn):
+    """Nothing is learned from the validation set; it only takes more memory than it needs."""
+    history = {"train_loss": [], "val_loss": []}
+    for loader, phase in ((train_loader, "train_loss"), (val_loader, "val_loss")):
+        model.train(phase == "train_loss")
+        total, seen = 0.0, 0
+        for x, y in loader:
+            loss = loss_fn(model(x), y)
+            if phase == "train_loss":
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            total, seen = total + loss.item() * len(x), seen + len(x)
+        history[phase].append(total / seen)
+    return history
+
+
 CHOICES = {
+    "judges_its_own_batches": "gradients_do_not_accumulate",
+    "epoch_that_keeps_a_graph": "evaluation_changes_nothing",
     "FlattensWithItsClasses": "sequences_are_flattened",
     "some_validation_batches": "validation_loss_is_of_the_whole_set",
     "MatrixForOtherWords": "reductions_agree",
