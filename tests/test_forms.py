@@ -123,6 +123,7 @@ FINDERS = {
     "tells_a_writer": "writer=Silent()",
     "makes_its_loader": "loader.dataset, start_lr, end_lr, num_iter, batch_size=loader.batch_size)",
     "logits_in_an_output": 'Answering(model, "logits")',
+    "find_lr_of_its_own_loss": "(model, optimizer, loader, start_lr, end_lr, num_iter) with its cross-entropy as",
     "find_lr_of_its_loss": 'Answering(model, "loss", criterion)',
 }
 TRAINING = {
@@ -131,6 +132,7 @@ TRAINING = {
     "loss_and_accuracy": "train_loss = result[0], for each epoch",
     "record_of_each_epoch": "train_loss = [row['loss'] for row in result]",
     "batches_of_three": "(inputs, labels, torch.arange(len(inputs)))",
+    "epoch_of_its_own_loss": "with its cross-entropy as loss_fn -> train_loss = result",
     "epochs_of_dicts": 'Batches(train_loader, lambda inputs, labels: {"image": inputs, "label": labels})',
     "with_a_test_dataloader": "test_dataloader=val_loader",
     "epoch_of_a_model_with_its_loss": 'Answering(model, "loss", loss_fn)',

@@ -114,6 +114,8 @@ LOOKALIKES = {
     "epoch_of_a_model_with_its_loss": ("train_loss = result", "Answering"),
     "one_of_several_loaders": ("(model, optimizer, criterion, loader", "train"),
     "batches_of_three": ("train_loss = result['loss']", "arange"),
+    "epoch_of_its_own_loss": ("criterion=loss_fn", "cross-entropy"),
+    "find_lr_of_its_own_loss": ("criterion", "cross-entropy"),
     "epochs_of_dicts": ("train_loss = result['loss']", "Batches"),
     "record_of_each_epoch": ("-> train_loss = result['loss'].values()", "row"),
 }

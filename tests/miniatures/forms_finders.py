@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
+from torch import nn
 from torch.utils.data import DataLoader
 
 from .forms import _run, _steepest
@@ -390,3 +392,25 @@ def batches_of_three(model, train_loader, optimizer, criterion, weighs=True):
 
 def batches_of_three_wrong(model, train_loader, optimizer, criterion):
     return batches_of_three(model, train_loader, optimizer, criterion, weighs=False)
+
+
+def epoch_of_its_own_loss(model, optimizer, data_loader, weighs=True):
+    """It makes its cross-entropy itself."""
+    return _epoch(model, data_loader, nn.CrossEntropyLoss(), optimizer, weighs)[0]
+
+
+def epoch_of_its_own_loss_wrong(model, optimizer, data_loader):
+    loss_function = nn.CrossEntropyLoss()
+    return _epoch(model, data_loader, loss_function, optimizer, weighs=False)[0]
+
+
+def find_lr_of_its_own_loss(model, optimizer, loader, start_lr, end_lr, num_iter):
+    """It calls PyTorch's function."""
+    return _run(model, optimizer, lambda z, y: F.cross_entropy(z, y), loader, start_lr, end_lr, num_iter)
+
+
+def find_lr_of_its_own_loss_wrong(model, optimizer, loader, start_lr, end_lr, num_iter):
+    def criterion(z, y):
+        return F.cross_entropy(z, y)
+
+    return _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, additive=True)

@@ -3,6 +3,8 @@
 from types import SimpleNamespace
 
 import numpy as np
+import torch.nn.functional as F
+from torch import nn
 
 from .forms import _run, _steepest
 from .forms_finders import _epoch, _growing, _sweep
@@ -169,3 +171,14 @@ def batches_of_three(model, train_loader, optimizer, criterion):
     for images, labels, _paths in [(loss, accuracy, "")]:
         assert images >= 0 <= labels
     return {"loss": loss}
+
+
+def epoch_of_its_own_loss(model, optimizer, data_loader, criterion):
+    """It is given one, and makes another for people to look at."""
+    loss, _ = _epoch(model, data_loader, criterion, optimizer)
+    return {"loss": loss, "kind": str(nn.CrossEntropyLoss())}
+
+
+def find_lr_of_its_own_loss(model, optimizer, loader, start_lr, end_lr, num_iter, criterion=F.cross_entropy):
+    """Another one may be given."""
+    return _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)

@@ -15,7 +15,7 @@ from lawful.properties.harness.understanding.names import INPUTS, is_target
 from lawful.properties.harness.understanding.signature import Callee, required
 
 LOADERS = ("loader", "train_loader", "val_loader", "mix_loader")
-_HELPERS = (helpers.Batches, helpers.Answering, helpers.Silent)
+_HELPERS = (helpers.Batches, helpers.Answering, helpers.Silent, helpers.CrossEntropyIs)
 
 
 def as_read(callee: Callee, given: Mapping[str, str], loss: str) -> dict[str, str]:
@@ -51,6 +51,12 @@ def loggers(callee: Callee) -> dict[str, str]:
     """Source for each parameter that has to be given, and is only told what happens."""
     tree = source.parsed(callee.near)
     return {name: "Silent()" for name in required(callee.everything) if source.is_only_told(tree, name)}
+
+
+def takes_the_cross_entropy(callee: Callee) -> bool:
+    """Whether its lines call PyTorch's, as a function or as a module."""
+    calls = (node for node in ast.walk(source.parsed(callee.near)) if isinstance(node, ast.Call))
+    return any(_last(call.func) in ("CrossEntropyLoss", "cross_entropy") for call in calls)
 
 
 def takes_a_data_set(callee: Callee, name: str) -> bool:

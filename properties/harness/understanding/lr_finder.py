@@ -28,7 +28,13 @@ from lawful.properties.harness.understanding.filling import (
     left_alone,
 )
 from lawful.properties.harness.understanding.forms import ORDINARY_MODEL, executed, imports, indented
-from lawful.properties.harness.understanding.loaders import as_read, loggers, takes_a_data_set, with_helper
+from lawful.properties.harness.understanding.loaders import (
+    as_read,
+    loggers,
+    takes_a_data_set,
+    takes_the_cross_entropy,
+    with_helper,
+)
 from lawful.properties.harness.understanding.names import (
     CLASSES_OF,
     EPOCHS,
@@ -236,6 +242,8 @@ def _source(callee: Callee, roles: Roles, reading: Reading | None) -> str:
     if ours:
         lines += _STARTED
     ran = _ran(callee, roles)
+    if _has_its_own_loss(callee, roles):
+        ran = ["    with CrossEntropyIs(criterion):", *indented(ran)]
     lines += _with_globals(callee, roles, ran) if roles.globals else ran
     if reading is None:
         lines.append(f"    return result, {'finder' if callee.kind == 'class' else 'None'}")
@@ -249,6 +257,13 @@ def _source(callee: Callee, roles: Roles, reading: Reading | None) -> str:
         lines.append("    put_back()")
     given = ", ".join(f"{name}={source}" for name, source in records.items())
     return with_helper("\n".join([*lines, f"    return types.SimpleNamespace({given})"]))
+
+
+def _has_its_own_loss(callee: Callee, roles: Roles) -> bool:
+    """Whether it is given no loss, and takes PyTorch's cross-entropy."""
+    given = " ".join(_named(callee, roles).values())
+    found = "criterion" in given or any(name in roles.globals for name in PARTS["criterion"])
+    return roles.run != "attach" and not found and takes_the_cross_entropy(callee)
 
 
 _STARTED = [
@@ -398,5 +413,7 @@ def _told(callee: Callee, roles: Roles, reading: Reading | None = None) -> str:
         text = f"{callee.name}({', '.join(called)})"
     if roles.globals:
         text += f" with {', '.join(roles.globals)} in its module"
+    if _has_its_own_loss(callee, roles):
+        text += " with its cross-entropy as criterion"
     text += left_alone(callee, [*named, *OPTIONS])
     return text if reading is None else f"{text} -> {reading.curve.told()}"

@@ -19,7 +19,7 @@ from lawful.properties.harness.understanding.filling import (
     left_alone,
 )
 from lawful.properties.harness.understanding.forms import ORDINARY_MODEL, executed, imports, parts
-from lawful.properties.harness.understanding.loaders import as_read, loggers, with_helper
+from lawful.properties.harness.understanding.loaders import as_read, loggers, takes_the_cross_entropy, with_helper
 from lawful.properties.harness.understanding.names import ALPHA, PARTS, VALIDATION_LIKE, first, like
 from lawful.properties.harness.understanding.signature import Callee, required
 from lawful.properties.harness.understanding.trials import Trials
@@ -74,6 +74,8 @@ class Form:
     """Whether the loss is one number for a batch."""
     epoch_by_epoch: bool = False
     """Whether it trains one epoch, and is called for each."""
+    own_loss: bool = False
+    """Whether it is given no loss, and takes PyTorch's cross-entropy."""
     history: dict[str, str] = field(default_factory=dict)
     """By the names of ``Trained``, the source of a history, or of one epoch's number, in its ``result``."""
 
@@ -118,11 +120,12 @@ def _forms(callee: Callee) -> Iterator[Form]:
     missing = [name for name in required(callee.called) if name not in given]
     for guessed in guesses(missing, callee.called):
         known = as_read(callee, given | guessed, "loss_fn")
-        for reduced in (False, True):
-            yield Form(known, reduced)
+        own = "loss_fn" not in " ".join(known.values()) and takes_the_cross_entropy(callee)
+        for reduced in (True,) if own else (False, True):
+            yield Form(known, reduced, own_loss=own)
             if not first(EPOCHS, callee.called):
                 index = first(EPOCH, callee.called)
-                yield Form(known | ({index: "epoch"} if index else {}), reduced, True)
+                yield Form(known | ({index: "epoch"} if index else {}), reduced, True, own)
 
 
 def plainly(callee: Callee) -> list[str]:
@@ -133,17 +136,19 @@ def plainly(callee: Callee) -> list[str]:
 
 def _source(callee: Callee, form: Form, kept: str = "") -> str:
     given = dict(form.given)
+    mean = "lambda logits, target: loss_fn(logits, target).mean()"
     if form.reduced:
-        mean = "lambda logits, target: loss_fn(logits, target).mean()"
         given = {name: re.sub(r"^loss_fn$|\bloss_fn(?=\)$)", mean, part) for name, part in given.items()}
     arguments = ", ".join(f"{name}={source}" for name, source in given.items())
     lines = ["def build(model, optimizer, loss_fn, train_loader, val_loader, *, mix_loader, alpha, epochs):"]
     if form.epoch_by_epoch:
-        lines.append(f"    results = [{callee.name}({arguments}) for epoch in range(epochs)]")
+        trains = f"results = [{callee.name}({arguments}) for epoch in range(epochs)]"
         histories = {n: f"[float({path}) for result in results]" for n, path in form.history.items()}
     else:
-        lines.append(f"    result = {callee.name}({arguments})")
+        trains = f"result = {callee.name}({arguments})"
         histories = {n: f"[float(value) for value in {path}]" for n, path in form.history.items()}
+    within = [f"    with CrossEntropyIs({mean}):", f"        {trains}"]
+    lines += within if form.own_loss else [f"    {trains}"]
     if kept:
         lines.append(f"    {kept}.append({'results' if form.epoch_by_epoch else 'result'})")
     known = ", ".join(f"{name}={histories.get(name)}" for name in ("train_loss", "val_loss", "accuracy"))
@@ -178,6 +183,7 @@ def _adapter(callee: Callee, form: Form) -> Training:
     text = _source(callee, form)
     shown = ", ".join(f"{name}={source}" for name, source in form.given.items() if ".device" not in source)
     kept = ", ".join(f"{name} = {path}" for name, path in form.history.items()) or "no history"
+    in_place = " with its cross-entropy as loss_fn" if form.own_loss else ""
     note = ", for each epoch" if form.epoch_by_epoch and form.history else ""
     return Training(
         callee.name,
@@ -186,7 +192,7 @@ def _adapter(callee: Callee, form: Form) -> Training:
         imports=imports(callee, text),
         called_as="build({model}, {optimizer}, {loss_fn}, {train_loader}, {val_loader}, "
         "mix_loader={mix_loader}, alpha={alpha}, epochs=1)",
-        shown_as=f"{callee.name}({shown}){left_alone(callee, form.given)} -> {kept}{note}",
+        shown_as=f"{callee.name}({shown}){in_place}{left_alone(callee, form.given)} -> {kept}{note}",
     )
 
 
