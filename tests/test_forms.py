@@ -123,7 +123,7 @@ FINDERS = {
     "tells_a_writer": "writer=Silent()",
     "makes_its_loader": "loader.dataset, start_lr, end_lr, num_iter, batch_size=loader.batch_size)",
     "logits_in_an_output": 'Answering(model, "logits")',
-    "find_lr_of_its_own_loss": "(model, optimizer, loader, start_lr, end_lr, num_iter) with its cross-entropy as",
+    "find_lr_of_its_own_loss": "loader, start_lr, end_lr, num_iter) with its cross-entropy as",
     "find_lr_of_its_loss": 'Answering(model, "loss", criterion)',
 }
 TRAINING = {
@@ -215,7 +215,9 @@ def test_wrong_code_is_understood_in_the_same_form_and_is_wrong(name):
     """Where the fault is in the part that tells forms apart, shapes and types decide."""
     report = asked(_wrong_name(name))
     if not wrong_findings(report):  # none of so few examples is an ordinary one
-        report = check(form(_wrong_name(name)), dtypes=["float32"], only=TELLING, device="cpu", profile="quick")
+        report = check(
+            form(_wrong_name(name)), dtypes=["float32"], only=TELLING, device="cpu", profile="quick"
+        )
     assert report.implementations[0].technique == understood(name).technique
     called_as = report.implementations[0].called_as.replace(_wrong_name(name), name)
     assert RIGHT[name] in called_as or name in OTHERWISE_READ

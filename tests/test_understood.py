@@ -479,7 +479,7 @@ def test_a_test_that_never_ends_is_one_finding():
 
 
 def test_what_mixes_is_no_loss():
-    with pytest.raises(NotUnderstood, match="^mixup: called as"):
+    with pytest.raises(NotUnderstood, match=r"^mixup: called as"):
         understood(people.mixes_and_smooths)
 
 

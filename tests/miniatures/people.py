@@ -132,8 +132,10 @@ def never_stops(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
     return rates, losses
 
 
-def mixes_and_smooths(images, labels, num_classes, smoothing=0.1, probability=0.5, alpha=0.2, cutmix_alpha=1.0):
-    """A mixup or, as often, a CutMix that cannot be switched off, or neither: soft labels beside the images."""
+def mixes_and_smooths(
+    images, labels, num_classes, smoothing=0.1, probability=0.5, alpha=0.2, cutmix_alpha=1.0
+):
+    """A mixup or, as often, a CutMix that cannot be switched off, or neither: soft labels."""
     rows = torch.nn.functional.one_hot(labels, num_classes) * (1 - smoothing) + smoothing / num_classes
     if np.random.rand() >= probability:
         return images, rows
@@ -148,7 +150,7 @@ def mixes_and_smooths(images, labels, num_classes, smoothing=0.1, probability=0.
 
 
 class OfTwoGenerators:
-    """Batches of all data, each of which is mixed with one of another shuffle; of images, and rows of labels."""
+    """Batches of all data, each of which is mixed with one of another shuffle: images, rows of labels."""
 
     def __init__(self, x_train, y_train, batch_size=32, alpha=0.2, shuffle=True):
         self.data, self.size, self.alpha, self.shuffle = (x_train, y_train), batch_size, alpha, shuffle

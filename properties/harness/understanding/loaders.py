@@ -141,9 +141,7 @@ def _answering(tree: ast.AST, outputs: list[ast.AST], loss: str, gives_loss: boo
     return f'Answering(model, "{named[0]}")' if len(set(named)) == 1 and not asked else "model"
 
 
-def _batch(
-    tree: ast.AST, read: Mapping[str, list[str]], model: str, unpacked: Iterable[list[str]]
-) -> str:
+def _batch(tree: ast.AST, read: Mapping[str, list[str]], model: str, unpacked: Iterable[list[str]]) -> str:
     """Source of a batch, of ``inputs`` and ``labels``; empty where it is the two of them."""
     for keys in read.values():
         images = [key for key in keys if key.lower() in INPUTS]

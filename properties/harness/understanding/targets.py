@@ -172,9 +172,9 @@ def _by_its_method(found: Definition, target: str, technique: str | None, why: N
     if len(fitting) == 1:
         return Found([replace(subject, found_as=target) for subject in fitting.values()])
     if not fitting and len(raising) == 1:
-        [(name, error)] = raising.items()
-        if _is_its_own(name, error):
-            return Found(raising=[raising_of(error, name, target)])
+        [(name, raised)] = raising.items()
+        if _is_its_own(name, raised):
+            return Found(raising=[raising_of(raised, name, target)])
     if not fitting:
         raise why
     place = target.replace("::", ":").rpartition(":")[0]

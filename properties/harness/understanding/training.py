@@ -19,7 +19,12 @@ from lawful.properties.harness.understanding.filling import (
     left_alone,
 )
 from lawful.properties.harness.understanding.forms import ORDINARY_MODEL, executed, imports, parts
-from lawful.properties.harness.understanding.loaders import as_read, loggers, takes_the_cross_entropy, with_helper
+from lawful.properties.harness.understanding.loaders import (
+    as_read,
+    loggers,
+    takes_the_cross_entropy,
+    with_helper,
+)
 from lawful.properties.harness.understanding.names import ALPHA, PARTS, VALIDATION_LIKE, first, like
 from lawful.properties.harness.understanding.signature import Callee, required
 from lawful.properties.harness.understanding.trials import Trials
