@@ -504,6 +504,42 @@ def test_a_file_without_imports_is_a_part_of_another(tmp_path):
     assert "name 'F' is not defined" in report.results[0].message
 
 
+class SmoothsInAMethod(torch.nn.Module):
+    """The mean of a loss whose targets a method smooths, for a number of classes that it counts as a length."""
+
+    def __init__(self, e=0.1, reduction="mean"):
+        super().__init__()
+        self.e, self.reduction = e, reduction
+
+    def smooth_label(self, target, length=9, smooth_factor=0.1):
+        return F.one_hot(target, length) * (1 - smooth_factor) + smooth_factor / length
+
+
+def test_a_method_that_smooths_targets_counts_classes_by_any_name():
+    named = "SmoothsInAMethod.smooth_label"
+    subject = understand_target(SmoothsInAMethod.smooth_label, named, __name__, owner=SmoothsInAMethod)
+    assert "(target, smooth_factor=epsilon, length=logits.shape[1]) * log_softmax(logits)" in subject.adapter.shown_as
+    assert "reduction" not in subject.adapter.features  # of the loss, and not of this method
+
+
+class NamesItsPadding(torch.nn.Module):
+    """Of a name that no list has."""
+
+    def __init__(self, vocab_size, smoothing=0.1, pad_token_value=0):
+        super().__init__()
+        self.smoothing, self.pad_token_value = smoothing, pad_token_value
+
+    def forward(self, logits, target):
+        kept = target != self.pad_token_value
+        rows = F.one_hot(target.where(kept, 0), logits.size(1)) * (1 - self.smoothing)
+        losses = -((rows + self.smoothing / logits.size(1)) * logits.log_softmax(1)).sum(1)
+        return losses.masked_select(kept).sum() / kept.sum()
+
+
+def test_a_padding_is_one_by_any_name():
+    assert "ignore_index" in understood(NamesItsPadding).features
+
+
 def test_the_draft_for_a_method_imports_its_class():
     with pytest.raises(NotUnderstood) as caught:
         understand_target(Trainer.train_step, "Trainer.train_step", __name__, owner=Trainer)

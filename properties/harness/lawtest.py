@@ -24,7 +24,7 @@ from lawful.properties.harness.clock import alarm
 from lawful.properties.harness.profiles import Profile, modules_that_fail_passed_over, seed_of
 from lawful.properties.harness.questions import generators_kept, questions
 from lawful.properties.harness.report import NOT_ALWAYS, Result
-from lawful.properties.ordinary import ORDINARY, material, matters
+from lawful.properties.ordinary import ORDINARY, loud, material, matters
 from lawful.properties.registry import Law, to_plain
 from lawful.properties.subjects.failures import (
     Endless,
@@ -223,6 +223,9 @@ class LawTest:
         ordinary = ORDINARY[self.law.technique]
         if isinstance(error, LawBroken) and error.slight:
             return error.slight
+        assert self.record.failing is not None
+        if loud([answer.asked for answer in self.record.failing[1] if answer.asked], error):
+            return "it raises where a single sample counts, and holds on ordinary batches"
         if material(error, case.subject.precision, ordinary.by_entry):
             return f"it holds on ordinary input: {ordinary.words}"
         return f"right to 3 digits on ordinary input: {ordinary.words}"

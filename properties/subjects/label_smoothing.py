@@ -41,6 +41,8 @@ from lawful.reference import label_smoothing as reference
 _UNKNOWN = "no such reduction"
 _PROBE_LOGITS = [[1.5, -0.5, 0.25], [0.5, 2.0, -1.0]]
 _PROBE_TARGET = [0, 2]
+_WITH_ANOTHER = [*_PROBE_LOGITS, [0.25, -1.0, 1.0]]
+"""Where a sample is ignored, two are left: some code fails with a single one."""
 
 
 @dataclass
@@ -217,16 +219,16 @@ class Loss(Subject):
         """An index to ignore near the one drawn: some can ignore a class alone, as padding is one. Where the
         code has one of its own, which is no class, -100 stands for it, and so does one that it refuses."""
         own = self.adapter.ignored
-        if own is not None and not 0 <= own <= max(CLASS_COUNTS):
-            return own if index == -100 or not self._ignores(index) else index
         in_range = self.conventions.get("ignored_index") == "in_range"
+        if own is not None and not 0 <= own <= max(CLASS_COUNTS) and not in_range:
+            return own if index == -100 or not self._ignores(index) else index
         return -index % 2 if in_range and index < 0 else index
 
     def _ignores(self, index: int) -> bool:
         """Whether a sample of this index is taken, where the index is to be ignored."""
         if index not in self.ignorables:
             try:
-                self(_PROBE_LOGITS, [index, *_PROBE_TARGET[1:]], self.allowed(0.25, 3), ignore_index=index)
+                self(_WITH_ANOTHER, [index, 2, 2], self.allowed(0.25, 3), ignore_index=index)
             except (Raised, LawBroken) as error:
                 self.ignorables[index] = isinstance(error, LawBroken)
             else:
@@ -518,7 +520,7 @@ class Loss(Subject):
         for index, place in ((-100, "any"), (1, "in_range")):
             for mean in self.convention_values["ignored_mean"]:
                 with contextlib.suppress(Raised, LawBroken):
-                    if self.requiring({"ignored_mean": mean})._agrees([0, index], ignore_index=index):
+                    if self.requiring({"ignored_mean": mean})._agrees([0, 2, index], ignore_index=index):
                         found = {"ignored_index": place}
                         if self.adapter.default_reduction == "mean":
                             nothing = self(_PROBE_LOGITS, [index] * 2, 0.25, ignore_index=index).value
@@ -546,8 +548,9 @@ class Loss(Subject):
         return all(self._agrees_at(target, self.allowed(e, 3), **features) for e in (0.25, 0.1))
 
     def _agrees_at(self, target: list[int], epsilon: float, **features: Any) -> bool:
-        value = self(_PROBE_LOGITS, target, epsilon, **features).value
-        right, bound = self.expected(_PROBE_LOGITS, target, epsilon, **features)
+        logits = _WITH_ANOTHER[: len(target)]
+        value = self(logits, target, epsilon, **features).value
+        right, bound = self.expected(logits, target, epsilon, **features)
         return tolerances.worst_ratio(value, right, 10 * np.asarray(bound)) <= 1
 
     def offers(self, feature: str) -> str | None:

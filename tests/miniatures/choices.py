@@ -179,7 +179,25 @@ def epoch_that_keeps_a_graph(model, train_loader, val_loader, optimizer, loss_fn
     return history
 
 
+class IgnoresAClassAlone(torch.nn.Module):
+    """Only a class can be ignored, and two samples have to be left: all else is an error."""
+
+    def __init__(self, alpha=0.1, ignore_index=-100, reduction="mean"):
+        super().__init__()
+        self.alpha, self.ignore_index, self.reduction = alpha, ignore_index, reduction
+
+    def forward(self, logits, target):
+        if self.ignore_index >= 0:
+            kept = torch.nonzero(target != self.ignore_index).squeeze()
+            logits, target = logits[kept, :], target[kept]
+        log_p = logits.log_softmax(-1)
+        own = -log_p.gather(-1, target.unsqueeze(1)).squeeze(1)
+        losses = (1 - self.alpha) * own - self.alpha * log_p.mean(-1)
+        return {"mean": losses.mean, "sum": losses.sum}.get(self.reduction, lambda: losses)()
+
+
 CHOICES = {
+    "IgnoresAClassAlone": "reductions_agree",
     "judges_its_own_batches": "gradients_do_not_accumulate",
     "epoch_that_keeps_a_graph": "evaluation_changes_nothing",
     "FlattensWithItsClasses": "sequences_are_flattened",

@@ -52,6 +52,7 @@ from lawful.properties.harness.understanding.names import (
     first,
     is_target,
     is_tiny,
+    like,
     switch_of,
 )
 from lawful.properties.harness.understanding.signature import (
@@ -223,11 +224,16 @@ def _roles(callee: Callee) -> Roles:
     if classes and everything[classes].default is None and callee.kind == "function":
         classes = None
     options = {feature: first(names, everything) for feature, names in OPTIONS.items()}
+    options["ignore_index"] = options["ignore_index"] or like(_IGNORED, everything, lambda _: False)
     taken = {epsilon, switch, *options.values(), *settings, *ruled(callee, "ones")}
     free = [name for name in positional(callee.called) if name not in taken]
     batch = [name for name in free if name != classes]
+    alone = len(batch) == 1 and (callee.kind == "function" or callee.method) and is_target(batch[0])
+    if alone and classes is None:
+        counts = (n for n, each in callee.called.items() if n not in (*taken, *batch) and _is_a_count(each))
+        classes = next(counts, None)
     roles = Roles(epsilon, "epsilon", switch, classes, options, tuple(batch[:2]))
-    if len(batch) == 1 and callee.kind == "function" and is_target(batch[0]):
+    if alone:
         return roles  # smooths targets alone
     if len(batch) < 2:
         options_alone = {inspect.Parameter.KEYWORD_ONLY, *VARIADIC}
@@ -243,6 +249,16 @@ def _roles(callee: Callee) -> Roles:
     if callee.kind == "function" and batch:
         raise NotUnderstood(f"looked for logits and a target to pass, found ({', '.join(everything)})")
     return replace(roles, pair=())  # what it gives is called, or what it is called with has no names
+
+
+_IGNORED = r"^(\w+_)?(ignored?|pad(ding)?)(_?(token|label|class|target|value|id|idx|index))*$"
+"""Of the name of what is ignored, where it is none of those that are usual."""
+
+
+def _is_a_count(parameter: inspect.Parameter) -> bool:
+    """Whether its default is a whole number from 2 on, as of classes."""
+    default = parameter.default
+    return isinstance(default, int) and default > 1
 
 
 def _by_name(callee: Callee, roles: Roles) -> Iterator[Roles]:

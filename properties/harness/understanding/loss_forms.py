@@ -305,6 +305,8 @@ def features_of(callee: Callee, roles: Roles, form: Form) -> list[str]:
     found = [feature for feature, option in roles.options.items() if option in offering]
     if "reduction" in found and _limits(callee, roles.options["reduction"]):
         found.remove("reduction")
+    if form.helper:  # what is made of its targets is ours
+        found = []
     if form.layout.startswith("padded"):
         return [feature for feature in found if feature == "reduction"]
     if form.target == "one-hot rows" or form.layout in ("sequence", "sentence"):
