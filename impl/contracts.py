@@ -350,6 +350,8 @@ class LRFinder(Adapter):
     """Fewer are refused: laws are then asked of longer tests."""
     linear: bool = False
     """Whether it says that its rates rise linearly."""
+    promises_optimizer: bool = True
+    """Whether it says that it puts back the optimizer; else it is a choice to put back the model alone."""
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,7 @@ FINDERS = {
     "tells_a_writer": "writer=Silent()",
     "makes_its_loader": "loader.dataset, start_lr, end_lr, num_iter, batch_size=loader.batch_size)",
     "logits_in_an_output": 'Answering(model, "logits")',
+    "several_outputs": "GivingSeveral(model, 2)",
     "find_lr_of_its_own_loss": "loader, start_lr, end_lr, num_iter) with its cross-entropy as",
     "find_lr_of_its_loss": 'Answering(model, "loss", criterion)',
 }

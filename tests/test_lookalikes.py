@@ -115,6 +115,7 @@ LOOKALIKES = {
     "one_of_several_loaders": ("(model, optimizer, criterion, loader", "train"),
     "batches_of_three": ("train_loss = result['loss']", "arange"),
     "epoch_of_its_own_loss": ("criterion=loss_fn", "cross-entropy"),
+    "several_outputs": ("(model, optimizer, criterion, loader", "Several"),
     "find_lr_of_its_own_loss": ("criterion", "cross-entropy"),
     "epochs_of_dicts": ("train_loss = result['loss']", "Batches"),
     "record_of_each_epoch": ("-> train_loss = result['loss'].values()", "row"),

@@ -518,7 +518,10 @@ class SmoothsInAMethod(torch.nn.Module):
 def test_a_method_that_smooths_targets_counts_classes_by_any_name():
     named = "SmoothsInAMethod.smooth_label"
     subject = understand_target(SmoothsInAMethod.smooth_label, named, __name__, owner=SmoothsInAMethod)
-    assert "(target, smooth_factor=epsilon, length=logits.shape[1]) * log_softmax(logits)" in subject.adapter.shown_as
+    assert (
+        "(target, smooth_factor=epsilon, length=logits.shape[1]) * log_softmax(logits)"
+        in subject.adapter.shown_as
+    )
     assert "reduction" not in subject.adapter.features  # of the loss, and not of this method
 
 

@@ -196,7 +196,29 @@ class IgnoresAClassAlone(torch.nn.Module):
         return {"mean": losses.mean, "sum": losses.sum}.get(self.reduction, lambda: losses)()
 
 
+def puts_back_the_model(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """Its weights alone: who calls it makes a new optimizer."""
+    saved = {name: value.clone() for name, value in model.state_dict().items()}
+    rates, losses = [], []
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda i: start_lr / optimizer.param_groups[0]["initial_lr"] * (end_lr / start_lr) ** (i / num_iter),
+    )
+    model.train()
+    for _, (x, y) in zip(range(num_iter), loader, strict=False):
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+        losses.append(loss.item())
+        schedule.step()
+    model.load_state_dict(saved)
+    return rates, losses
+
+
 CHOICES = {
+    "puts_back_the_model": "restores_optimizer",
     "IgnoresAClassAlone": "reductions_agree",
     "judges_its_own_batches": "gradients_do_not_accumulate",
     "epoch_that_keeps_a_graph": "evaluation_changes_nothing",

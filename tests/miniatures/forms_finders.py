@@ -414,3 +414,23 @@ def find_lr_of_its_own_loss_wrong(model, optimizer, loader, start_lr, end_lr, nu
         return F.cross_entropy(z, y)
 
     return _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter, additive=True)
+
+
+def _first_of(model):
+    """Of a model that gives something beside its logits."""
+
+    def forward(x):
+        y_pred, _ = model(x)
+        return y_pred
+
+    forward.train = model.train
+    return forward
+
+
+def several_outputs(model, optimizer, criterion, iterator, start_lr, end_lr, num_iter):
+    """Its model gives two things."""
+    return _run(_first_of(model), optimizer, criterion, iterator, start_lr, end_lr, num_iter)
+
+
+def several_outputs_wrong(model, optimizer, criterion, iterator, start_lr, end_lr, num_iter):
+    return _run(_first_of(model), optimizer, criterion, iterator, start_lr, end_lr, num_iter, additive=True)

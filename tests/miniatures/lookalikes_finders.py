@@ -182,3 +182,21 @@ def epoch_of_its_own_loss(model, optimizer, data_loader, criterion):
 def find_lr_of_its_own_loss(model, optimizer, loader, start_lr, end_lr, num_iter, criterion=F.cross_entropy):
     """Another one may be given."""
     return _run(model, optimizer, criterion, loader, start_lr, end_lr, num_iter)
+
+
+def several_outputs(model, optimizer, criterion, iterator, start_lr, end_lr, num_iter):
+    """It looks at what the model gives before it takes it apart."""
+
+    def forward(x):
+        output = model(x)
+        if isinstance(output, tuple):
+            output, _ = output
+        return output
+
+    return _run(forward_of(model, forward), optimizer, criterion, iterator, start_lr, end_lr, num_iter)
+
+
+def forward_of(model, forward):
+    """The model, called so."""
+    forward.train = model.train
+    return forward

@@ -77,6 +77,19 @@ class Answering(torch.nn.Module):
         return Output({self.name: output}) if self.name else output
 
 
+class GivingSeveral(torch.nn.Module):
+    """A model that gives its logits, and something beside them."""
+
+    def __init__(self, model: torch.nn.Module, count: int) -> None:
+        super().__init__()
+        self.model, self.count = model, count
+        self.training = model.training
+
+    def forward(self, *args: Any) -> Any:
+        logits = self.model(args[0])
+        return (logits, *[logits.detach()] * (self.count - 1))
+
+
 class Recorded(torch.nn.Module):
     """A model that keeps what it is given: the gradient of its logits tells the targets of a mean loss."""
 
@@ -110,23 +123,26 @@ class Silent:
 
 
 class CrossEntropyIs:
-    """Within, what takes PyTorch's cross-entropy, as a function or as a module, gets this loss."""
+    """Within, what takes PyTorch's cross-entropy, as a function or as a module, gets this loss; so does what
+    takes its second half, of log-probabilities."""
 
     def __init__(self, loss_fn: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
-        self.loss_fn, self.own = loss_fn, torch.nn.functional.cross_entropy
+        functional: Any = torch.nn.functional
+        self.loss_fn, self.functional = loss_fn, functional
+        self.own = functional.cross_entropy, functional.nll_loss
 
     def __enter__(self) -> None:
-        torch.nn.functional.cross_entropy = self.loss
+        self.functional.cross_entropy = self.functional.nll_loss = self.loss
 
     def __exit__(self, *raised: Any) -> None:
-        torch.nn.functional.cross_entropy = self.own
+        self.functional.cross_entropy, self.functional.nll_loss = self.own
 
     def loss(self, input: torch.Tensor, target: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        torch.nn.functional.cross_entropy = self.own
+        self.__exit__()
         try:
             return self.loss_fn(input, target)
         finally:
-            torch.nn.functional.cross_entropy = self.loss
+            self.__enter__()
 
 
 def beside(text: str, known: Iterable[Callable[..., Any]]) -> str:

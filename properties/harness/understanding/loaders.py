@@ -15,7 +15,13 @@ from lawful.properties.harness.understanding.names import INPUTS, is_target
 from lawful.properties.harness.understanding.signature import Callee, required
 
 LOADERS = ("loader", "train_loader", "val_loader", "mix_loader")
-_HELPERS = (helpers.Batches, helpers.Answering, helpers.Silent, helpers.CrossEntropyIs)
+_HELPERS = (
+    helpers.Batches,
+    helpers.Answering,
+    helpers.GivingSeveral,
+    helpers.Silent,
+    helpers.CrossEntropyIs,
+)
 
 
 def as_read(callee: Callee, given: Mapping[str, str], loss: str) -> dict[str, str]:
@@ -56,7 +62,9 @@ def loggers(callee: Callee) -> dict[str, str]:
 def takes_the_cross_entropy(callee: Callee) -> bool:
     """Whether its lines call PyTorch's, as a function or as a module."""
     calls = (node for node in ast.walk(source.parsed(callee.near)) if isinstance(node, ast.Call))
-    return any(_last(call.func) in ("CrossEntropyLoss", "cross_entropy") for call in calls)
+    return any(
+        _last(call.func) in ("CrossEntropyLoss", "cross_entropy", "NLLLoss", "nll_loss") for call in calls
+    )
 
 
 def takes_a_data_set(callee: Callee, name: str) -> bool:
@@ -137,6 +145,16 @@ def _answering(tree: ast.AST, outputs: list[ast.AST], loss: str, gives_loss: boo
         return f'Answering(model, "loss", {loss})'
     if gives_loss and "backward" in attributes:
         return f'Answering(model, "", {loss})'
+    several = {
+        len(node.targets[0].elts)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Tuple)
+        and isinstance(node.value, ast.Call)
+        and id(node.value) in places
+    }
+    if len(several) == 1:
+        return f"GivingSeveral(model, {several.pop()})"
     named = [*keys, *(each for each in attributes if each == "logits")]
     return f'Answering(model, "{named[0]}")' if len(set(named)) == 1 and not asked else "model"
 

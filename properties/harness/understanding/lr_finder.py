@@ -374,6 +374,7 @@ def _adapter(callee: Callee, roles: Roles, reading: Reading) -> LRFinder:
         shown_as=_told(callee, roles, reading),
         linear=_says_linear(callee),
         least_steps=reading.least_steps,
+        promises_optimizer=_says_of_the_optimizer(callee),
     )
 
 
@@ -384,6 +385,17 @@ def _suggests(callee: Callee) -> str:
         if inspect.isfunction(method) and not required(called_of(method)):
             return name
     return ""
+
+
+def _says_of_the_optimizer(callee: Callee) -> bool:
+    """Whether its documentation, or that of its ``reset``, says that the optimizer is put back."""
+    reset = getattr(callee.target, "reset", None)
+    words = f"{callee.documentation} {getattr(reset, '__doc__', None) or ''}".lower()
+    return (
+        re.search(r"(restor|reset|revert|put(s|ting)? back|initial state|as (it|they) (was|were))", words)
+        is not None
+        and "optimi" in words
+    )
 
 
 def _says_linear(callee: Callee) -> bool:

@@ -169,6 +169,8 @@ PARTS = {
         "training_loader",
         "train_data",
         "data_iter",
+        "iterator",
+        "train_iterator",
         "data",
     ),
 }
