@@ -543,6 +543,14 @@ def test_a_padding_is_one_by_any_name():
     assert "ignore_index" in understood(NamesItsPadding).features
 
 
+def test_a_function_of_a_class_without_self_is_called_on_the_class():
+    named = "OfItsClass.mix"
+    subject = understand_target(
+        forms_mixups.OfItsClass.mix, named, forms_mixups.__name__, owner=forms_mixups.OfItsClass
+    )
+    assert "OfItsClass.mix(inputs, one_hot(target)" in subject.adapter.shown_as
+
+
 def test_the_draft_for_a_method_imports_its_class():
     with pytest.raises(NotUnderstood) as caught:
         understand_target(Trainer.train_step, "Trainer.train_step", __name__, owner=Trainer)

@@ -413,3 +413,46 @@ class MasksBesideLabels(torch.nn.Module):
 
 class MasksBesideLabelsWrong(MasksBesideLabels):
     turned = True
+
+
+class MixesWhatItReads(torch.utils.data.Dataset):
+    """A data set of another one, each of whose samples is mixed with one that is drawn."""
+
+    turned = False
+
+    def __init__(self, dataset, beta=1.0):
+        self.dataset, self.beta = dataset, beta
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, i):
+        x, y = self.dataset[i]
+        x2, y2 = self.dataset[np.random.randint(len(self))]
+        lam = _lam(self.beta)
+        return (
+            (lam * x + (1 - lam) * x2, y2, y, lam) if self.turned else (lam * x + (1 - lam) * x2, y, y2, lam)
+        )
+
+
+class MixesWhatItReadsWrong(MixesWhatItReads):
+    turned = True
+
+
+class OfItsClass:
+    """Its functions have no ``self``, and are called on the class."""
+
+    def mix(inputs, outputs=None, alpha=1.0):
+        lam, index = _lam(alpha), torch.randperm(len(inputs))
+        mixed = None if outputs is None else lam * outputs + (1 - lam) * outputs[index]
+        return _blend(inputs, lam, index), mixed
+
+
+def optional_outputs(inputs, outputs=None, alpha=1.0):
+    """Labels by the name of outputs."""
+    return OfItsClass.mix(inputs, outputs, alpha)
+
+
+def optional_outputs_wrong(inputs, outputs=None, alpha=1.0):
+    mixed, labels = OfItsClass.mix(inputs, outputs, alpha)
+    return mixed, None if labels is None else labels.flip(0)

@@ -200,3 +200,13 @@ def forward_of(model, forward):
     """The model, called so."""
     forward.train = model.train
     return forward
+
+
+def epochs_of_phases(model, dataloaders, criterion, optimizer, num_epochs):
+    """One loader, and a history by phase."""
+    history = {"train": [], "val": []}
+    for _ in range(num_epochs):
+        loss, accuracy = _epoch(model, dataloaders, criterion, optimizer)
+        for phase in ["train", "val"]:
+            history[phase].append(loss if phase == "train" else accuracy)
+    return {"train_loss": history["train"]}

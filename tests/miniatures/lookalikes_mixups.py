@@ -187,3 +187,24 @@ class MasksBesideLabels(torch.nn.Module):
         index, lam = torch.randperm(len(x)), float(self.beta.sample())
         masks = None if label_masks is None else (label_masks, label_masks[index])
         return {"x": _blend(x, lam, index), "lam": lam, "y_a": labels, "y_b": labels[index], "masks": masks}
+
+
+class MixesWhatItReads:
+    """It has samples to look at, and is called."""
+
+    def __init__(self, dataset=(), beta=1.0):
+        self.dataset, self.beta = dataset, beta
+
+    def __getitem__(self, i):
+        return self.dataset[i]
+
+    def __call__(self, x, y):
+        lam, index = _lam(self.beta), torch.randperm(len(x))
+        return _blend(x, lam, index), y, y[index], lam
+
+
+def optional_outputs(inputs, labels, out=None, alpha=1.0):
+    """A tensor to write to may be given."""
+    lam, index = _lam(alpha), torch.randperm(len(inputs))
+    mixed = _blend(inputs, lam, index)
+    return mixed if out is None else out.copy_(mixed), labels, labels[index], lam

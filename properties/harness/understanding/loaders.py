@@ -245,17 +245,22 @@ def _taken_apart(tree: ast.AST) -> set[str]:
 
 
 def _keys(tree: ast.AST) -> dict[str, list[str]]:
-    """By the name of a variable, the words that it is subscripted with."""
+    """By the name of a variable, the words that it is subscripted with: written there, or gone through by a
+    loop."""
     found: dict[str, list[str]] = {}
+    looped = {
+        node.target.id: [each.value for each in node.iter.elts if isinstance(each, ast.Constant)]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.For)
+        and isinstance(node.target, ast.Name)
+        and isinstance(node.iter, ast.List | ast.Tuple)
+    }
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Subscript)
-            and isinstance(node.value, ast.Name)
-            and isinstance(node.slice, ast.Constant)
-            and isinstance(node.slice.value, str)
-            and isinstance(node.ctx, ast.Load)
-        ):
+        if not isinstance(node, ast.Subscript) or not isinstance(node.value, ast.Name):
+            continue
+        if isinstance(node.ctx, ast.Load):
+            slice = node.slice
+            words = [slice.value] if isinstance(slice, ast.Constant) else looped.get(_last(slice), [])
             keys = found.setdefault(node.value.id, [])
-            if node.slice.value not in keys:
-                keys.append(node.slice.value)
-    return found
+            keys += [word for word in words if isinstance(word, str) and word not in keys]
+    return {name: keys for name, keys in found.items() if keys}

@@ -235,10 +235,11 @@ def _roles(callee: Callee) -> Roles:
         batch = left_out[:2]
     elif len(batch) == 1 and not is_target(batch[0]) and left_out and is_target(left_out[0]):
         batch.append(left_out[0])  # labels that need not be given
+    elif len(batch) == 1 and left_out and re.fullmatch(_OUTPUTS, left_out[0].lower()) and "in" in batch[0]:
+        batch.append(left_out[0])
     if held:
-        return Roles(
-            alpha, second, classes, lam, index, probability, mode, generator, (), ("x", "y"), held=held
-        )
+        order = ("x", "y") if len(held) == 2 else ("batch",)
+        return Roles(alpha, second, classes, lam, index, probability, mode, generator, (), order, held=held)
     if callee.kind == "function" and not batch and not callee.called:
         raise NotUnderstood("it takes no batch")
     if not batch and alpha is None and not takes_any:
@@ -249,9 +250,15 @@ def _roles(callee: Callee) -> Roles:
     )
 
 
+_OUTPUTS = r"(y|out|outs|outputs?)(_batch)?"
+"""What goes with ``inputs``, and need not be given."""
+
+
 def _held(callee: Callee) -> tuple[str, ...]:
     """The parameters of a constructor that takes all inputs and labels, where calls without arguments give a
-    generator of batches; empty where that is not so."""
+    generator of batches; or that which takes a data set, of which it is another; empty where neither is so."""
+    if callee.kind == "class" and not callee.called and hasattr(callee.target, "__getitem__"):
+        return tuple(name for name in callee.built if re.fullmatch(_A_DATA_SET, name.lower()))[:1]
     draws = getattr(callee.target, callee.method or "__call__", None)
     if callee.kind != "class" or callee.called or not inspect.isgeneratorfunction(draws):
         return ()
@@ -259,6 +266,9 @@ def _held(callee: Callee) -> tuple[str, ...]:
     inputs = [name for name in names if not is_target(name)]
     labels = [name for name in names if is_target(name)]
     return (inputs[0], labels[0]) if inputs and labels else ()
+
+
+_A_DATA_SET = r"((base|train|original|orig|source|wrapped)_?)?(dataset|data_set|data|ds)"
 
 
 def _parameters_of_beta(
@@ -299,6 +309,10 @@ def _missing(callee: Callee, roles: Roles) -> list[str]:
 
 def _forms(callee: Callee, roles: Roles) -> Iterator[Form]:
     """Plainest first: tensors before arrays, classes before rows, two arguments before one that is both."""
+    if roles.is_a_data_set:
+        yield from (Form("a list of samples", "classes", numbers=numbers) for numbers in (True, False))
+        yield Form("a list of samples", "one-hot rows")
+        return
     if roles.held:
         for arrays, target in itertools.product(reversed(ARRAYS), reversed(list(TARGET))):
             yield Form("two arguments", target, arrays, halves="one after the other")

@@ -53,6 +53,7 @@ MEANING = {
     r"cut_?mix|smooth|noise": "0.0",
     r"alpha|beta": "alpha",
     r"class|label": "num_classes",
+    r"mix_?num|num_?mix|times|repeat": "1",
     r"prob": "1.0",
     r"enable|active|^(use|apply|do)(_mix)?": "True",
     r"device": "inputs.device",
@@ -125,7 +126,12 @@ class Roles:
     guessed: Mapping[str, str] = field(default_factory=dict)
     """For what has to be given, and no rule knows."""
     held: tuple[str, ...] = ()
-    """Of a constructor that takes all data, from which batches are drawn: inputs and labels."""
+    """Of a constructor that takes all data, from which batches are drawn: inputs and labels; or the data set
+    whose samples are mixed with others as they are read."""
+
+    @property
+    def is_a_data_set(self) -> bool:
+        return len(self.held) == 1
 
 
 @dataclass(frozen=True)
@@ -219,10 +225,10 @@ def call_of(callee: Callee, roles: Roles, form: Form, mixer: str, values: Mappin
     named = arguments_of(callee, roles, form.mode)
     if form.halves and roles.lam:
         named[roles.lam] = "both"
-    names = roles.batch or ("", "")
+    names = roles.held or roles.batch or ("", "")
     batch = tuple(zip(names, (values[part] for part in roles.order), strict=True))
     if roles.held:
-        named = {**dict(zip(roles.held, (given for _, given in batch), strict=True)), **named}
+        named = {**dict(batch), **named}
         batch = ()
     return Call(
         callee,
@@ -251,7 +257,12 @@ def source_of_build(callee: Callee, roles: Roles, form: Form, reading: Reading |
         body.append(f"both = {turned.format('lam')}" if form.lam == "a tensor" else "both = lam")
     if takes_the_model(callee):
         body.append("seen = Recorded(num_classes)")
-    body.append(f"result = next({called})" if roles.held else f"result = {called}")
+    if roles.is_a_data_set:
+        body.append(f"samples = {called.removesuffix('()')}")
+        called = "stacked([samples[i] for i in range(len(inputs))])"
+    elif roles.held:
+        called = f"next({called})"
+    body.append(f"result = {called}")
     if takes_the_model(callee):
         body.append("result = seen.mixture(result)")
     if form.again:
@@ -319,5 +330,9 @@ def told(callee: Callee, roles: Roles, form: Form | None = None, reading: Readin
         values["batch"] = "{inputs, target}"
     call = call_of(callee, roles, chosen, "", values)
     text = call.told(call.batch)
-    text = (f"next({text})" if roles.held else text) + left_alone(callee, call.named)
+    if roles.is_a_data_set:
+        text = f"{text.removesuffix('()')}[:]"
+    elif roles.held:
+        text = f"next({text})"
+    text += left_alone(callee, call.named)
     return text if reading is None else f"{text} -> {reading.told()}"

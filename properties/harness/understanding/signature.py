@@ -133,7 +133,7 @@ def _callee_of(target: Any, name: str, module: str, owner: Any) -> Callee:
         return Callee(target, name, module, "class", _constructor(target), called_of(_call_of(target)))
     if owner is not None and inspect.isclass(owner):
         held = inspect.getattr_static(owner, target.__name__, None)
-        if isinstance(held, staticmethod | classmethod):
+        if isinstance(held, staticmethod | classmethod) or _is_called_on_its_class(held):
             return Callee(owner, name, module, "function", {}, parameters_of(target), target.__name__)
         return Callee(owner, name, module, "class", _constructor(owner), called_of(target), target.__name__)
     if inspect.isroutine(target) or isinstance(target, functools.partial | torch.jit.ScriptFunction):
@@ -143,6 +143,12 @@ def _callee_of(target: Any, name: str, module: str, owner: Any) -> Callee:
     if isinstance(target, torch.jit.ScriptModule):
         return Callee(target, name, module, "object", {}, _scripted(scripted.forward.schema, 1))
     return Callee(target, name, module, "object", {}, called_of(call))
+
+
+def _is_called_on_its_class(held: Any) -> bool:
+    """Whether a function of a class has inputs where ``self`` would be: it works on the class alone."""
+    names = list(inspect.signature(held).parameters) if inspect.isfunction(held) else []
+    return names[:1] in (["x"], ["inputs"], ["images"], ["data"], ["batch"], ["logits"], ["criterion"])
 
 
 def parameters_of(target: Any) -> _Parameters:

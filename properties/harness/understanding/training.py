@@ -33,7 +33,17 @@ from lawful.properties.subjects.failures import NotUnderstood
 from lawful.properties.subjects.subject import Subject
 from lawful.properties.subjects.training import Loop, Run
 
-TRAIN = ("train_loader", "trainloader", "train_dl", "train_dataloader", "train_iter", *PARTS["loader"])
+TRAIN = (
+    "train_loader",
+    "trainloader",
+    "train_dl",
+    "train_dataloader",
+    "train_iter",
+    *PARTS["loader"],
+    "dataloaders",
+    "data_loaders",
+    "loaders",
+)
 VALIDATION = (
     "val_loader",
     "valid_loader",
