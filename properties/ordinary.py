@@ -109,7 +109,7 @@ ORDINARY = {
 
 
 def loud(asked: Iterable[Asked], broken: BaseException) -> bool:
-    """Whether it raises where a single sample of a loss counts: a run stops there, and learns nothing wrong."""
+    """Whether it raises where a single sample of a loss counts: a run stops, and learns nothing wrong."""
     return isinstance(broken, Raised) and any(map(_counts_one, asked))
 
 

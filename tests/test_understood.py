@@ -505,7 +505,7 @@ def test_a_file_without_imports_is_a_part_of_another(tmp_path):
 
 
 class SmoothsInAMethod(torch.nn.Module):
-    """The mean of a loss whose targets a method smooths, for a number of classes that it counts as a length."""
+    """A loss, and a method that smooths its targets, for a number of classes that is called a length."""
 
     def __init__(self, e=0.1, reduction="mean"):
         super().__init__()

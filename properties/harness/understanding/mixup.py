@@ -238,8 +238,8 @@ def _roles(callee: Callee) -> Roles:
     elif len(batch) == 1 and left_out and re.fullmatch(_OUTPUTS, left_out[0].lower()) and "in" in batch[0]:
         batch.append(left_out[0])
     if held:
-        order = ("x", "y") if len(held) == 2 else ("batch",)
-        return Roles(alpha, second, classes, lam, index, probability, mode, generator, (), order, held=held)
+        parts = ("x", "y") if len(held) == 2 else ("batch",)
+        return Roles(alpha, second, classes, lam, index, probability, mode, generator, (), parts, held=held)
     if callee.kind == "function" and not batch and not callee.called:
         raise NotUnderstood("it takes no batch")
     if not batch and alpha is None and not takes_any:
@@ -256,7 +256,7 @@ _OUTPUTS = r"(y|out|outs|outputs?)(_batch)?"
 
 def _held(callee: Callee) -> tuple[str, ...]:
     """The parameters of a constructor that takes all inputs and labels, where calls without arguments give a
-    generator of batches; or that which takes a data set, of which it is another; empty where neither is so."""
+    generator of batches; or that which takes a data set, of which it makes another; else empty."""
     if callee.kind == "class" and not callee.called and hasattr(callee.target, "__getitem__"):
         return tuple(name for name in callee.built if re.fullmatch(_A_DATA_SET, name.lower()))[:1]
     draws = getattr(callee.target, callee.method or "__call__", None)
