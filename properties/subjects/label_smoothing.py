@@ -220,7 +220,8 @@ class Loss(Subject):
         code has one of its own, which is no class, -100 stands for it, and so does one that it refuses."""
         own = self.adapter.ignored
         in_range = self.conventions.get("ignored_index") == "in_range"
-        if own is not None and not 0 <= own <= max(CLASS_COUNTS) and not in_range:
+        outside = own is not None and not 0 <= own <= max(CLASS_COUNTS)
+        if own is not None and outside and (not in_range or self._ignores(own)):
             return own if index == -100 or not self._ignores(index) else index
         return -index % 2 if in_range and index < 0 else index
 
@@ -551,6 +552,8 @@ class Loss(Subject):
         logits = _WITH_ANOTHER[: len(target)]
         value = self(logits, target, epsilon, **features).value
         right, bound = self.expected(logits, target, epsilon, **features)
+        if np.size(value) not in (1, np.size(right)):
+            return False  # it leaves ignored samples out
         return tolerances.worst_ratio(value, right, 10 * np.asarray(bound)) <= 1
 
     def offers(self, feature: str) -> str | None:
