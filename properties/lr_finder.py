@@ -589,7 +589,9 @@ def sweeps_every_param_group(finder: Finder, losses: list[float], warms_up: bool
         setting = "a rate of 0, as a warm-up starts"
         answer = finder([1.0] * len(losses), groups=2, setting=setting)
     _took_steps(finder, answer)
-    ratios = answer.see("[rates[1] / rates[0] for rates, _, _ in script.steps]")
+    ratios = answer.see("[rates[1] / rates[0] for rates, _, _ in script.steps if rates[0]]")
+    if not len(ratios):
+        raise Unasked("every step ran at a rate of 0")
     left = {rates[1] for rates, _, _ in answer.script.steps}
     if len(left) == 1:
         swept = f"param_groups[0] went from {answer.used[0]:g} to {answer.used[-1]:g}"

@@ -452,6 +452,28 @@ def test_a_choice_is_not_accused(name):
     assert any(row.property == choices.CHOICES[name] for row in report.results)
 
 
+def sets_the_rate_too_late(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """After each step, for the next one: the first one is at the optimizer's own rate, which may be 0."""
+    rates, losses = [], []
+    model.train()
+    for i, (x, y) in zip(range(num_iter), loader, strict=False):
+        rate = start_lr * (end_lr / start_lr) ** (i / (num_iter - 1))
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        rates.append(rate)
+        losses.append(loss.item())
+    return rates, losses
+
+
+def test_a_first_step_at_a_rate_of_0_is_no_error_of_ours():
+    report = check(sets_the_rate_too_late, only=["sweeps_every_param_group"], device="cpu", profile="quick")
+    assert report.counts()["error"] == 0
+
+
 def test_what_mixes_seldom_at_one_alpha_mixes_all_the_same():
     report = check(forms_mixups.seldom_for_large_alpha, only=["lambda_varies", "seeds_differ"])
     assert report.findings() == []

@@ -217,7 +217,17 @@ def puts_back_the_model(model, optimizer, criterion, loader, start_lr, end_lr, n
     return rates, losses
 
 
+def pads_where_asked(logits, target, IGNORE_ID, smoothing=0.1, ignore_padding=False):
+    """Padding counts, unless it is said that it does not."""
+    q = F.one_hot(target, logits.shape[1]) * (1 - smoothing) + smoothing / logits.shape[1]
+    losses = -(q * logits.log_softmax(1)).sum(1)
+    if ignore_padding:
+        losses = losses.masked_select(target.ne(IGNORE_ID))
+    return losses.sum()
+
+
 CHOICES = {
+    "pads_where_asked": "ignored_targets_do_not_count",
     "puts_back_the_model": "restores_optimizer",
     "IgnoresAClassAlone": "reductions_agree",
     "judges_its_own_batches": "gradients_do_not_accumulate",

@@ -61,6 +61,7 @@ RULES = (
     Rule(r".*masks?", "torch.{keeps}_like({target}, dtype=torch.bool)"),
     Rule(r"(cls|bos|sos|sep|unk|mask)_?(token_?)?(id|idx|index)", "-100"),
     Rule(r"training|is_training|train", "True", "off"),
+    Rule(r"(ignore|mask|skip|exclude)_?pad(ding)?s?", "True", "off"),
     Rule(r"batch_size|bs", "len({inputs})"),
     Rule(r"t", "1.0"),
     *NEUTRAL,

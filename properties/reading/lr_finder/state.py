@@ -153,8 +153,9 @@ def left(read: Read) -> None:
         names, stays = _named(of_optimizer), "stay" if len(of_optimizer) > 1 else "stays"
         read.notes.say(
             "",
-            f"puts the model back, and not the optimizer: its {names} {stays} as the sweep left it. Load the "
-            "optimizer.state_dict() of before in the end.",
+            f"puts the model back, and not the optimizer: its {names} {stays} as the sweep left it. Load a "
+            "copy.deepcopy() of the optimizer.state_dict() of before in the end: load_state_dict() keeps the "
+            "tensors that it is given, and steps change them.",
             laws("restores_optimizer"),
             "R06" if "state" in of_optimizer else None,
         )
