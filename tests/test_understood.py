@@ -516,6 +516,23 @@ def test_a_technique_that_its_parameters_rule_out_is_not_the_one_to_write_for():
     assert "mixup: " not in str(caught.value)
 
 
+def lr_finder_of_hidden_states(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """Of a model that has a method, and gives two things."""
+    rates = []
+    for i, (x, y) in zip(range(num_iter), loader, strict=False):
+        model.start_of(len(x))
+        outputs, _ = model(x)
+        criterion(outputs, y).backward()
+        rates.append(start_lr * (end_lr / start_lr) ** (i / num_iter))
+    return rates
+
+
+def test_a_method_that_our_model_lacks_is_no_fault_of_the_code():
+    with pytest.raises(NotUnderstood, match="GivingSeveral") as caught:
+        understood(lr_finder_of_hidden_states)
+    assert not isinstance(caught.value, RaisesOnEveryCall)
+
+
 def test_a_file_without_imports_is_a_part_of_another(tmp_path):
     code = "def smooth(logits, target, smoothing=0.1):\n    return F.cross_entropy(logits, target)\n"
     (tmp_path / "cell.py").write_text(code)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lawful.properties.harness.understanding import source
+from lawful.properties.harness.understanding import helpers, source
 from lawful.properties.harness.understanding.signature import Callee
 from lawful.properties.harness.understanding.source import is_library
 from lawful.properties.probes import NeverEnds
@@ -219,9 +219,10 @@ def needs_cuda(error: BaseException) -> bool:
 _NO_SUPER = "has no attribute '_modules'"
 """Of a module whose ``__init__`` does not call its base class's."""
 _MODULE_LACKS = r"module '[\w.]+' has no attribute"
+_OURS_BY_NAME = "|".join(n for n, v in vars(helpers).items() if getattr(v, "__module__", "") == helpers.__name__)
 _GIVEN = (
     r"Tensor|ndarray|\b(NoneType|None|list|tuple|dict|str|int|float|bool|zip|SimpleNamespace|DataLoader|SGD|"
-    r"ScriptedModel|Script|Linear|Sequential|function|Parameter|torch\.\w+)\b"
+    rf"ScriptedModel|Script|{_OURS_BY_NAME}|Linear|Sequential|function|Parameter|torch\.\w+)\b"
 )
 """Kinds of things that we give: an error that names one may be about what was given."""
 _GIVEN_OBJECT = r"'(DataLoader|SGD|Linear|Sequential|Script\w*|Tensor)' object is not callable"
