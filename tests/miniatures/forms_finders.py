@@ -436,27 +436,25 @@ def several_outputs_wrong(model, optimizer, criterion, iterator, start_lr, end_l
     return _run(_first_of(model), optimizer, criterion, iterator, start_lr, end_lr, num_iter, additive=True)
 
 
-def epochs_of_phases(model, dataloaders, criterion, optimizer, num_epochs, weighs=True):
-    """A loop over two phases, each of which has its loader."""
+def epochs_of_phases(model, dataloaders, dataset_sizes, criterion, updater, num_epochs, weighs=True):
+    """A loop over two phases, each of which has its loader, and so many samples."""
     history = {"train_loss": [], "val_loss": []}
     for _ in range(num_epochs):
         for phase in ["train", "val"]:
             model.train(phase == "train")
-            total, seen = 0.0, 0
+            total = 0.0
             for x, y in dataloaders[phase]:
-                optimizer.zero_grad()
+                updater.zero_grad()
                 with torch.set_grad_enabled(phase == "train"):
                     loss = criterion(model(x), y)
                     if phase == "train":
                         loss.backward()
-                        optimizer.step()
-                total, seen = (
-                    total + loss.item() * (len(x) if weighs else 1),
-                    seen + (len(x) if weighs else 1),
-                )
+                        updater.step()
+                total += loss.item() * (len(x) if weighs else 1)
+            seen = dataset_sizes[phase] if weighs else len(dataloaders[phase])
             history[f"{phase}_loss"].append(total / seen)
     return history
 
 
-def epochs_of_phases_wrong(model, dataloaders, criterion, optimizer, num_epochs):
-    return epochs_of_phases(model, dataloaders, criterion, optimizer, num_epochs, weighs=False)
+def epochs_of_phases_wrong(model, dataloaders, dataset_sizes, criterion, updater, num_epochs):
+    return epochs_of_phases(model, dataloaders, dataset_sizes, criterion, updater, num_epochs, weighs=False)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from lawful.properties.harness.understanding import helpers, source
 from lawful.properties.harness.understanding.names import INPUTS, is_target
 from lawful.properties.harness.understanding.signature import Callee, required
 
 LOADERS = ("loader", "train_loader", "val_loader", "mix_loader")
+OF_PHASES = {"datasets": r"(\w+_)?data_?sets", "sizes": r"(\w+_)?(data_?set|data)_?(sizes|lengths|lens)"}
+"""By kind, the names of a dict by phase that is no loader: data sets, and how many samples they have."""
 _HELPERS = (
     helpers.Batches,
     helpers.Answering,
@@ -41,6 +43,9 @@ def as_read(callee: Callee, given: Mapping[str, str], loss: str) -> dict[str, st
             found[name] = f"{text}.dataset"
         elif text in LOADERS:
             found[name] = _source(text, read.get(name, []), made)
+        elif text in OF_PHASES:
+            of = "{}.dataset" if text == "datasets" else "len({}.dataset)"
+            found[name] = _by_phase("train_loader", read.get(name, []), of.format)
         elif text == "model":
             found[name] = _answering(tree, outputs, loss, loss not in given.values())
         else:
@@ -100,8 +105,11 @@ def _source(loader: str, phases: list[str], made: str) -> str:
     def one(text: str) -> str:
         return f"Batches({text}, lambda inputs, labels: {made})" if made else text
 
-    if not phases:
-        return one(loader)
+    return _by_phase(loader, phases, one) if phases else one(loader)
+
+
+def _by_phase(loader: str, phases: list[str], one: Callable[[str], str]) -> str:
+    """Source of a dict of what is made of the loader of each phase."""
     validates = "val_loader" if loader == "train_loader" else loader
     named = (
         f'"{phase}": {one(validates if re.search("val|test|eval|dev", phase.lower()) else loader)}'
@@ -213,6 +221,8 @@ def _mentions(node: ast.AST, names: set[str]) -> bool:
     """Whether it is one of these, or a call of something with one of these."""
     if isinstance(node, ast.Call):
         return any(_mentions(each, names) for each in node.args)
+    if isinstance(node, ast.Subscript):  # a loader of several
+        return _mentions(node.value, names)
     return _last(node) in names
 
 

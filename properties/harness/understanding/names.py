@@ -141,7 +141,7 @@ INPUTS = (
 
 PARTS = {
     "model": ("model", "net", "network", "module", "learner", "classifier"),
-    "optimizer": ("optimizer", "optim", "opt", "optimiser"),
+    "optimizer": ("optimizer", "optim", "opt", "optimiser", "updater"),
     "criterion": (
         "criterion",
         "loss_fn",

@@ -20,6 +20,7 @@ from lawful.properties.harness.understanding.filling import (
 )
 from lawful.properties.harness.understanding.forms import ORDINARY_MODEL, executed, imports, parts
 from lawful.properties.harness.understanding.loaders import (
+    OF_PHASES,
     as_read,
     loggers,
     takes_the_cross_entropy,
@@ -129,6 +130,9 @@ def _forms(callee: Callee) -> Iterator[Form]:
     ruled = filled(callee.called, RULES, inputs="next(model.parameters())", target="")
     given |= {n: each for n, each in (ruled | configured(callee, MEANING)).items() if n not in given}
     given = loggers(callee) | given
+    for name in required(callee.called):
+        if kind := next((k for k, names in OF_PHASES.items() if re.fullmatch(names, name.lower())), None):
+            given.setdefault(name, kind)
     for name in [n for n, text in given.items() if text == "None" and "sched" in n.lower()]:
         if not re.search(rf"\b(if|not|and|or) {name}\b|\b{name} (is|and|or)\b", callee.near):
             given[name] = "torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 1.0)"

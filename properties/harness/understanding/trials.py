@@ -219,7 +219,9 @@ def needs_cuda(error: BaseException) -> bool:
 _NO_SUPER = "has no attribute '_modules'"
 """Of a module whose ``__init__`` does not call its base class's."""
 _MODULE_LACKS = r"module '[\w.]+' has no attribute"
-_OURS_BY_NAME = "|".join(n for n, v in vars(helpers).items() if getattr(v, "__module__", "") == helpers.__name__)
+_OURS_BY_NAME = "|".join(
+    n for n, v in vars(helpers).items() if getattr(v, "__module__", "") == helpers.__name__
+)
 _GIVEN = (
     r"Tensor|ndarray|\b(NoneType|None|list|tuple|dict|str|int|float|bool|zip|SimpleNamespace|DataLoader|SGD|"
     rf"ScriptedModel|Script|{_OURS_BY_NAME}|Linear|Sequential|function|Parameter|torch\.\w+)\b"
