@@ -97,6 +97,7 @@ MIXUPS = {
     "MixupBatches": "next(MixupBatches(x_train=cat(inputs, inputs[order]).numpy()",
     "MixesWhatItReads": "(dataset=zip(inputs, target), beta=alpha)[:]",
     "optional_outputs": "soft = result[1]",
+    "labels_of_two_tasks": "mix_beta=alpha, y2=y",
     "OfASampler": "beta_sampler=torch.distributions.Beta(float(alpha), float(alpha))",
     "MasksBesideLabels": "label_masks=torch.ones_like(target, dtype=torch.bool)",
     "configured_mixup": "config=types.SimpleNamespace(",

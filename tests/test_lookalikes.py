@@ -105,6 +105,7 @@ LOOKALIKES = {
     "MixupBatches": ("(inputs, target)", "next("),
     "MixesWhatItReads": ("(beta=alpha)(inputs, target)", "[:]"),
     "optional_outputs": ("target_b = result[2], lam = result[3]", "soft"),
+    "labels_of_two_tasks": ("(inputs, target, beta=alpha)", "y2="),
     "OfASampler": ("alpha=alpha", "Beta("),
     "MasksBesideLabels": ("(inputs, target)", "ones_like"),
     "configured_mixup": ("(inputs, target, alpha=alpha)", "SimpleNamespace"),

@@ -456,3 +456,14 @@ def optional_outputs(inputs, outputs=None, alpha=1.0):
 def optional_outputs_wrong(inputs, outputs=None, alpha=1.0):
     mixed, labels = OfItsClass.mix(inputs, outputs, alpha)
     return mixed, None if labels is None else labels.flip(0)
+
+
+def labels_of_two_tasks(x, y1, y2, mix_beta=1.0):
+    """Two labels of each sample have to be given."""
+    lam, index = _lam(mix_beta), torch.randperm(len(x))
+    return _blend(x, lam, index), y1, y1[index], y2, y2[index], lam
+
+
+def labels_of_two_tasks_wrong(x, y1, y2, mix_beta=1.0):
+    mixed, a, b, *rest = labels_of_two_tasks(x, y1, y2, mix_beta)
+    return mixed, b, a, *rest

@@ -208,3 +208,9 @@ def optional_outputs(inputs, labels, out=None, alpha=1.0):
     lam, index = _lam(alpha), torch.randperm(len(inputs))
     mixed = _blend(inputs, lam, index)
     return mixed if out is None else out.copy_(mixed), labels, labels[index], lam
+
+
+def labels_of_two_tasks(x, y1, y2=None, beta=1.0):
+    """Other labels may be given."""
+    lam, index = _lam(beta), torch.randperm(len(x))
+    return _blend(x, lam, index), y1, y1[index], lam, None if y2 is None else y2[index]

@@ -18,7 +18,7 @@ from lawful.properties.harness.understanding.filling import (
 )
 from lawful.properties.harness.understanding.forms import apart, executed, imports
 from lawful.properties.harness.understanding.mixtures import Reading
-from lawful.properties.harness.understanding.names import PARTS, first
+from lawful.properties.harness.understanding.names import PARTS, first, is_target
 from lawful.properties.harness.understanding.signature import Callee, required
 
 NEUTRAL = (
@@ -184,10 +184,16 @@ def arguments_of(callee: Callee, roles: Roles, mode: str) -> dict[str, str]:
         named[roles.mode] = '"mixup"'
     settings = configured(callee, MEANING)
     named |= {name: given for name, given in settings.items() if name in named}
-    more = ruled(callee) | settings | dict(roles.gates) | dict(roles.guessed)
+    more = _more_labels(callee, roles) | ruled(callee) | settings | dict(roles.gates) | dict(roles.guessed)
     if roles.held:
         named |= filled(callee.built, DRAWING)
     return named | {n: given for n, given in more.items() if n not in named and n not in roles.batch}
+
+
+def _more_labels(callee: Callee, roles: Roles) -> dict[str, str]:
+    """Labels of another task, beside those of one batch: the same ones."""
+    asked = (name for name in required(callee.called) if name not in roles.batch and is_target(name))
+    return dict.fromkeys(asked, "y") if "y" in roles.order and "y2" not in roles.order else {}
 
 
 def values_of(roles: Roles, form: Form, *, shown: bool = False) -> dict[str, str]:

@@ -75,6 +75,8 @@ ALPHA = (
     "alfa",
     "beta_param",
     "concentration",
+    "mix_beta",
+    "mixup_beta",
     "beta_sampler",
     "beta_distribution",
     "beta_dist",
