@@ -533,6 +533,11 @@ def test_a_method_that_our_model_lacks_is_no_fault_of_the_code():
     assert not isinstance(caught.value, RaisesOnEveryCall)
 
 
+def test_labels_for_each_place_are_told_and_not_judged():
+    with pytest.raises(NotUnderstood, match="it takes labels of more dimensions"):
+        understood(people.mixup_of_maps)
+
+
 def test_a_file_without_imports_is_a_part_of_another(tmp_path):
     code = "def smooth(logits, target, smoothing=0.1):\n    return F.cross_entropy(logits, target)\n"
     (tmp_path / "cell.py").write_text(code)

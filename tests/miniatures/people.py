@@ -179,3 +179,11 @@ def train_with_mixup(model, loader, optimizer, schedule, alpha=0.2):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+
+
+def mixup_of_maps(x, y, alpha=1.0):
+    """Of images and their maps, each (B, C, H, W)."""
+    lam, index = torch.distributions.Beta(alpha, alpha).sample((len(x),)), torch.randperm(len(x))
+    share = lam.reshape(-1, *[1] * (x.ndim - 1))
+    maps = lam.view(-1, 1, 1, 1)
+    return share * x + (1 - share) * x[index], maps * y + (1 - maps) * y[index]

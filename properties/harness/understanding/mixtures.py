@@ -242,7 +242,9 @@ def _in_shape(shown: Shown) -> Reading:
     theirs = [path for path in shown.theirs if path in back]
     if theirs and lams:
         return Reading(shown.mixed, own=theirs[0], other="y", lam=lams[0])
-    if shown.about_labels:  # numbers that are blended, rows that are cast, too many dimensions
+    if shown.about_labels and shown.calls[0][shown.about_labels[0]].ndim > 2:
+        raise NotUnderstood(f"gave {shown.told()}: it takes labels of more dimensions, as for each place")
+    if shown.about_labels:  # numbers that are blended, rows that are cast
         return Reading(shown.mixed, soft=shown.about_labels[0], plain=False)
     odd = [path for path in back if path not in shown.mine and path not in shown.theirs]
     if odd or (back and not lams):  # cast back to whole numbers, or labels of one sample for a mixture of two
