@@ -137,6 +137,7 @@ TRAINING = {
     "record_of_each_epoch": "train_loss = [row['loss'] for row in result]",
     "batches_of_three": "(inputs, labels, torch.arange(len(inputs)))",
     "epochs_of_phases": 'dataset_sizes={"train": len(train_loader.dataset), "val": len(val_loader.dataset)}',
+    "epochs_of_its_own": "with its cross-entropy as loss_fn and its optimizer as ours",
     "epoch_of_its_own_loss": "with its cross-entropy as loss_fn -> train_loss = result",
     "epochs_of_dicts": 'Batches(train_loader, lambda inputs, labels: {"image": inputs, "label": labels})',
     "with_a_test_dataloader": "test_dataloader=val_loader",

@@ -458,3 +458,18 @@ def epochs_of_phases(model, dataloaders, dataset_sizes, criterion, updater, num_
 
 def epochs_of_phases_wrong(model, dataloaders, dataset_sizes, criterion, updater, num_epochs):
     return epochs_of_phases(model, dataloaders, dataset_sizes, criterion, updater, num_epochs, weighs=False)
+
+
+def epochs_of_its_own(model, train_loader, epochs, lr=0.001, weighs=True):
+    """It makes its loss and its optimizer itself."""
+    optimizer, criterion = torch.optim.Adam(model.parameters(), lr=lr), nn.CrossEntropyLoss()
+    return {
+        "train_loss": [_epoch(model, train_loader, criterion, optimizer, weighs)[0] for _ in range(epochs)]
+    }
+
+
+def epochs_of_its_own_wrong(model, train_loader, epochs, lr=0.001):
+    optimizer, criterion = torch.optim.Adam(model.parameters(), lr=lr), nn.CrossEntropyLoss()
+    return {
+        "train_loss": [_epoch(model, train_loader, criterion, optimizer, False)[0] for _ in range(epochs)]
+    }

@@ -210,3 +210,8 @@ def epochs_of_phases(model, dataloaders, criterion, optimizer, num_epochs):
         for phase in ["train", "val"]:
             history[phase].append(loss if phase == "train" else accuracy)
     return {"train_loss": history["train"]}
+
+
+def epochs_of_its_own(model, train_loader, loss_fn, optimizer, epochs):
+    """It is given both."""
+    return {"train_loss": [_epoch(model, train_loader, loss_fn, optimizer)[0] for _ in range(epochs)]}

@@ -145,6 +145,22 @@ class CrossEntropyIs:
             self.__enter__()
 
 
+class OptimizerIs:
+    """Within, what makes one of PyTorch's usual optimizers gets this one."""
+
+    def __init__(self, optimizer: Any) -> None:
+        names = ("SGD", "Adam", "AdamW", "RMSprop")
+        self.optimizer, self.own = optimizer, {name: getattr(torch.optim, name) for name in names}
+
+    def __enter__(self) -> None:
+        for name in self.own:
+            setattr(torch.optim, name, lambda *args, **kwargs: self.optimizer)
+
+    def __exit__(self, *raised: Any) -> None:
+        for name, own in self.own.items():
+            setattr(torch.optim, name, own)
+
+
 def beside(text: str, known: Iterable[Callable[..., Any]]) -> str:
     """The source of an adapter, and before it those of the helpers that it calls."""
     used = (helper for helper in known if f"{helper.__name__}(" in text)

@@ -23,6 +23,7 @@ _HELPERS = (
     helpers.GivingSeveral,
     helpers.Silent,
     helpers.CrossEntropyIs,
+    helpers.OptimizerIs,
 )
 
 
@@ -70,6 +71,13 @@ def takes_the_cross_entropy(callee: Callee) -> bool:
     return any(
         _last(call.func) in ("CrossEntropyLoss", "cross_entropy", "NLLLoss", "nll_loss") for call in calls
     )
+
+
+def makes_its_optimizer(callee: Callee) -> bool:
+    """Whether its lines make one of PyTorch's usual ones."""
+    calls = (node.func for node in ast.walk(source.parsed(callee.near)) if isinstance(node, ast.Call))
+    usual = ("SGD", "Adam", "AdamW", "RMSprop")
+    return any(isinstance(each, ast.Attribute) and each.attr in usual for each in calls)
 
 
 def takes_a_data_set(callee: Callee, name: str) -> bool:

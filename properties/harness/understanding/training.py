@@ -23,6 +23,7 @@ from lawful.properties.harness.understanding.loaders import (
     OF_PHASES,
     as_read,
     loggers,
+    makes_its_optimizer,
     takes_the_cross_entropy,
     with_helper,
 )
@@ -90,8 +91,8 @@ class Form:
     """Whether the loss is one number for a batch."""
     epoch_by_epoch: bool = False
     """Whether it trains one epoch, and is called for each."""
-    own_loss: bool = False
-    """Whether it is given no loss, and takes PyTorch's cross-entropy."""
+    own: tuple[str, ...] = ()
+    """What it is not given and takes of PyTorch, for which ours stands in: cross-entropy, optimizer."""
     history: dict[str, str] = field(default_factory=dict)
     """By the names of ``Trained``, the source of a history, or of one epoch's number, in its ``result``."""
 
@@ -123,7 +124,10 @@ def _forms(callee: Callee) -> Iterator[Form]:
         "alpha": first(ALPHA, callee.called),
         "epochs": first(EPOCHS, callee.called) or first(EPOCH, callee.called),
     }
-    absent = [part for part in ("model", "optimizer", "train_loader") if names[part] is None]
+    needed = (
+        ("model", "train_loader") if makes_its_optimizer(callee) else ("model", "optimizer", "train_loader")
+    )
+    absent = [part for part in needed if names[part] is None]
     if absent:
         raise NotUnderstood(f"looked for {', '.join(absent)}, found ({', '.join(callee.called)})")
     given = {name: part for part, name in names.items() if name}
@@ -139,9 +143,10 @@ def _forms(callee: Callee) -> Iterator[Form]:
     missing = [name for name in required(callee.called) if name not in given]
     for guessed in guesses(missing, callee.called):
         known = as_read(callee, given | guessed, "loss_fn")
-        own = "loss_fn" not in " ".join(known.values()) and takes_the_cross_entropy(callee)
-        for reduced in (True,) if own else (False, True):
-            yield Form(known, reduced, own_loss=own)
+        own_loss = "loss_fn" not in " ".join(known.values()) and takes_the_cross_entropy(callee)
+        own = ("cross-entropy",) * own_loss + ("optimizer",) * (names["optimizer"] is None)
+        for reduced in (True,) if own_loss else (False, True):
+            yield Form(known, reduced, own=own)
             if not first(EPOCHS, callee.called):
                 index = first(EPOCH, callee.called)
                 yield Form(known | ({index: "epoch"} if index else {}), reduced, True, own)
@@ -166,8 +171,9 @@ def _source(callee: Callee, form: Form, kept: str = "") -> str:
     else:
         trains = f"result = {callee.name}({arguments})"
         histories = {n: f"[float(value) for value in {path}]" for n, path in form.history.items()}
-    within = [f"    with CrossEntropyIs({mean}):", f"        {trains}"]
-    lines += within if form.own_loss else [f"    {trains}"]
+    ours = {"cross-entropy": f"CrossEntropyIs({mean})", "optimizer": "OptimizerIs(optimizer)"}
+    within = [f"    with {', '.join(ours[each] for each in form.own)}:", f"        {trains}"]
+    lines += within if form.own else [f"    {trains}"]
     if kept:
         lines.append(f"    {kept}.append({'results' if form.epoch_by_epoch else 'result'})")
     known = ", ".join(f"{name}={histories.get(name)}" for name in ("train_loss", "val_loss", "accuracy"))
@@ -202,7 +208,8 @@ def _adapter(callee: Callee, form: Form) -> Training:
     text = _source(callee, form)
     shown = ", ".join(f"{name}={source}" for name, source in form.given.items() if ".device" not in source)
     kept = ", ".join(f"{name} = {path}" for name, path in form.history.items()) or "no history"
-    in_place = " with its cross-entropy as loss_fn" if form.own_loss else ""
+    ours = {"cross-entropy": "its cross-entropy as loss_fn", "optimizer": "its optimizer as ours"}
+    in_place = f" with {' and '.join(ours[each] for each in form.own)}" if form.own else ""
     note = ", for each epoch" if form.epoch_by_epoch and form.history else ""
     return Training(
         callee.name,
