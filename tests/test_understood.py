@@ -12,6 +12,7 @@ from torch import nn
 from lawful.properties import twin
 from lawful.properties.cuda_as_cpu import CudaAsCpu
 from lawful.properties.harness.understanding import understand_target
+from lawful.properties.harness.understanding.names import classes_of
 from lawful.properties.harness.understanding.trials import RaisesOnEveryCall
 from lawful.properties.subjects.failures import NotUnderstood
 from lawful.properties.subjects.subject import silence
@@ -581,6 +582,12 @@ class NamesItsPadding(torch.nn.Module):
         rows = F.one_hot(target.where(kept, 0), logits.size(1)) * (1 - self.smoothing)
         losses = -((rows + self.smoothing / logits.size(1)) * logits.log_softmax(1)).sum(1)
         return losses.masked_select(kept).sum() / kept.sum()
+
+
+@pytest.mark.parametrize("name", ["class_size", "num_cls", "label_count", "vocabulary_size", "number_of_classes"])
+def test_a_number_of_classes_is_one_by_many_names(name):
+    assert classes_of({"eps": 0.1, name: 10}) == name
+    assert classes_of({"label_smoothing": 0.1, "classifier": 10}) is None
 
 
 def test_a_padding_is_one_by_any_name():

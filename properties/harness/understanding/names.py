@@ -278,7 +278,8 @@ def is_target(name: str) -> bool:
 def classes_of(parameters: Mapping[str, Any]) -> str | None:
     """The parameter that is the number of classes: a known name, then any that reads like one."""
     pattern = (
-        r"(^|_)(n|nb|num|number)(_of)?_?(class|label|categor)|vocab\w*_?(size|len)|(class|label)(es|s)?_?num"
+        r"(^|_)(n|nb|num|number)(_of)?_?(class|label|categor|cls)|vocab\w*_?(size|len)"
+        r"|(class|label|cls)(es|s)?_?(num|size|count|dim)"
     )
     return first(NUM_CLASSES, parameters) or like(pattern, parameters, lambda _: False)
 
