@@ -448,13 +448,13 @@ class OfItsClass:
         return _blend(inputs, lam, index), mixed
 
 
-def optional_outputs(inputs, outputs=None, alpha=1.0):
-    """Labels by the name of outputs."""
-    return OfItsClass.mix(inputs, outputs, alpha)
+def optional_outputs(images, masks=None, alpha=1.0):
+    """Labels by another name."""
+    return OfItsClass.mix(images, masks, alpha)
 
 
-def optional_outputs_wrong(inputs, outputs=None, alpha=1.0):
-    mixed, labels = OfItsClass.mix(inputs, outputs, alpha)
+def optional_outputs_wrong(images, masks=None, alpha=1.0):
+    mixed, labels = OfItsClass.mix(images, masks, alpha)
     return mixed, None if labels is None else labels.flip(0)
 
 

@@ -235,7 +235,7 @@ def _roles(callee: Callee) -> Roles:
         batch = left_out[:2]
     elif len(batch) == 1 and not is_target(batch[0]) and left_out and is_target(left_out[0]):
         batch.append(left_out[0])  # labels that need not be given
-    elif len(batch) == 1 and left_out and re.fullmatch(_OUTPUTS, left_out[0].lower()) and "in" in batch[0]:
+    elif len(batch) == 1 and left_out and re.fullmatch(_OUTPUTS, left_out[0].lower()):
         batch.append(left_out[0])
     if held:
         parts = ("x", "y") if len(held) == 2 else ("batch",)
@@ -250,8 +250,8 @@ def _roles(callee: Callee) -> Roles:
     )
 
 
-_OUTPUTS = r"(y|out|outs|outputs?)(_batch)?"
-"""What goes with ``inputs``, and need not be given."""
+_OUTPUTS = r"(y|out|outs|outputs?|masks?)(_batch)?"
+"""What goes with inputs, and need not be given."""
 
 
 def _held(callee: Callee) -> tuple[str, ...]:
