@@ -534,6 +534,33 @@ def test_a_method_that_our_model_lacks_is_no_fault_of_the_code():
     assert not isinstance(caught.value, RaisesOnEveryCall)
 
 
+def fills_lists(model, train_loader, optimizer, criterion, losses):
+    """An epoch, whose losses go into a list of the caller's."""
+    for x, y in train_loader:
+        optimizer.zero_grad()
+        loss = criterion(model(x), y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        print(f"loss {losses[-1]}")
+
+
+def lr_finder_of_another_loss(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
+    """The loss that it is given is for what it looks at afterwards: it trains by its own."""
+
+    def its_own(logits, labels):
+        return F.nll_loss(logits, labels)
+
+    lrs, losses = forms_run(model, optimizer, its_own, loader, start_lr, end_lr, num_iter)
+    criterion(*(model(x) for x, _ in [next(iter(loader))]), next(iter(loader))[1])
+    return lrs, losses
+
+
+def test_what_is_filled_is_a_list_and_a_loss_of_its_own_is_scripted():
+    assert "losses=[]" in understood(fills_lists).adapter.shown_as
+    assert "with its cross-entropy as criterion" in understood(lr_finder_of_another_loss).adapter.shown_as
+
+
 def test_labels_for_each_place_are_told_and_not_judged():
     with pytest.raises(NotUnderstood, match="it takes labels of more dimensions"):
         understood(people.mixup_of_maps)
@@ -584,7 +611,9 @@ class NamesItsPadding(torch.nn.Module):
         return losses.masked_select(kept).sum() / kept.sum()
 
 
-@pytest.mark.parametrize("name", ["class_size", "num_cls", "label_count", "vocabulary_size", "number_of_classes"])
+@pytest.mark.parametrize(
+    "name", ["class_size", "num_cls", "label_count", "vocabulary_size", "number_of_classes"]
+)
 def test_a_number_of_classes_is_one_by_many_names(name):
     assert classes_of({"eps": 0.1, name: 10}) == name
     assert classes_of({"label_smoothing": 0.1, "classifier": 10}) is None

@@ -380,13 +380,13 @@ def batches_of_three(model, train_loader, optimizer, criterion, weighs=True):
     """An epoch, in which batches have names of files beside inputs and labels."""
     model.train()
     total, seen, batches = 0.0, 0, 0
-    for images, labels, _paths in train_loader:
+    for batch, labels, _paths in train_loader:
         optimizer.zero_grad()
-        loss = criterion(model(images), labels)
+        loss = criterion(model(batch), labels)
         loss.backward()
         optimizer.step()
-        total += loss.item() * (len(images) if weighs else 1)
-        seen, batches = seen + len(images), batches + 1
+        total += loss.item() * (len(batch) if weighs else 1)
+        seen, batches = seen + len(batch), batches + 1
     return total / (seen if weighs else batches)
 
 

@@ -60,17 +60,24 @@ def with_helper(text: str) -> str:
 
 
 def loggers(callee: Callee) -> dict[str, str]:
-    """Source for each parameter that has to be given, and is only told what happens."""
+    """Source for each parameter that has to be given, and is only told what happens, or is a list to fill."""
     tree = source.parsed(callee.near)
-    return {name: "Silent()" for name in required(callee.everything) if source.is_only_told(tree, name)}
+    told = {name: "Silent()" for name in required(callee.everything) if source.is_only_told(tree, name)}
+    return told | {name: "[]" for name in required(callee.everything) if _is_appended_to(tree, name)}
 
 
-def takes_the_cross_entropy(callee: Callee) -> bool:
-    """Whether its lines call PyTorch's, as a function or as a module."""
+def _is_appended_to(tree: ast.AST, name: str) -> bool:
+    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    appended = (each.value for each in calls if isinstance(each, ast.Attribute) and each.attr == "append")
+    return any(isinstance(each, ast.Name) and each.id == name for each in appended)
+
+
+def takes_the_cross_entropy(callee: Callee, *, is_given_another: bool = False) -> bool:
+    """Whether its lines call PyTorch's, as a function or as a module; as a function alone where it is given a
+    loss besides, for which a module may be the default."""
     calls = (node for node in ast.walk(source.parsed(callee.near)) if isinstance(node, ast.Call))
-    return any(
-        _last(call.func) in ("CrossEntropyLoss", "cross_entropy", "NLLLoss", "nll_loss") for call in calls
-    )
+    known = ["cross_entropy", "nll_loss", *(["CrossEntropyLoss", "NLLLoss"] * (not is_given_another))]
+    return any(_last(call.func) in known for call in calls)
 
 
 def makes_its_optimizer(callee: Callee) -> bool:
@@ -184,6 +191,8 @@ def _batch(tree: ast.AST, read: Mapping[str, list[str]], model: str, unpacked: I
             return f'{{"{images[0]}": inputs, "{labels[0]}": labels}}'
     for names in unpacked:
         given = ["inputs" if n.lower() in INPUTS else "labels" if is_target(n) else _NUMBERS for n in names]
+        if "inputs" not in given and given[0] is _NUMBERS:
+            given[0] = "inputs"  # whatever its name
         if len(names) > 2 and (given.count("inputs"), given.count("labels")) == (1, 1):
             return f"({', '.join(given)})"
     calls = _calls(tree, model)

@@ -263,7 +263,7 @@ def _has_its_own_loss(callee: Callee, roles: Roles) -> bool:
     """Whether it is given no loss, and takes PyTorch's cross-entropy."""
     given = " ".join(_named(callee, roles).values())
     found = "criterion" in given or any(name in roles.globals for name in PARTS["criterion"])
-    return roles.run != "attach" and not found and takes_the_cross_entropy(callee)
+    return roles.run != "attach" and takes_the_cross_entropy(callee, is_given_another=found)
 
 
 _STARTED = [
