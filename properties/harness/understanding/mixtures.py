@@ -242,7 +242,7 @@ def _in_shape(shown: Shown) -> Reading:
     theirs = [path for path in shown.theirs if path in back]
     if theirs and lams:
         return Reading(shown.mixed, own=theirs[0], other="y", lam=lams[0])
-    if shown.about_labels and shown.calls[0][shown.about_labels[0]].ndim > 2:
+    if shown.about_labels and _is_for_each_place(shown.calls[0], shown.about_labels[0]):
         raise NotUnderstood(f"gave {shown.told()}: it takes labels of more dimensions, as for each place")
     if shown.about_labels:  # numbers that are blended, rows that are cast
         return Reading(shown.mixed, soft=shown.about_labels[0], plain=False)
@@ -251,6 +251,12 @@ def _in_shape(shown: Shown) -> Reading:
         one = (odd or back)[0]
         return Reading(shown.mixed, own=one, other=one, lam="1.0", plain=False)
     raise NotUnderstood(f"gave {shown.told()}: inputs that are mixed, and no targets that go with them")
+
+
+def _is_for_each_place(call: Mapping[str, Any], path: str) -> bool:
+    """Whether rows, or numbers that nobody made rows of, came back in more dimensions: (N, 1, 1, N)."""
+    array, rows = call[path], call.get("y") is not None and call["y"].ndim == 2
+    return bool(array.ndim > 2 and (rows or set(array.shape[1:-1]) == {1}))
 
 
 def _unmixed(shown: Shown) -> Reading:

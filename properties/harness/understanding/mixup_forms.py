@@ -184,7 +184,8 @@ def arguments_of(callee: Callee, roles: Roles, mode: str) -> dict[str, str]:
         named[roles.mode] = '"mixup"'
     settings = configured(callee, MEANING)
     named |= {name: given for name, given in settings.items() if name in named}
-    more = _more_labels(callee, roles) | ruled(callee) | settings | dict(roles.gates) | dict(roles.guessed)
+    more = ruled(callee) | settings | dict(roles.gates) | dict(roles.guessed)
+    more |= {name: given for name, given in _more_labels(callee, roles).items() if name not in more}
     if roles.held:
         named |= filled(callee.built, DRAWING)
     return named | {n: given for n, given in more.items() if n not in named and n not in roles.batch}
