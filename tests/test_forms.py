@@ -197,7 +197,7 @@ def wrong_findings(report):
     return [f.property for f in report.findings() if f.verdict == "broken" and f.severity == "wrong"]
 
 
-SOME = part_of(RIGHT, 14)
+SOME = part_of(RIGHT, 20)
 """All are understood, and their adapters run, in each run; a part of them is asked every law, and all before
 a release."""
 
@@ -438,7 +438,10 @@ DECLARED = {"arguments_are_as_documented", "rejects_undocumented_values", "plot_
 """What is asked where an adapter says what a documentation says, or how to draw."""
 
 
-@pytest.mark.parametrize("target", part_of(INSTALLED, 4))
+@pytest.mark.parametrize(
+    "target",
+    [pytest.param(name, marks=[pytest.mark.deep] * (number != 3)) for number, name in enumerate(INSTALLED)],
+)
 def test_an_installed_library_gives_its_adapters_verdicts_without_it(target, monkeypatch):
     pytest.importorskip(target.split(".")[0].split(":")[0])
     monkeypatch.setenv("KERAS_BACKEND", "torch")

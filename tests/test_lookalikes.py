@@ -132,7 +132,7 @@ def test_every_form_has_a_lookalike():
     assert {OTHERWISE_NAMED.get(name, name) for name in LOOKALIKES} == set(RIGHT)
 
 
-@pytest.mark.parametrize("name", part_of(LOOKALIKES, 9))
+@pytest.mark.parametrize("name", part_of(LOOKALIKES, 13))
 def test_what_looks_like_another_form_is_told_from_it(name):
     is_so, is_not = LOOKALIKES[name]
     modules = (lookalikes, lookalikes_losses, lookalikes_mixups, lookalikes_finders)

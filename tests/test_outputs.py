@@ -75,6 +75,7 @@ def test_addresses_are_unique(info):
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.deep
 def test_the_report_of_a_scan_has_formulas_and_addresses_of_its_own(tmp_path):
     source = "import torch.nn.functional as F\n\ndef smooth_ce(logits, target, eps=0.1):\n    return "
     for folder, factor in (("a", 2), ("b", 3)):
