@@ -127,7 +127,7 @@ FINDERS = {
     "makes_its_loader": "loader.dataset, start_lr, end_lr, num_iter, batch_size=loader.batch_size)",
     "logits_in_an_output": 'Answering(model, "logits")',
     "several_outputs": "GivingSeveral(model, 2)",
-    "find_lr_of_its_own_loss": "loader, start_lr, end_lr, num_iter) with its cross-entropy as",
+    "find_lr_of_its_own_loss": "start_lr, end_lr, num_iter) with criterion in place of its cross-entropy",
     "find_lr_of_its_loss": 'Answering(model, "loss", criterion)',
 }
 TRAINING = {
@@ -137,8 +137,8 @@ TRAINING = {
     "record_of_each_epoch": "train_loss = [row['loss'] for row in result]",
     "batches_of_three": "(inputs, labels, torch.arange(len(inputs)))",
     "epochs_of_phases": 'dataset_sizes={"train": len(train_loader.dataset), "val": len(val_loader.dataset)}',
-    "epochs_of_its_own": "with its cross-entropy as loss_fn and its optimizer as ours",
-    "epoch_of_its_own_loss": "with its cross-entropy as loss_fn -> train_loss = result",
+    "epochs_of_its_own": "in place of its cross-entropy and optimizer in place of its own",
+    "epoch_of_its_own_loss": "with loss_fn in place of its cross-entropy -> train_loss = result",
     "epochs_of_dicts": 'Batches(train_loader, lambda inputs, labels: {"image": inputs, "label": labels})',
     "with_a_test_dataloader": "test_dataloader=val_loader",
     "epoch_of_a_model_with_its_loss": 'Answering(model, "loss", loss_fn)',

@@ -118,7 +118,7 @@ LOOKALIKES = {
     "one_of_several_loaders": ("(model, optimizer, criterion, loader", "train"),
     "batches_of_three": ("train_loss = result['loss']", "arange"),
     "epochs_of_phases": ("dataloaders=train_loader", '"val"'),
-    "epochs_of_its_own": ("optimizer=optimizer, loss_fn=loss_fn", "as ours"),
+    "epochs_of_its_own": ("optimizer=optimizer, loss_fn=loss_fn", "in place of"),
     "epoch_of_its_own_loss": ("criterion=loss_fn", "cross-entropy"),
     "several_outputs": ("(model, optimizer, criterion, loader", "Several"),
     "find_lr_of_its_own_loss": ("criterion", "cross-entropy"),

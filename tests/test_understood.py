@@ -558,11 +558,14 @@ def lr_finder_of_another_loss(model, optimizer, criterion, loader, start_lr, end
 
 def test_what_is_filled_is_a_list_and_a_loss_of_its_own_is_scripted():
     assert "losses=[]" in understood(fills_lists).adapter.shown_as
-    assert "with its cross-entropy as criterion" in understood(lr_finder_of_another_loss).adapter.shown_as
+    assert (
+        "with criterion in place of its cross-entropy"
+        in understood(lr_finder_of_another_loss).adapter.shown_as
+    )
 
 
 def test_labels_for_each_place_are_told_and_not_judged():
-    with pytest.raises(NotUnderstood, match="it takes labels of more dimensions"):
+    with pytest.raises(NotUnderstood, match="it takes a label for each place"):
         understood(people.mixup_of_maps)
 
 

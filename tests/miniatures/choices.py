@@ -197,7 +197,7 @@ class IgnoresAClassAlone(torch.nn.Module):
 
 
 def puts_back_the_model(model, optimizer, criterion, loader, start_lr, end_lr, num_iter):
-    """Its weights alone: who calls it makes a new optimizer."""
+    """It restores the weights alone. ``optimizer``: who calls it makes a new one."""
     saved = {name: value.clone() for name, value in model.state_dict().items()}
     rates, losses = [], []
     schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -260,7 +260,7 @@ def _source(callee: Callee, roles: Roles, reading: Reading | None) -> str:
 
 
 def _has_its_own_loss(callee: Callee, roles: Roles) -> bool:
-    """Whether it is given no loss, and takes PyTorch's cross-entropy."""
+    """Whether it takes PyTorch's cross-entropy: given no loss, or as a function beside the one given."""
     given = " ".join(_named(callee, roles).values())
     found = "criterion" in given or any(name in roles.globals for name in PARTS["criterion"])
     return roles.run != "attach" and takes_the_cross_entropy(callee, is_given_another=found)
@@ -388,14 +388,11 @@ def _suggests(callee: Callee) -> str:
 
 
 def _says_of_the_optimizer(callee: Callee) -> bool:
-    """Whether its documentation, or that of its ``reset``, says that the optimizer is put back."""
+    """Whether a sentence of its documentation, or of its reset's, says that the optimizer is put back."""
     reset = getattr(callee.target, "reset", None)
     words = f"{callee.documentation} {getattr(reset, '__doc__', None) or ''}".lower()
-    return (
-        re.search(r"(restor|reset|revert|put(s|ting)? back|initial state|as (it|they) (was|were))", words)
-        is not None
-        and "optimi" in words
-    )
+    back = r"(restor|reset|revert|put(s|ting)? back|initial state|as (it|they) (was|were))"
+    return re.search(rf"{back}[^.]*optimi|optimi[^.]*{back}", words) is not None
 
 
 def _says_linear(callee: Callee) -> bool:
@@ -426,6 +423,6 @@ def _told(callee: Callee, roles: Roles, reading: Reading | None = None) -> str:
     if roles.globals:
         text += f" with {', '.join(roles.globals)} in its module"
     if _has_its_own_loss(callee, roles):
-        text += " with its cross-entropy as criterion"
+        text += " with criterion in place of its cross-entropy"
     text += left_alone(callee, [*named, *OPTIONS])
     return text if reading is None else f"{text} -> {reading.curve.told()}"

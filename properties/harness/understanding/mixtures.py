@@ -243,7 +243,7 @@ def _in_shape(shown: Shown) -> Reading:
     if theirs and lams:
         return Reading(shown.mixed, own=theirs[0], other="y", lam=lams[0])
     if shown.about_labels and _is_for_each_place(shown.calls[0], shown.about_labels[0]):
-        raise NotUnderstood(f"gave {shown.told()}: it takes labels of more dimensions, as for each place")
+        raise NotUnderstood(f"gave {shown.told()}: it takes a label for each place of an input")
     if shown.about_labels:  # numbers that are blended, rows that are cast
         return Reading(shown.mixed, soft=shown.about_labels[0], plain=False)
     odd = [path for path in back if path not in shown.mine and path not in shown.theirs]

@@ -162,7 +162,7 @@ def _must_be_mixup(callee: Callee, roles: Roles, reading: Reading, trials: Trial
     if callee.near and not _SAYS.search(callee.near + callee.name):
         raise AnotherTechnique("its parts are no mixup's, and none of its lines mixes, draws or shuffles")
     if reading.soft == "result[0]" != reading.mixed:
-        raise trials.none_fits(f"called as {told(callee, roles)}, what comes second is no mixture of inputs")
+        raise trials.none_fits(f"called as {told(callee, roles)}, its second result is no mixture of inputs")
     if unknown := [name for name in roles.guessed if not is_flag(callee.everything[name])]:
         raise trials.none_fits(f"called as {told(callee, roles)}, it is no mixup", unknown)
 

@@ -208,7 +208,10 @@ def _adapter(callee: Callee, form: Form) -> Training:
     text = _source(callee, form)
     shown = ", ".join(f"{name}={source}" for name, source in form.given.items() if ".device" not in source)
     kept = ", ".join(f"{name} = {path}" for name, path in form.history.items()) or "no history"
-    ours = {"cross-entropy": "its cross-entropy as loss_fn", "optimizer": "its optimizer as ours"}
+    ours = {
+        "cross-entropy": "loss_fn in place of its cross-entropy",
+        "optimizer": "optimizer in place of its own",
+    }
     in_place = f" with {' and '.join(ours[each] for each in form.own)}" if form.own else ""
     note = ", for each epoch" if form.epoch_by_epoch and form.history else ""
     return Training(
